@@ -1,0 +1,49 @@
+"""Rules of games, and nothing else: no search, no network, no learning.
+
+`make(name)` builds a game; `available()` lists the names. The games of this package are named in a lazy table, so that
+listing them imports none; games of other packages join through the entry-point group ``selfplay.games`` (the entry's
+value names a subclass of `games.base.Game`).
+"""
+
+from __future__ import annotations
+
+import difflib
+import importlib
+from functools import cache
+from importlib import metadata
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from games.base import Game
+
+ENTRY_POINT_GROUP = "selfplay.games"
+
+_TABLE = {
+    "tic-tac-toe": "games.tic_tac_toe:TicTacToe",
+    "connect-four": "games.connect_four.rules:ConnectFour",
+}
+
+
+def _plugins() -> dict[str, str]:
+    return {entry.name: entry.value for entry in metadata.entry_points(group=ENTRY_POINT_GROUP)}
+
+
+def available() -> list[str]:
+    """Names of all games, our own first, then those that other installed packages offer."""
+    return [*_TABLE, *(name for name in sorted(_plugins()) if name not in _TABLE)]
+
+
+@cache
+def make(name: str) -> Game:
+    """The game called `name`; one shared instance, since games hold no state.
+
+    Raises ValueError, naming the nearest match and all known games, when there is none of that name.
+    """
+    location = _TABLE.get(name) or _plugins().get(name)
+    if location is None:
+        near = difflib.get_close_matches(name, available(), 1)
+        hint = f" Did you mean '{near[0]}'?" if near else ""
+        raise ValueError(f"no game is called '{name}'.{hint} Known games: {', '.join(available())}.")
+    module, _, attribute = location.partition(":")
+    game: Game = getattr(importlib.import_module(module), attribute)()
+    return game

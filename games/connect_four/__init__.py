@@ -1,0 +1,1 @@
+"""Connect four: rules on bitboards, an exact solver, and a fixed set of solved positions."""

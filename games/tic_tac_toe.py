@@ -1,0 +1,106 @@
+"""Tic-tac-toe in plain NumPy: the smallest whole game, and the one to copy. Rules only.
+
+Cells are numbered 0–8 by rows from the top left; in text they are 1–9. A position keeps the stones of the player to
+move (`own`) and all stones (`mask`) as 9-bit sets, so that one colour's code serves both.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+
+import numpy as np
+
+from games import base, exhaustive
+
+CELLS = 9
+FULL_BOARD = 0b111_111_111
+_LINES = [(0, 1, 2), (3, 4, 5), (6, 7, 8), (0, 3, 6), (1, 4, 7), (2, 5, 8), (0, 4, 8), (2, 4, 6)]
+
+# HAS_LINE[stones]: whether that 9-bit set holds three in a row. BITS[stones]: the set as nine 0/1 numbers.
+HAS_LINE = np.array([any(all(stones >> cell & 1 for cell in line) for line in _LINES) for stones in range(512)])
+BITS = (np.arange(512)[:, None] >> np.arange(CELLS)) & 1
+
+# CELL_AFTER[symmetry, cell]: where the eight symmetries of the square take each cell; number 0 is the identity.
+_square = np.arange(CELLS).reshape(3, 3)
+_turns = [np.rot90(board, turn) for board in (_square, _square.T) for turn in range(4)]
+CELL_AFTER = np.array([np.argsort(turned.ravel()) for turned in _turns], dtype=np.int32)
+
+
+class TicTacToe(base.Game):
+    """Three in a row wins; a full board without a row is a draw. The start position is a draw."""
+
+    name = "tic-tac-toe"
+    version = 1
+    state_dtype = np.dtype([("own", "u2"), ("mask", "u2"), ("to_play", "i1"), ("terminal", "?")])
+    num_actions = CELLS
+    max_legal_actions = CELLS
+    max_game_length = CELLS
+    observation_shape = (2, 3, 3)  # own stones, the opponent's stones
+    num_symmetries = 8
+    move_separator = ""
+
+    def initial_states(self, batch: int) -> np.ndarray:
+        return np.zeros(batch, dtype=self.state_dtype)
+
+    def step(self, states: np.ndarray, actions: np.ndarray) -> base.Step:
+        live = ~states["terminal"]
+        stone = np.left_shift(1, actions) * live
+        mine = states["own"] | stone
+        mask = states["mask"] | stone
+        won = HAS_LINE[mine] & live
+        after = states.copy()
+        after["mask"] = mask
+        after["own"] = np.where(live, mask ^ mine, states["own"])  # the opponent is to move: his stones are `own`
+        after["to_play"] ^= live
+        after["terminal"] = ~live | won | (mask == FULL_BOARD)
+        discount = np.where(after["terminal"], 0, -1).astype(np.float32)
+        return base.Step(after, won.astype(np.float32), discount)
+
+    def legal_actions(self, states: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        free = (BITS[states["mask"]] == 0) & ~states["terminal"][:, None]
+        cells = np.where(free, np.arange(CELLS), CELLS)
+        cells.sort(axis=1)
+        return np.where(cells < CELLS, cells, -1).astype(np.int32), free.sum(axis=1, dtype=np.int32)
+
+    def observe(self, states: np.ndarray) -> np.ndarray:
+        own, mask = states["own"], states["mask"]
+        planes = np.stack([BITS[own], BITS[mask ^ own]], axis=1)
+        return planes.reshape(-1, *self.observation_shape).astype(np.float32)
+
+    def key(self, states: np.ndarray) -> np.ndarray:
+        # The side to move follows from the number of stones, so the two sets say all.
+        return base.mix64(states["own"].astype(np.uint64) << np.uint64(9) | states["mask"] | np.uint64(1 << 20))
+
+    def symmetric_states(self, states: np.ndarray, symmetry: np.ndarray) -> np.ndarray:
+        turned = states.copy()
+        weights = np.left_shift(1, CELL_AFTER[symmetry])  # [B, 9]: the bit that each cell's stone moves to
+        for field in ("own", "mask"):
+            turned[field] = (BITS[states[field]] * weights).sum(axis=1)
+        return turned
+
+    def symmetric_actions(self, actions: np.ndarray, symmetry: np.ndarray) -> np.ndarray:
+        return np.where(actions >= 0, CELL_AFTER[symmetry[:, None], actions], -1).astype(np.int32)
+
+    def action_to_string(self, state: np.void, action: int) -> str:
+        return str(action + 1)
+
+    def to_string(self, state: np.void) -> str:
+        mark = "XO" if state["to_play"] == 0 else "OX"  # marks of the player to move and of the other
+        own, mask = int(state["own"]), int(state["mask"])
+        cells = [mark[0] if own >> c & 1 else mark[1] if mask >> c & 1 else str(c + 1) for c in range(CELLS)]
+        return "\n".join(" " + " | ".join(cells[row : row + 3]) for row in (0, 3, 6))
+
+    def exact_action_values(self, states: np.ndarray) -> np.ndarray:
+        return _table(self).action_values(self, states)
+
+    def yardstick(self) -> base.Yardstick:
+        """All 4,520 non-terminal positions that play can reach."""
+        table = _table(self)
+        states = table.states[~table.states["terminal"]]
+        stage = np.zeros(len(states), dtype=np.int8)
+        return base.Yardstick(states, table.action_values(self, states), stage, ("all",))
+
+
+@cache
+def _table(game: TicTacToe) -> exhaustive.Table:
+    return exhaustive.solve(game)

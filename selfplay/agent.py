@@ -1,0 +1,57 @@
+"""What the loop asks of a family of agents, and of the actors that it makes. Structure only: no family is named here."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Protocol
+
+import numpy as np
+from selfplay.learner import Batch, Update
+from selfplay.pool import Weights
+
+
+class Actor(Protocol):
+    """Makes experience with the weights it was given last."""
+
+    def set_weights(self, weights: Weights, generation: int, past: Weights | None) -> None:
+        """Goes on with `weights`; `past` is a past self to play against, if one is wanted."""
+
+    def generate(self, min_rows: int) -> tuple[np.ndarray, dict[str, float]]:
+        """(rows [M >= min_rows] of the agent's row_dtype, sums of what was done since the last call)."""
+
+    def state(self) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
+        """All that `load_state` needs to go on exactly, as arrays and JSON values."""
+
+    def load_state(self, arrays: Mapping[str, np.ndarray], rest: Mapping[str, Any]) -> None: ...
+
+
+class Agent(Protocol):
+    """One kind of agent with its configuration: a board-game player, a generator with its critic, …
+
+    Picklable and cheap to make: it travels to the machines where actors run.
+    """
+
+    row_dtype: np.dtype
+    config: Any  # frozen dataclass with at least .run, .replay, .learner
+
+    def identity(self) -> dict[str, Any]:
+        """What checkpoints say of the agent: family, game, versions, network; equal for weights that fit."""
+
+    def updates(self) -> tuple[Update, ...]:
+        """Freshly initialised networks and their losses, in the order they learn."""
+
+    def make_actor(self, index: int, seed: int) -> Actor:
+        """Actor number `index`; its random streams depend on both numbers."""
+
+    def make_batch(self, rows: np.ndarray, rng: np.random.Generator) -> Batch:
+        """What the losses take, from rows [B]."""
+
+    def evaluate(self, weights: Weights) -> dict[str, float]:
+        """Figures of strength, by name; deterministic."""
+
+    def is_solved(self, figures: Mapping[str, float]) -> bool:
+        """Whether those figures say that nothing is left to learn, so that the run may end."""
+
+    def warm_up(self) -> None:
+        """Compiles what is compiled on first use, so that actors started later find it cached."""
+

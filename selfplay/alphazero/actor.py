@@ -1,0 +1,345 @@
+"""The actor: plays many games at once and turns finished ones into rows of experience.
+
+Games run asynchronously, each with its own random stream and its own progress, in groups that share a search. The
+main group plays the newest weights against themselves; a second one, when asked for, plays them against a past self,
+and only the newest player's moves are recorded there. This file owns the value targets.
+
+Games start after a few uniformly random plies: without them a network never sees the lopsided positions it will be
+asked about. When a position is proven by the search, the proof replaces what the game happened to end with.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Annotated, Any, NamedTuple
+
+import numpy as np
+import torch
+from msgspec import Meta
+
+from games.base import Game
+from selfplay.alphazero import evaluators, loss, network, search
+
+Weights = Mapping[str, torch.Tensor]
+
+
+@dataclass(frozen=True)
+class ActorConfig:
+    """How self-play games are played."""
+
+    concurrent_games: Annotated[int, Meta(ge=1, le=65536)] = 64
+    """Games an actor plays at once: the most positions in one evaluation."""
+
+    num_simulations: Annotated[int, Meta(ge=1, le=100_000)] = 48
+    """Simulations a move."""
+
+    random_opening_plies: Annotated[int, Meta(ge=0)] = 24
+    """Each game starts after a uniformly drawn number of random plies, from none to this many."""
+
+    temperature: Annotated[float, Meta(ge=0)] = 1.0
+    """At a game's first searched move; actions are drawn from visits ** (1 / temperature) (PUCT)."""
+
+    final_temperature: Annotated[float, Meta(ge=0)] = 0.2
+    """What the temperature falls to."""
+
+    temperature_half_life: Annotated[float, Meta(gt=0)] = 5.0
+    """Searched plies over which half of that fall happens."""
+
+    cache_entries: Annotated[int, Meta(ge=0)] = 1 << 17
+    """Positions whose evaluation is remembered, until new weights come; 0 turns it off."""
+
+    past_self_share: Annotated[float, Meta(ge=0, le=1)] = 0.05
+    """Share of the searching spent on games against a past generation; 0 turns it off."""
+
+    sync_simulations: bool = True
+    """Restart searches in progress when new weights come, so that no tree mixes two networks."""
+
+
+class Rows(NamedTuple):
+    """What `Actor.generate` returns."""
+
+    rows: np.ndarray  # [M] loss.row_dtype(game), whole games only
+    stats: dict[str, float]  # sums since the last call; see Actor.generate
+
+
+class _Move(NamedTuple):
+    row: np.void | None  # None: a move of the past self, not recorded
+    exact: int | None  # proven value of the position it was played in, for its player
+    reward: float
+    discount: float
+
+
+class _Group:
+    """B games that share a search and an evaluation batch."""
+
+    def __init__(self, actor: Actor, number: int, config: search.SearchConfig) -> None:
+        size = actor.config.concurrent_games
+        self.search = search.Search(actor.game, size, config, actor.config.num_simulations)
+        self.number = number
+        self.states = actor.game.initial_states(size)
+        self.rngs: list[np.random.Generator] = [np.random.default_rng(0)] * size
+        self.moves: list[list[_Move]] = [[] for _ in range(size)]
+        self.side = np.full(size, -1, dtype=np.int8)  # the newest weights' side; -1: both
+        self.games_started = 0
+        self.turns = 0
+
+
+class Actor:
+    """Owns games in progress. `set_weights` first, then `generate` again and again."""
+
+    def __init__(
+        self, game: Game, config: ActorConfig, search_config: search.SearchConfig,
+        network_config: network.NetworkConfig, seed: int, index: int, device: torch.device | None = None,
+    ) -> None:  # fmt: skip
+        """seed, index: the games of actor `index` are a function of both, of the weights, and of nothing else."""
+        self.game, self.config, self.search_config = game, config, search_config
+        self.seed, self.index, self.generation = seed, index, 0
+        self._row_dtype = loss.row_dtype(game)
+        self._newest, self._newest_network = self._evaluator(network_config, device)
+        self._past, self._past_network = self._evaluator(network_config, device)
+        self._has_past = False
+        self._groups = [_Group(self, 0, search_config)]
+        if config.past_self_share > 0:
+            # The two players' trees must not be shared, so there is nothing to keep between moves.
+            self._groups.append(_Group(self, 1, replace(search_config, reuse_tree=False)))
+        self._finished: list[np.void] = []
+        self._stats: dict[str, float] = {}
+        for group in self._groups:
+            self._new_games(group, np.arange(config.concurrent_games))
+
+    def _evaluator(
+        self, network_config: network.NetworkConfig, device: torch.device | None
+    ) -> tuple[evaluators.Evaluator, network.NetworkEvaluator]:
+        net = network.NetworkEvaluator(self.game, network_config, device)
+        if not self.config.cache_entries:
+            return net, net
+        return evaluators.CachedEvaluator(net, self.game, self.config.cache_entries), net
+
+    # -- what a run asks for -------------------------------------------------------------------------------------------
+
+    def set_weights(self, weights: Weights, generation: int, past: Weights | None = None) -> None:
+        """Plays with `weights` from now on, and against `past` where a past self is wanted."""
+        self.generation = generation
+        self._newest_network.load(weights)
+        if past is not None:
+            self._past_network.load(past)
+            self._has_past = True
+        for evaluator in (self._newest, self._past):
+            if isinstance(evaluator, evaluators.CachedEvaluator):
+                evaluator.clear()
+        if self.config.sync_simulations:
+            for group in self._groups:
+                self._plant(group, np.arange(len(group.states)))
+
+    def generate(self, min_rows: int) -> Rows:
+        """Plays until at least `min_rows` rows from finished games have gathered.
+
+        stats: games, positions, moves, evaluations, batches, cache_lookups, cache_hits, game_plies, first_wins,
+        draws, exact (positions proven by search), simulations: sums since the last call.
+        """
+        while len(self._finished) < min_rows:
+            self._turn(self._next_group())
+        rows = np.array(self._finished, dtype=self._row_dtype)
+        self._finished = []
+        stats, self._stats = self._stats | self._counters(), {}
+        stats["positions"] = len(rows)
+        return Rows(rows, stats)
+
+    def _counters(self) -> dict[str, float]:
+        counters = {"evaluations": 0, "batches": 0, "cache_lookups": 0, "cache_hits": 0}
+        for cached, net in ((self._newest, self._newest_network), (self._past, self._past_network)):
+            counters["evaluations"] += net.evaluations
+            counters["batches"] += net.batches
+            net.evaluations = net.batches = 0
+            if isinstance(cached, evaluators.CachedEvaluator):
+                counters["cache_lookups"] += cached.lookups
+                counters["cache_hits"] += cached.hits
+                cached.lookups = cached.hits = 0
+        return {key: float(value) for key, value in counters.items()}
+
+    # -- playing ---------------------------------------------------------------------------------------------------------
+
+    def _next_group(self) -> _Group:
+        """The group against a past self when it lags behind its share, else the main group."""
+        main, *league = self._groups
+        if league and self._has_past:
+            turns = main.turns + league[0].turns
+            if league[0].turns < self.config.past_self_share * (turns + 1):
+                return league[0]
+        return main
+
+    def _turn(self, group: _Group) -> None:
+        """One turn of the crank: finish moves that are due, then one evaluation for every game that waits."""
+        group.turns += 1
+        finished = group.search.finished()
+        if len(finished):
+            self._finish_moves(group, finished)
+        leaves = group.search.leaves()
+        if not len(leaves.rows):
+            return
+        if group.number == 0:
+            group.search.expand(leaves, *self._newest(leaves))
+            return
+        newest = group.side[leaves.rows] == group.states["to_play"][leaves.rows]
+        for evaluator, mine in ((self._newest, newest), (self._past, ~newest)):
+            if mine.any():
+                part = search.Leaves(*(field[mine] for field in leaves))
+                group.search.expand(part, *evaluator(part))
+
+    def _finish_moves(self, group: _Group, rows: np.ndarray) -> None:
+        results = group.search.results(rows)
+        slots = self._choose(group, rows, results)
+        actions = results.actions[np.arange(len(rows)), slots]
+        step = self.game.step(group.states[rows], actions)
+        for i, row in enumerate(rows):
+            exact = int(results.value[i]) if results.exact[i] else None
+            record = None
+            if group.side[row] in (-1, group.states["to_play"][row]):
+                record = self._record(group.states[row], results, i, len(group.moves[row]))
+            group.moves[row].append(_Move(record, exact, float(step.reward[i]), float(step.discount[i])))
+            self._count(moves=1, exact=results.exact[i])
+        group.states[rows] = step.states
+        over = step.discount == 0
+        for row in rows[over]:
+            self._finish_game(group, row)
+        if over.any():
+            self._new_games(group, rows[over])
+            self._plant(group, rows[over])
+        going = rows[~over]
+        if len(going):
+            noise = [group.rngs[row] for row in going]
+            group.search.advance(going, actions[~over], self.config.num_simulations, noise)
+
+    def _choose(self, group: _Group, rows: np.ndarray, results: search.Results) -> np.ndarray:
+        """[M] slot of the action to play: drawn by temperature under PUCT, the search's own choice under Gumbel."""
+        if self.search_config.policy == "gumbel":
+            return results.play
+        slots = results.play.copy()
+        for i, row in enumerate(rows):
+            fall = 0.5 ** (len(group.moves[row]) / self.config.temperature_half_life)
+            temperature = self.config.final_temperature * (1 - fall) + self.config.temperature * fall
+            if temperature > 0.02:
+                weights = results.policy[i].astype(np.float64) ** (1 / temperature)
+                slots[i] = group.rngs[row].choice(len(weights), p=weights / weights.sum())
+        return slots
+
+    def _record(self, state: np.void, results: search.Results, i: int, ply: int) -> np.void:
+        row = np.zeros((), dtype=self._row_dtype)
+        width = row["policy"].shape[-1]
+        kept = np.sort(np.argsort(-results.policy[i], kind="stable")[:width])
+        policy = results.policy[i, kept]
+        row["state"] = state
+        row["actions"] = results.actions[i, kept]
+        row["policy"] = policy / policy.sum()
+        row["search_wdl"] = results.wdl[i]
+        row["ply"] = ply
+        row["generation"] = self.generation
+        return row[()]
+
+    def _finish_game(self, group: _Group, row: int) -> None:
+        """Values the game's positions from its end backwards: outcome = reward + discount * outcome of the next."""
+        moves = group.moves[row]
+        outcome = 0.0
+        for move in reversed(moves):
+            outcome = move.reward + move.discount * outcome
+            if move.exact is not None:
+                outcome = float(move.exact)
+            if move.row is not None:
+                move.row["outcome"] = round(outcome)
+                self._finished.append(move.row)
+        last = moves[-1]
+        self._count(games=1, game_plies=len(moves), draws=last.reward == 0,
+                    first_wins=last.reward * (1 if len(moves) % 2 else -1) > 0)  # fmt: skip
+
+    def _count(self, **amounts: float) -> None:
+        for key, amount in amounts.items():
+            self._stats[key] = self._stats.get(key, 0.0) + float(amount)
+
+    # -- starting ----------------------------------------------------------------------------------------------------------
+
+    def _new_games(self, group: _Group, rows: np.ndarray) -> None:
+        for row in rows:
+            stream = np.random.SeedSequence(self.seed, spawn_key=(self.index, group.number, group.games_started))
+            rng = np.random.Generator(np.random.PCG64(stream))
+            group.rngs[row] = rng
+            group.moves[row] = []
+            group.states[row] = self._opening(rng)
+            group.side[row] = -1 if group.number == 0 else group.games_started % 2
+            group.games_started += 1
+
+    def _opening(self, rng: np.random.Generator) -> np.void:
+        """The position after some uniformly random plies; drawn again if that happens to end the game."""
+        while True:
+            states = self.game.initial_states(1)
+            for _ in range(rng.integers(0, self.config.random_opening_plies + 1)):
+                actions, count = self.game.legal_actions(states)
+                states = self.game.step(states, actions[:, rng.integers(0, count[0])]).states
+                if states["terminal"][0]:
+                    break
+            if not states["terminal"][0]:
+                return states[0]
+
+    def _plant(self, group: _Group, rows: np.ndarray) -> None:
+        noise = [group.rngs[row] for row in rows]
+        group.search.plant(rows, group.states[rows], self.config.num_simulations, noise)
+
+    # -- going on exactly ------------------------------------------------------------------------------------------------
+
+    def state(self) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
+        """Games in progress, as arrays and JSON values. Searches in progress are not part of it: they start anew."""
+        arrays: dict[str, np.ndarray] = {}
+        rest: dict[str, Any] = {"groups": []}
+        for group in self._groups:
+            flat = [(row, move) for row, moves in enumerate(group.moves) for move in moves]
+            blank = np.zeros((), dtype=self._row_dtype)[()]
+            name = f"group{group.number}."
+            arrays[name + "states"] = group.states
+            arrays[name + "side"] = group.side
+            arrays[name + "rows"] = np.array(
+                [blank if move.row is None else move.row for _, move in flat], dtype=self._row_dtype
+            )
+            arrays[name + "moves"] = np.array(
+                [
+                    (row, move.row is not None, math.nan if move.exact is None else move.exact, move.reward, move.discount)
+                    for row, move in flat
+                ],
+                dtype=_MOVE_DTYPE,
+            )
+            rngs = [rng.bit_generator.state["state"] for rng in group.rngs]
+            rest["groups"].append({
+                "games_started": group.games_started,
+                "turns": group.turns,
+                "rngs": [[str(state["state"]), str(state["inc"])] for state in rngs],
+            })  # fmt: skip
+        return arrays, rest
+
+    def load_state(self, arrays: Mapping[str, np.ndarray], rest: Mapping[str, Any]) -> None:
+        """Takes what `state` gave; `set_weights` must follow."""
+        for group, saved in zip(self._groups, rest["groups"], strict=True):
+            name = f"group{group.number}."
+            group.states = arrays[name + "states"].copy()
+            group.side = arrays[name + "side"].copy()
+            group.games_started, group.turns = saved["games_started"], saved["turns"]
+            group.moves = [[] for _ in group.states]
+            for move, row in zip(arrays[name + "moves"], arrays[name + "rows"].copy(), strict=True):
+                exact = None if math.isnan(move["exact"]) else int(move["exact"])
+                recorded = row if move["recorded"] else None
+                group.moves[move["game"]].append(_Move(recorded, exact, float(move["reward"]), float(move["discount"])))
+            group.rngs = [_generator(int(state), int(increment)) for state, increment in saved["rngs"]]
+            self._plant(group, np.arange(len(group.states)))
+
+
+_MOVE_DTYPE = np.dtype([("game", "i4"), ("recorded", "?"), ("exact", "f4"), ("reward", "f4"), ("discount", "f4")])
+
+
+def _generator(state: int, increment: int) -> np.random.Generator:
+    bits = np.random.PCG64()
+    bits.state = {
+        "bit_generator": "PCG64",
+        "state": {"state": state, "inc": increment},
+        "has_uint32": 0,
+        "uinteger": 0,
+    }
+    return np.random.Generator(bits)

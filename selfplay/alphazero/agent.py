@@ -1,0 +1,105 @@
+"""The AlphaZero family, as the loop in `run.py` sees it: configuration, networks, actors, batches, measurements."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Annotated, Any
+
+import numpy as np
+import torch
+from msgspec import Meta
+
+import games
+from selfplay import device as devices
+from selfplay.alphazero import actor, evaluators, loss, network, search, strength
+from selfplay.learner import Batch, LearnerConfig, Update
+from selfplay.pool import Weights
+from selfplay.replay import ReplayConfig
+from selfplay.run import RunConfig
+
+PLAYER = "net"  # the family's one player: the name of its weights in checkpoints
+
+
+@dataclass(frozen=True)
+class TargetConfig:
+    """What the network learns from a row."""
+
+    search_value_fraction: Annotated[float, Meta(ge=0, le=1)] = 0.5
+    """Value target = (1 - this) * outcome of the game + this * value of the search."""
+
+    value_weight: Annotated[float, Meta(gt=0)] = 1.0
+    """Weight of the value loss beside the policy loss."""
+
+
+@dataclass(frozen=True)
+class Config:
+    """Every setting of an AlphaZero run."""
+
+    game: str = "tic-tac-toe"
+    """Name of the game; `selfplay games list` shows them."""
+
+    network: network.NetworkConfig = field(default_factory=network.NetworkConfig)
+    search: search.SearchConfig = field(default_factory=search.SearchConfig)
+    actor: actor.ActorConfig = field(default_factory=actor.ActorConfig)
+    target: TargetConfig = field(default_factory=TargetConfig)
+    replay: ReplayConfig = field(default_factory=ReplayConfig)
+    learner: LearnerConfig = field(default_factory=LearnerConfig)
+    strength: strength.StrengthConfig = field(default_factory=strength.StrengthConfig)
+    run: RunConfig = field(default_factory=RunConfig)
+
+
+class AlphaZero:
+    """See `selfplay.agent.Agent`."""
+
+    def __init__(self, config: Config) -> None:
+        self.config = config
+        self.game = games.make(config.game)
+        self.row_dtype = loss.row_dtype(self.game)
+
+    def identity(self) -> dict[str, Any]:
+        size = self.config.network
+        return {
+            "family": "alphazero",
+            "game": self.game.name,
+            "game_version": self.game.version,
+            "network": {"channels": size.channels, "blocks": size.blocks,
+                        "head_channels": size.head_channels, "value_hidden": size.value_hidden},
+        }  # fmt: skip
+
+    def updates(self) -> tuple[Update, ...]:
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(self.config.run.seed)
+            net = network.PolicyValueNet(self.game, self.config.network)
+        net = net.to(devices.best()).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        return (Update(PLAYER, net, loss.policy_value_loss(self.config.target.value_weight)),)
+
+    def make_actor(self, index: int, seed: int) -> _Actor:
+        return _Actor(self.game, self.config.actor, self.config.search, self.config.network, seed, index)
+
+    def make_batch(self, rows: np.ndarray, rng: np.random.Generator) -> Batch:
+        return loss.make_batch(self.game, rows, self.config.target.search_value_fraction, rng, devices.best())
+
+    def evaluate(self, weights: Weights) -> dict[str, float]:
+        evaluator = network.NetworkEvaluator(self.game, self.config.network)
+        evaluator.load(weights[PLAYER])
+        return strength.measure(self.game, evaluator, self.config.search, self.config.strength)
+
+    def is_solved(self, figures: Mapping[str, float]) -> bool:
+        return figures.get("mistakes", 1) == 0
+
+    def warm_up(self) -> None:
+        states = self.game.initial_states(2)
+        actions = self.game.legal_actions(states)[0][:, 0]
+        rngs = [np.random.default_rng(0), np.random.default_rng(1)]
+        crank = search.Search(self.game, 2, self.config.search, 8)
+        search.run(self.game, states, evaluators.HashEvaluator(self.game), self.config.search, 8, rngs, crank)
+        crank.advance(np.arange(2), actions, 8, rngs)
+        self.game.observe(states)
+
+
+class _Actor(actor.Actor):
+    """An actor that takes weights by player, as the loop hands them out."""
+
+    def set_weights(self, weights: Weights, generation: int, past: Weights | None = None) -> None:  # type: ignore[override]
+        super().set_weights(weights[PLAYER], generation, past[PLAYER] if past else None)

@@ -1,0 +1,81 @@
+"""The AlphaZero loss, and the batch it is computed on: rows of replay become planes and targets here.
+
+A row holds the position, not its planes; planes, a random symmetry and the mix of targets are made when it is drawn.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+
+from games.base import Game
+from selfplay import device as devices
+
+MAX_POLICY_TARGETS = 64  # of a position's legal actions, at most this many of the largest targets are kept in a row
+
+
+def row_dtype(game: Game) -> np.dtype:
+    """One position of a finished game: what the search thought of it, and how the game ended."""
+    width = min(game.max_legal_actions, MAX_POLICY_TARGETS)
+    return np.dtype(
+        [
+            ("state", game.state_dtype),
+            ("actions", "i2", (width,)),  # padded with -1
+            ("policy", "f4", (width,)),  # improved policy over `actions`
+            ("search_wdl", "f4", (3,)),  # the search's value for the player to move
+            ("outcome", "i1"),  # of the game, for the player to move: +1, 0, -1 (or the proven value)
+            ("ply", "i2"),
+            ("generation", "i4"),  # of the weights that searched it
+        ]
+    )
+
+
+def make_batch(
+    game: Game, rows: np.ndarray, search_value_fraction: float, rng: np.random.Generator, device: torch.device
+) -> dict[str, torch.Tensor]:
+    """Tensors for `loss` from rows [B]: planes [B, P, R, C], policy [B, A] and wdl [B, 3] targets, each position turned
+    by a random symmetry. The value target is the game's outcome mixed with the search's value by
+    `search_value_fraction`."""
+    size = len(rows)
+    symmetry = rng.integers(0, game.num_symmetries, size)
+    planes = game.observe(game.symmetric_states(rows["state"], symmetry))
+    actions = game.symmetric_actions(rows["actions"], symmetry)
+    policy = np.zeros((size, game.num_actions + 1), dtype=np.float32)  # the padding, -1, lands in the last column
+    np.put_along_axis(policy, actions.astype(np.int64), rows["policy"], axis=1)
+    wdl = np.zeros((size, 3), dtype=np.float32)
+    wdl[np.arange(size), 1 - rows["outcome"].astype(np.int64)] = 1.0
+    wdl += np.float32(search_value_fraction) * (rows["search_wdl"] - wdl)
+    return {
+        "planes": torch.from_numpy(planes).to(device).contiguous(memory_format=torch.channels_last),
+        "policy": torch.from_numpy(np.ascontiguousarray(policy[:, :-1])).to(device),
+        "wdl": torch.from_numpy(wdl).to(device),
+    }
+
+
+def policy_value_loss(value_weight: float) -> Callable[..., tuple[torch.Tensor, dict[str, torch.Tensor]]]:
+    """Cross-entropy to the improved policy plus `value_weight` times cross-entropy to the win/draw/loss target.
+
+    Illegal actions are not masked: their target is zero, so the network learns to give them none. Reported beside the
+    losses: policy_kl, the part of the policy loss that learning can remove (the rest is the target's entropy).
+    """
+
+    def loss(
+        net: torch.nn.Module, batch: Mapping[str, torch.Tensor]
+    ) -> tuple[torch.Tensor, dict[str, torch.Tensor]]:
+        planes = batch["planes"]
+        dtype = devices.compute_dtype(planes.device.type)
+        with torch.autocast(planes.device.type, dtype=dtype, enabled=dtype is not torch.float32):
+            policy_logits, wdl_logits = net(planes)
+        policy_loss = F.cross_entropy(policy_logits.float(), batch["policy"])
+        value_loss = F.cross_entropy(wdl_logits.float(), batch["wdl"])
+        entropy = torch.special.entr(batch["policy"]).sum(1).mean()
+        return policy_loss + value_weight * value_loss, {
+            "policy_loss": policy_loss,
+            "value_loss": value_loss,
+            "policy_kl": policy_loss - entropy,
+        }
+
+    return loss

@@ -1,0 +1,38 @@
+"""Presets of the AlphaZero family: settings that work as they are on two cores, by name."""
+
+from __future__ import annotations
+
+from selfplay.alphazero.actor import ActorConfig
+from selfplay.alphazero.agent import Config
+from selfplay.alphazero.network import NetworkConfig
+from selfplay.alphazero.search import SearchConfig
+from selfplay.alphazero.strength import StrengthConfig
+from selfplay.learner import LearnerConfig
+from selfplay.replay import ReplayConfig
+from selfplay.run import RunConfig
+
+TIC_TAC_TOE = Config(
+    game="tic-tac-toe",
+    network=NetworkConfig(channels=32, blocks=2, head_channels=8, value_hidden=32),
+    search=SearchConfig(dirichlet_alpha=1.5),
+    actor=ActorConfig(num_simulations=32, random_opening_plies=6, temperature_half_life=2.0, past_self_share=0.02),
+    replay=ReplayConfig(samples_per_insert=8.0, window_min=20_000, learn_after=2_000),
+    learner=LearnerConfig(batch_size=256, learning_rate=2e-3, final_learning_rate=2e-4, ema_decay=0.99),
+    strength=StrengthConfig(num_simulations=64),
+    run=RunConfig(minutes=5.0, generation_rows=4_000, chunk_rows=1_000, evaluate_every=1, stop_when_solved=True),
+)
+"""Ends by itself once it makes no mistake in any of the 4,520 positions that play can reach."""
+
+CONNECT_FOUR = Config(
+    game="connect-four",
+    network=NetworkConfig(channels=32, blocks=4, head_channels=16, value_hidden=64),
+    search=SearchConfig(dirichlet_alpha=1.0),
+    actor=ActorConfig(num_simulations=48, random_opening_plies=24, temperature_half_life=4.0),
+    replay=ReplayConfig(samples_per_insert=6.0, window_min=20_000, window_fraction=0.5),
+    learner=LearnerConfig(batch_size=512, learning_rate=2e-3, final_learning_rate=1e-4, ema_decay=0.999),
+    strength=StrengthConfig(num_simulations=100),
+    run=RunConfig(minutes=20.0, generation_rows=20_000, chunk_rows=1_000, evaluate_every=5, actors=2),
+)
+"""Twenty minutes on two cores: accuracy against the exact solver is measured on the way."""
+
+PRESETS = {"tic-tac-toe": TIC_TAC_TOE, "connect-four": CONNECT_FOUR}

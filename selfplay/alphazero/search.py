@@ -1,0 +1,337 @@
+"""Batched tree search: joins the tree kernels, which see no position, with batched game calls, which see no tree.
+
+`Search` holds B searches side by side, each with its own tree, number of simulations and noise; they start and finish
+independently of one another, so the evaluator's batch stays full. One turn of the crank is
+
+    leaves = search.leaves()             # positions that need an evaluation; finished games are settled inside
+    prior, wdl = evaluate(leaves)        # a network, or anything else
+    search.expand(leaves, prior, wdl)
+    rows = search.finished()             # searches to read with `results` and to plant or advance anew
+
+`run` turns it until a whole batch is done. Randomness comes in as arrays of noise: a search itself is deterministic.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Annotated, Literal, NamedTuple
+
+import numpy as np
+from msgspec import Meta
+
+from games.base import Game
+from selfplay.alphazero import kernels, tree
+
+Evaluate = Callable[["Leaves"], tuple[np.ndarray, np.ndarray]]
+"""Maps Leaves of M positions to (prior [M, K] float32 over the listed actions, wdl [M, 3] float32)."""
+
+_DESCENTS = 3  # a row that meets finished games so often in one turn sits this batch out, so small rounds don't pile up
+
+
+@dataclass(frozen=True)
+class SearchConfig:
+    """How a tree is searched. Values lie in [-1, 1], so published constants for [0, 1] need converting."""
+
+    policy: Literal["gumbel", "puct"] = "puct"
+    """gumbel: sequential halving and completed q-values (Danihelka et al. 2022); puct: as in AlphaZero."""
+
+    c_puct: Annotated[float, Meta(gt=0)] = 1.5
+    """Exploration constant of PUCT."""
+
+    fpu_reduction: Annotated[float, Meta(ge=0, le=2)] = 0.2
+    """An unvisited action counts as its parent's value less this times sqrt(prior already visited)."""
+
+    dirichlet_alpha: Annotated[float, Meta(gt=0)] = 1.0
+    """Concentration of the noise mixed into the root prior in self-play (PUCT); about 10 / legal actions."""
+
+    dirichlet_fraction: Annotated[float, Meta(ge=0, le=1)] = 0.25
+    """Share of that noise in the root prior; 0 turns it off."""
+
+    reuse_tree: bool = True
+    """PUCT keeps the subtree of the move played; its visits count towards the next search."""
+
+    max_num_considered_actions: Annotated[int, Meta(ge=1)] = 16
+    """Actions that enter sequential halving at the root (Gumbel)."""
+
+    gumbel_scale: Annotated[float, Meta(ge=0)] = 1.0
+    """Scale of the Gumbel noise at the root in self-play; 0 outside self-play."""
+
+    c_visit: Annotated[float, Meta(ge=0)] = 50.0
+    """sigma(q) = (c_visit + most visits) * c_scale * q (Gumbel)."""
+
+    c_scale: Annotated[float, Meta(gt=0)] = 0.1
+    """See c_visit."""
+
+    solve: bool = True
+    """Carry proven wins, draws and losses up the tree (MCTS-solver)."""
+
+    edges_per_node: Annotated[int, Meta(ge=1)] = 48
+    """Room for legal actions, on average over a tree; a search that outgrows it ends early."""
+
+
+class Leaves(NamedTuple):
+    """M positions that wait for an evaluation."""
+
+    rows: np.ndarray  # [M] int64, which search each belongs to
+    nodes: np.ndarray  # [M] int64, global node index
+    states: np.ndarray  # [M] state_dtype
+    actions: np.ndarray  # [M, K] int32, legal actions padded with -1
+    count: np.ndarray  # [M] int32
+
+
+class Results(NamedTuple):
+    """What M finished searches found. Edge arrays are [M, K] in the order of `actions`."""
+
+    actions: np.ndarray  # [M, K] int32, padded with -1
+    prior: np.ndarray  # [M, K] float32, the evaluator's, without noise
+    visits: np.ndarray  # [M, K] int32
+    q: np.ndarray  # [M, K] float32 mean value of the action for the player to move; 0 where unvisited
+    proven: np.ndarray  # [M, K] int32: game-theoretic value of the action, or tree.UNKNOWN
+    policy: np.ndarray  # [M, K] float32: the improved policy, sums to 1; what a network learns
+    play: np.ndarray  # [M] int64, slot of the action to play when no temperature is asked for
+    value: np.ndarray  # [M] float32 in [-1, 1], for the player to move
+    wdl: np.ndarray  # [M, 3] float32, sums to 1
+    exact: np.ndarray  # [M] bool: the value is proven
+
+
+class Search:
+    """B independent searches of one game. Owns their trees and the positions at their nodes."""
+
+    def __init__(self, game: Game, batch: int, config: SearchConfig, max_simulations: int) -> None:
+        """max_simulations: the most that `plant` will ask for, in simulations per search."""
+        self.game, self.batch, self.config = game, batch, config
+        self.max_nodes = max_simulations + 2
+        self.max_edges = max(self.max_nodes * min(game.max_legal_actions, config.edges_per_node),
+                             game.max_legal_actions)  # fmt: skip
+        self.trees = tree.allocate(batch, self.max_nodes, self.max_edges, game.max_legal_actions)
+        self.states = np.zeros(batch * self.max_nodes, dtype=game.state_dtype)
+        self.active = np.zeros(batch, dtype=np.bool_)
+        self._policy = kernels.GUMBEL if config.policy == "gumbel" else kernels.PUCT
+        self._considered = min(config.max_num_considered_actions, game.max_legal_actions)
+        self._table_of: dict[int, int] = {}
+        self._halving = np.zeros((1, self._considered + 1, max_simulations + 1), dtype=np.int32)
+        self._moved = np.zeros(self.max_nodes, dtype=np.int32)
+        self._kept = np.zeros(self.max_nodes, dtype=np.int32)
+        self.simulations = 0  # finished, over all searches since the start
+
+    # -- starting and moving on --------------------------------------------------------------------------------------
+
+    def plant(self, rows: np.ndarray, states: np.ndarray, num_simulations: int, noise: list | None = None) -> None:
+        """Starts new searches in `rows` [M] from non-terminal `states` [M]. noise: M generators, or None for none."""
+        rows = np.asarray(rows, dtype=np.int64)
+        t = self.trees
+        kernels.plant(t.nodes, t.num_nodes, t.num_edges, t.full, rows, self.max_nodes)
+        self.states[rows * self.max_nodes] = states
+        self._start(rows, num_simulations, self.game.legal_actions(states)[1], noise)
+
+    def advance(self, rows: np.ndarray, actions: np.ndarray, num_simulations: int, noise: list | None = None) -> None:
+        """Goes on in `rows` [M] after `actions` [M] were played from their roots to positions that are not terminal.
+
+        Keeps the subtree where the config says so and there is one."""
+        t, size = self.trees, self.max_nodes
+        plant, states = [], []
+        for i, row in enumerate(np.asarray(rows, dtype=np.int64)):
+            root = row * size
+            count = 0
+            if self.config.reuse_tree and self._policy == kernels.PUCT:
+                count = kernels.reroot(
+                    t.nodes, t.edges, t.actions, t.num_nodes, t.num_edges, row, size, self.max_edges,
+                    int(actions[i]), self._moved, self._kept,
+                )  # fmt: skip
+            if count:
+                t.full[row] = False
+                self.states[root : root + count] = self.states[root + self._kept[:count]]
+            else:
+                states.append(self.game.step(self.states[root : root + 1], actions[i : i + 1]).states)
+                plant.append(row)
+        if plant:
+            planted = np.array(plant)
+            kernels.plant(t.nodes, t.num_nodes, t.num_edges, t.full, planted, size)
+            self.states[planted * size] = np.concatenate(states)
+        counts = self.game.legal_actions(self.states[np.asarray(rows) * size])[1]
+        self._start(np.asarray(rows, dtype=np.int64), num_simulations, counts, noise)
+
+    def _start(self, rows: np.ndarray, num_simulations: int, counts: np.ndarray, noise: list | None) -> None:
+        if num_simulations > self.max_nodes - 2:
+            raise ValueError(f"{num_simulations} simulations were asked for, but room was made for {self.max_nodes - 2}.")
+        t, config = self.trees, self.config
+        self.active[rows] = True
+        t.num_simulations[rows] = num_simulations
+        t.table[rows] = self._halving_table(num_simulations)
+        t.root_noise[rows] = 0.0
+        t.noise_fraction[rows] = config.dirichlet_fraction if noise is not None else 0.0
+        for row, count, rng in zip(rows, counts, noise or [], strict=False):
+            if self._policy == kernels.GUMBEL:
+                t.root_noise[row, :count] = config.gumbel_scale * rng.gumbel(size=count)
+            else:
+                t.root_noise[row, :count] = rng.dirichlet(np.full(count, config.dirichlet_alpha))
+
+    def _halving_table(self, num_simulations: int) -> int:
+        if self._policy != kernels.GUMBEL:
+            return 0
+        if num_simulations not in self._table_of:
+            new = np.zeros((1, *self._halving.shape[1:]), dtype=np.int32)
+            for considered in range(1, self._considered + 1):
+                sequence = halving_sequence(considered, num_simulations)
+                new[0, considered, : len(sequence)] = sequence
+                new[0, considered, len(sequence) :] = sequence[-1] if sequence else 0
+            self._table_of[num_simulations] = len(self._table_of)
+            self._halving = new if len(self._table_of) == 1 else np.concatenate([self._halving, new])
+        return self._table_of[num_simulations]
+
+    # -- the crank -----------------------------------------------------------------------------------------------------
+
+    def leaves(self) -> Leaves:
+        """Descends once in every active search; may be empty when all have finished."""
+        t, c = self.trees, self.config
+        rows = np.flatnonzero(self.active)
+        waiting_rows, waiting_nodes = [], []
+        for _ in range(_DESCENTS):
+            parent = np.empty(len(rows), dtype=np.int64)
+            slot = np.empty(len(rows), dtype=np.int64)
+            action = np.empty(len(rows), dtype=np.int32)
+            kernels.select(
+                t.nodes, t.edges, t.full, t.root_noise, t.noise_fraction, t.num_simulations, t.table, rows,
+                self.max_nodes, self._policy, c.c_puct, c.fpu_reduction, c.c_visit, c.c_scale, c.solve,
+                self._halving, self._considered, t.actions, parent, slot, action,
+            )  # fmt: skip
+            if slot.min(initial=0) < 0:
+                at_root = slot == kernels.AT_ROOT
+                waiting_rows.append(rows[at_root])
+                waiting_nodes.append(parent[at_root])
+                new = slot >= 0
+                rows, parent, slot, action = rows[new], parent[new], slot[new], action[new]
+            if not len(rows):
+                break
+            step = self.game.step(self.states[parent], action)
+            node = np.empty(len(rows), dtype=np.int64)
+            kernels.attach(
+                t.nodes, t.edges, t.num_nodes, t.full, rows, self.max_nodes, parent, slot,
+                step.reward, step.discount, c.solve, node,
+            )  # fmt: skip
+            self.states[node] = step.states  # a node that found no room is -1: it writes to a state nobody reads
+            over = (step.discount == 0.0) | (node < 0)
+            waiting_rows.append(rows[~over])
+            waiting_nodes.append(node[~over])
+            rows = rows[over]
+            if not len(rows):
+                break
+        rows, nodes = np.concatenate(waiting_rows), np.concatenate(waiting_nodes)
+        states = self.states[nodes]
+        return Leaves(rows, nodes, states, *self.game.legal_actions(states))
+
+    def expand(self, leaves: Leaves, prior: np.ndarray, wdl: np.ndarray) -> None:
+        """Answers `leaves`. prior: [M, K] float32, sums to 1 over each position's actions; wdl: [M, 3] float32."""
+        t = self.trees
+        kernels.expand(
+            t.nodes, t.edges, t.actions, t.num_edges, t.full, leaves.rows, self.max_edges, leaves.nodes,
+            leaves.actions, leaves.count, prior, wdl,
+        )  # fmt: skip
+
+    def finished(self) -> np.ndarray:
+        """[M] int64: active searches that need no more simulations. They stay active until planted or stopped."""
+        rows = np.flatnonzero(self.active)
+        roots = rows * self.max_nodes
+        done = (self.trees.nodes["visits"][roots] > self.trees.num_simulations[rows]) | self.trees.full[rows]
+        if self.config.solve:
+            done |= self.trees.nodes["proven"][roots] != tree.UNKNOWN
+        return rows[done]
+
+    def stop(self, rows: np.ndarray) -> None:
+        """Takes `rows` out of the crank until they are planted again."""
+        self.active[rows] = False
+
+    # -- reading -------------------------------------------------------------------------------------------------------
+
+    def results(self, rows: np.ndarray) -> Results:
+        """Reads the roots of `rows` [M]. Exact knowledge wins: a proven win is played, a proven loss avoided."""
+        t, m, width = self.trees, len(rows), self.game.max_legal_actions
+        rows = np.asarray(rows, dtype=np.int64)
+        actions, visits, proven = (np.empty((m, width), dtype=np.int32) for _ in range(3))
+        prior, value_sum = (np.empty((m, width), dtype=np.float32) for _ in range(2))
+        mixed, value = (np.empty(m, dtype=np.float32) for _ in range(2))
+        wdl = np.empty((m, 3), dtype=np.float32)
+        kernels.read_roots(
+            t.nodes, t.edges, t.actions, rows, self.max_nodes, actions, prior, visits, value_sum, proven, mixed, value, wdl
+        )  # fmt: skip
+        if not self.config.solve:
+            proven[:] = tree.UNKNOWN
+        q = value_sum / np.maximum(visits, 1)
+        known = proven != tree.UNKNOWN
+        q = np.where(known, proven, q).astype(np.float32)
+        candidates = allowed_actions(actions >= 0, proven)
+        if self._policy == kernels.GUMBEL:
+            completed = np.where((visits > 0) | known, q, mixed[:, None])
+            policy, play = self._gumbel_policy(rows, candidates, prior, visits, completed)
+        else:
+            policy, play = visit_policy(candidates, prior, visits)
+        exact = self.config.solve & (t.nodes["proven"][rows * self.max_nodes] != tree.UNKNOWN)
+        return Results(actions, prior, visits, q, proven, policy, play, value, wdl, exact)
+
+    def _gumbel_policy(self, rows, candidates, prior, visits, completed):  # type: ignore[no-untyped-def]
+        """softmax(log prior + sigma(completed q)), and the best of gumbel + that among the most visited actions."""
+        scale = (self.config.c_visit + visits.max(axis=1, keepdims=True)) * self.config.c_scale
+        scores = np.where(candidates, np.log(np.maximum(prior, 1e-12)) + scale * completed, -np.inf)
+        weights = np.exp(scores - scores.max(axis=1, keepdims=True))
+        policy = (weights / weights.sum(axis=1, keepdims=True)).astype(np.float32)
+        most = np.where(candidates, visits, -1)
+        final = np.where(most == most.max(axis=1, keepdims=True), scores + self.trees.root_noise[rows], -np.inf)
+        return policy, final.argmax(axis=1)
+
+
+def allowed_actions(legal: np.ndarray, proven: np.ndarray) -> np.ndarray:
+    """[M, K] bool: legal actions less what proof rules out — all but wins if there is a win, losses if there is more."""
+    wins = proven == 1
+    losses = proven == -1
+    has_win = wins.any(axis=1, keepdims=True)
+    only_losses = (losses | ~legal).all(axis=1, keepdims=True)
+    return np.where(has_win, wins, legal & (~losses | only_losses))
+
+
+def visit_policy(candidates: np.ndarray, prior: np.ndarray, visits: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Visit shares [M, K] over the candidates, and the most visited slot [M]; ties go to the larger prior.
+
+    Where no candidate was visited (a lone root, or only proven losses left) the prior takes the visits' place."""
+    weights = np.where(candidates, visits, 0).astype(np.float32)
+    unvisited = weights.sum(axis=1, keepdims=True) == 0
+    weights = np.where(unvisited & candidates, prior + np.float32(1e-8), weights)
+    play = np.where(candidates, weights + 0.5 * prior, -1.0).argmax(axis=1)
+    return weights / weights.sum(axis=1, keepdims=True), play
+
+
+def halving_sequence(considered: int, num_simulations: int) -> list[int]:
+    """Sequential halving as a list: entry i is the visit count that the action of simulation i must have.
+
+    `considered` actions share the simulations equally in each of log2(considered) phases, each phase keeping the
+    better half (Karnin, Koren, Somekh 2013; Danihelka et al. 2022, algorithm 2)."""
+    if considered <= 1:
+        return list(range(num_simulations))
+    phases = int(np.ceil(np.log2(considered)))
+    sequence: list[int] = []
+    visits = [0] * considered
+    keep = considered
+    while len(sequence) < num_simulations:
+        for _ in range(max(1, int(num_simulations / (phases * keep)))):
+            sequence.extend(visits[:keep])
+            visits[:keep] = [count + 1 for count in visits[:keep]]
+        keep = max(2, keep // 2)
+    return sequence[:num_simulations]
+
+
+def run(
+    game: Game, states: np.ndarray, evaluate: Evaluate, config: SearchConfig, num_simulations: int,
+    noise: list | None = None, search: Search | None = None,
+) -> Results:  # fmt: skip
+    """Searches each of B non-terminal positions with `num_simulations` simulations; deterministic unless `noise`
+    (B generators) is given. 0 simulations evaluate the root only: the raw policy."""
+    search = search or Search(game, len(states), config, num_simulations)
+    rows = np.arange(len(states))
+    search.plant(rows, states, num_simulations, noise)
+    while True:
+        search.stop(search.finished())
+        if not search.active.any():
+            return search.results(rows)
+        leaves = search.leaves()
+        if len(leaves.rows):
+            search.expand(leaves, *evaluate(leaves))

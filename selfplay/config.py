@@ -1,0 +1,107 @@
+"""Configuration as frozen dataclasses: overriding fields by dotted key, checking values, and going to JSON and back.
+
+Knows dataclasses whose fields carry msgspec constraints; not which settings exist. A wrong key or value is refused with
+one sentence that names the key, what is allowed and the nearest match.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import difflib
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any, TypeVar
+
+import msgspec
+
+C = TypeVar("C")
+
+
+class ConfigError(ValueError):
+    """A setting that cannot be used; the message is one sentence for the user."""
+
+
+def keys(config: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:
+    """(dotted key, value) of every leaf field."""
+    for field in dataclasses.fields(config):
+        value = getattr(config, field.name)
+        if dataclasses.is_dataclass(value):
+            yield from keys(value, f"{prefix}{field.name}.")
+        else:
+            yield prefix + field.name, value
+
+
+def override(config: C, assignments: Iterable[str]) -> C:
+    """`config` with "key=value" strings applied, e.g. "actor.num_simulations=64". Raises ConfigError."""
+    values = msgspec.to_builtins(config)
+    known = dict(keys(config))
+    for assignment in assignments:
+        key, equals, text = assignment.partition("=")
+        key = key.strip()
+        if not equals:
+            raise ConfigError(f"'{assignment}' is not a setting: write it as key=value, e.g. {next(iter(known))}=….")
+        if key not in known:
+            # A user may remember the field and not its section.
+            near = difflib.get_close_matches(key, known, 1) or [k for k in known if k.split(".")[-1] == key][:1]
+            hint = f" Did you mean '{near[0]}'?" if near else ""
+            raise ConfigError(f"no setting is called '{key}'.{hint} `selfplay train PRESET --settings` lists them all.")
+        _assign(values, key, text.strip())
+    return from_values(type(config), values)
+
+
+def _assign(values: dict[str, Any], key: str, text: str) -> None:
+    *sections, last = key.split(".")
+    for section in sections:
+        values = values[section]
+    values[last] = None if text.lower() in ("none", "null") else text
+
+
+def from_values(cls: type[C], values: Mapping[str, Any]) -> C:
+    """A checked config from nested mappings; numbers may be strings. Missing keys take their defaults.
+
+    Raises ConfigError for unknown keys, wrong types and values out of range."""
+    _refuse_unknown(cls, values, "")
+    try:
+        return msgspec.convert(values, cls, strict=False)
+    except msgspec.ValidationError as error:
+        message, _, path = str(error).partition(" - at `$.")
+        where = f" for '{path.rstrip('`')}'" if path else ""
+        raise ConfigError(f"that value does not do{where}: {message[:1].lower()}{message[1:]}.") from None
+
+
+def _refuse_unknown(cls: Any, values: Mapping[str, Any], prefix: str) -> None:
+    fields = {field.name: field for field in dataclasses.fields(cls)}
+    hints = msgspec.inspect.type_info(cls)
+    types = {field.name: field.type for field in hints.fields}  # type: ignore[union-attr]
+    for key, value in values.items():
+        if key not in fields:
+            near = difflib.get_close_matches(key, fields, 1)
+            hint = f" Did you mean '{prefix}{near[0]}'?" if near else ""
+            raise ConfigError(f"no setting is called '{prefix}{key}'.{hint}")
+        if isinstance(value, Mapping) and isinstance(types[key], msgspec.inspect.DataclassType):
+            _refuse_unknown(types[key].cls, value, f"{prefix}{key}.")
+
+
+def to_values(config: Any) -> dict[str, Any]:
+    """Nested dicts of JSON values; `from_values` takes them back."""
+    values: dict[str, Any] = msgspec.to_builtins(config)
+    return values
+
+
+def describe(cls: Any, prefix: str = "") -> Iterator[tuple[str, str]]:
+    """(dotted key, the docstring under the field) of every leaf field, read from the class's source."""
+    import ast
+    import inspect
+    import textwrap
+
+    body = ast.parse(textwrap.dedent(inspect.getsource(cls))).body[0].body  # type: ignore[attr-defined]
+    docs = {
+        node.target.id: text.value.value
+        for node, text in zip(body, body[1:], strict=False)
+        if isinstance(node, ast.AnnAssign) and isinstance(text, ast.Expr) and isinstance(text.value, ast.Constant)
+    }
+    types = {field.name: field.type for field in msgspec.inspect.type_info(cls).fields}  # type: ignore[union-attr]
+    for field in dataclasses.fields(cls):
+        if isinstance(types[field.name], msgspec.inspect.DataclassType):
+            yield from describe(types[field.name].cls, f"{prefix}{field.name}.")
+        else:
+            yield prefix + field.name, " ".join(docs.get(field.name, "").split())

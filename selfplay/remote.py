@@ -1,0 +1,152 @@
+"""Actors on Ray: on this machine, or on the machines of a cluster. The only file that knows Ray.
+
+Each actor is one process with one core, its own copy of the networks and one call in flight; a call takes the newest
+weights by reference and plays until it has a chunk of rows. Weights are put into Ray's object store once a generation.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+from typing import Any
+
+from selfplay.agent import Agent
+from selfplay.fleet import Chunk
+from selfplay.pool import Weights
+
+START_TIMEOUT = 120.0  # seconds for an actor to answer for the first time
+
+
+class FleetError(RuntimeError):
+    """Ray or an actor could not be started, or actors keep failing; the message says what to do."""
+
+
+class _Host:
+    """Runs in an actor's process: an ordinary actor and the weights it has."""
+
+    def __init__(self, agent: Agent, index: int, seed: int, threads: int) -> None:
+        from selfplay import device
+
+        device.tune_process(threads)
+        self._actor = agent.make_actor(index, seed)
+        self._generation = -1
+
+    def ready(self) -> str:
+        return socket.gethostname()
+
+    def work(self, generation: int, weights: tuple[Weights, Weights | None], min_rows: int) -> Chunk:
+        if generation != self._generation:
+            newest, past = weights
+            self._actor.set_weights(newest, generation, past)
+            self._generation = generation
+        rows, stats = self._actor.generate(min_rows)
+        return Chunk(rows, stats, generation)
+
+
+class RayFleet:
+    """`size` actors on Ray, started when made, stopped by `close`."""
+
+    def __init__(
+        self, agent: Agent, seed: int, size: int, chunk_rows: int, address: str | None = None, actor_gpus: float = 0.0
+    ) -> None:
+        """address: an existing cluster's ("auto", or host:port), or None to start Ray on this machine.
+
+        Raises FleetError when Ray or the actors cannot be started.
+        """
+        self.size = size
+        self._chunk_rows = chunk_rows
+        self._paused = False
+        self._ray = ray = _start_ray(size, address)
+        # A failed call is repeated by a restarted actor. Its rows were never delivered, so no game counts twice; its
+        # stream of games starts over, which is why a restart moves to a stream of its own (see _restart).
+        self._make = lambda index, start: (
+            ray.remote(_Host)
+            .options(num_cpus=1, num_gpus=actor_gpus, max_restarts=0)
+            .remote(agent, index, seed + start, 1)
+        )
+        self._hosts = [self._make(index, 0) for index in range(size)]
+        self._restarts = 0
+        try:
+            self.hosts = ray.get([host.ready.remote() for host in self._hosts], timeout=START_TIMEOUT)
+        except ray.exceptions.GetTimeoutError:
+            free = ray.available_resources().get("CPU", 0)
+            self.close()
+            raise FleetError(
+                f"{size} actors did not start within {START_TIMEOUT:.0f} s: each needs one free CPU, and Ray has "
+                f"{free:.0f} left. Ask for fewer with --actors, or add nodes to the cluster."
+            ) from None
+        self._weights: Any = None
+        self._generation = 0
+        self._calls: dict[Any, int] = {}  # call in flight → actor
+
+    def publish(self, weights: Weights, generation: int, past: Weights | None) -> None:
+        self._weights = self._ray.put((weights, past))
+        self._generation = generation
+        self._ask()
+
+    def collect(self, wait: bool) -> list[Chunk]:
+        if not self._calls:
+            return []
+        ready, _ = self._ray.wait(list(self._calls), num_returns=1, timeout=1.0 if wait else 0)
+        if ready:  # others may be done as well
+            ready, _ = self._ray.wait(list(self._calls), num_returns=len(self._calls), timeout=0)
+        chunks = []
+        for call in ready:
+            index = self._calls.pop(call)
+            try:
+                chunk = self._ray.get(call)
+                # Arrays from the object store are read-only views of shared memory: copy, and let the store have it.
+                chunks.append(Chunk(chunk.rows.copy(), chunk.stats, chunk.generation))
+            except self._ray.exceptions.RayActorError as error:
+                self._restart(index, error)
+            except self._ray.exceptions.RayTaskError as error:
+                raise FleetError(f"actor {index} failed: {str(error.cause).splitlines()[0]}") from error
+        self._ask()
+        return chunks
+
+    def _restart(self, index: int, error: Exception) -> None:
+        self._restarts += 1
+        if self._restarts > 10 * self.size:
+            raise FleetError(f"actors died {self._restarts} times; the last one: {str(error).splitlines()[0]}") from error
+        self._hosts[index] = self._make(index, self._restarts * 1_000_003)
+
+    def _ask(self) -> None:
+        if self._paused:
+            return
+        busy = set(self._calls.values())
+        for index, host in enumerate(self._hosts):
+            if index not in busy:
+                self._calls[host.work.remote(self._generation, self._weights, self._chunk_rows)] = index
+
+    def pause(self, paused: bool) -> None:
+        resumed = self._paused and not paused
+        self._paused = paused
+        if resumed:
+            self._ask()
+
+    def state(self) -> None:
+        return None  # games in progress on other machines are not kept: a resumed run starts new ones
+
+    def close(self) -> None:
+        for host in self._hosts:
+            self._ray.kill(host)
+        self._ray.shutdown()
+
+
+def _start_ray(size: int, address: str | None) -> Any:
+    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+    os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
+    import ray
+
+    options: dict[str, Any] = {"logging_level": "error", "log_to_driver": False, "configure_logging": True}
+    if address is None:
+        # The driver learns while actors play, so on a small machine they share cores: Ray is told of enough.
+        options |= {"num_cpus": max(size, os.cpu_count() or 1), "include_dashboard": False}
+    try:
+        ray.init(address=address or "local", **options)
+    except (ConnectionError, RuntimeError, ValueError, OSError) as error:
+        where = f"the Ray cluster at '{address}'" if address else "Ray on this machine"
+        hint = " Is the address right, and is RAY_AUTH_TOKEN the cluster's token?" if address else ""
+        raise FleetError(f"cannot reach {where}: {str(error).splitlines()[0]}{hint}") from error
+    return ray
+

@@ -1,0 +1,87 @@
+"""Replay: rows of experience, newest last, sampled uniformly from a window that grows with the run.
+
+Knows a NumPy dtype and nothing of what the rows mean. Rows are kept in memory, and on disk in one shard a save, so
+that a resumed run goes on with the very experience it had.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated
+
+import numpy as np
+from msgspec import Meta
+
+
+@dataclass(frozen=True)
+class ReplayConfig:
+    """How much experience is kept and how often it is used."""
+
+    samples_per_insert: Annotated[float, Meta(gt=0, le=1000)] = 6.0
+    """How many times a row is drawn for training on average: ties learning to generation, whichever is faster."""
+
+    window_min: Annotated[int, Meta(ge=1)] = 20_000
+    """The window holds at least this many newest rows (all rows while there are fewer)."""
+
+    window_fraction: Annotated[float, Meta(gt=0, le=1)] = 0.5
+    """The window holds this share of all rows ever inserted: old, weak play leaves as the run goes on."""
+
+    capacity: Annotated[int, Meta(ge=1)] = 1_000_000
+    """The window never holds more rows than this."""
+
+    learn_after: Annotated[int, Meta(ge=1)] = 4_000
+    """Rows to gather before the first update."""
+
+
+class Replay:
+    """The window over the stream of rows. `inserted` counts all rows ever, which is also the next row's number."""
+
+    def __init__(self, dtype: np.dtype, config: ReplayConfig) -> None:
+        self.config = config
+        self.inserted = 0
+        self._ring = np.zeros(min(config.capacity, 2 * config.window_min), dtype=dtype)
+
+    def __len__(self) -> int:
+        return self.window(self.inserted)
+
+    def window(self, inserted: int) -> int:
+        """Rows in the window once `inserted` rows were inserted."""
+        wanted = max(self.config.window_min, int(inserted * self.config.window_fraction))
+        return min(inserted, wanted, self.config.capacity)
+
+    def insert(self, rows: np.ndarray) -> None:
+        """Appends rows [M] of the replay's dtype."""
+        rows = rows[-self.config.capacity :]
+        if len(self) + len(rows) > len(self._ring):
+            self._resize(min(self.config.capacity, max(2 * len(self._ring), len(self) + len(rows))))
+        self._ring[self._place(np.arange(self.inserted, self.inserted + len(rows)))] = rows
+        self.inserted += len(rows)
+
+    def sample(self, size: int, rng: np.random.Generator) -> np.ndarray:
+        """[size] rows drawn uniformly, with replacement, from the window. Raises ValueError when it is empty."""
+        if not self.inserted:
+            raise ValueError("the replay is empty: nothing can be sampled.")
+        return self._ring[self._place(rng.integers(self.inserted - len(self), self.inserted, size))]
+
+    def rows(self, first: int, last: int) -> np.ndarray:
+        """Rows first … last - 1 by number; they must still be held."""
+        return self._ring[self._place(np.arange(first, last))]
+
+    def restore(self, rows: np.ndarray, inserted: int) -> None:
+        """Becomes a replay whose newest rows are `rows`, after `inserted` rows in all."""
+        self.inserted = inserted - len(rows)
+        if len(rows) > len(self._ring):
+            self._ring = np.zeros(min(self.config.capacity, max(2 * len(rows), 1)), dtype=self._ring.dtype)
+        self._ring[self._place(np.arange(self.inserted, inserted))] = rows
+        self.inserted = inserted
+
+    def _place(self, numbers: np.ndarray) -> np.ndarray:
+        return numbers % len(self._ring)
+
+    def _resize(self, size: int) -> None:
+        if size <= len(self._ring):
+            return
+        numbers = np.arange(self.inserted - len(self), self.inserted)
+        kept = self._ring[self._place(numbers)]
+        self._ring = np.zeros(size, dtype=self._ring.dtype)
+        self._ring[self._place(numbers)] = kept

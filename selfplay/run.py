@@ -1,0 +1,346 @@
+"""A run: the loop that plays, learns, saves and measures, for any family of agents, and the folder it lives in.
+
+    actors ──rows──▶ replay ──batches──▶ learner ──weights, once a generation──▶ pool, actors, figures
+
+A generation is a fixed number of new rows and the learner's updates on them, as many as `samples_per_insert` asks. The
+folder holds everything; `train` on a folder that has a run goes on with it. With actors in this process that is exact
+at the end of a generation: the same bits as if the run had never stopped. A run stopped in mid-generation keeps all
+rows and updates, and starts anew only the searches that were in progress.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Annotated, Any
+
+import numpy as np
+from msgspec import Meta
+
+from selfplay import folder as folders
+from selfplay.agent import Agent
+from selfplay.fleet import Chunk, Fleet, InlineFleet
+from selfplay.learner import Learner
+from selfplay.metrics import Metrics
+from selfplay.pool import Pool
+from selfplay.replay import Replay
+
+
+@dataclass(frozen=True)
+class RunConfig:
+    """Length and rhythm of a run."""
+
+    seed: Annotated[int, Meta(ge=0, le=2**62)] = 1
+    """Everything random in the run follows from it."""
+
+    minutes: Annotated[float, Meta(gt=0)] | None = None
+    """Budget in minutes of wall time, over all sessions; None: not limited by time."""
+
+    generations: Annotated[int, Meta(ge=1)] | None = None
+    """Budget in generations; None: not limited by generations."""
+
+    generation_rows: Annotated[int, Meta(ge=1)] = 20_000
+    """New rows that make a generation."""
+
+    chunk_rows: Annotated[int, Meta(ge=1)] = 1_000
+    """Rows an actor gathers before it delivers."""
+
+    evaluate_every: Annotated[int, Meta(ge=1)] = 5
+    """Generations between two measurements of strength; the last one is always measured."""
+
+    stop_when_solved: bool = False
+    """End the run as soon as a measurement says that nothing is left to learn."""
+
+    actors: Annotated[int, Meta(ge=0, le=4096)] = 0
+    """Processes that play (on Ray); 0: play in this process."""
+
+    actor_gpus: Annotated[float, Meta(ge=0, le=16)] = 0.0
+    """Share of a GPU that each Ray actor asks for; 0: actors compute on the CPU."""
+
+
+@dataclass
+class Status:
+    """Where the run stands; what a panel shows."""
+
+    generation: int = 0
+    steps: int = 0
+    rows: int = 0
+    games: int = 0
+    seconds: float = 0.0  # wall time spent, over all sessions
+    progress: float = 0.0  # share of the budget used, in [0, 1]
+    phase: str = "starting"
+    generation_progress: float = 0.0  # share of this generation's rows
+    window: int = 0
+    rates: dict[str, float] = field(default_factory=dict)  # of the last seconds: games/s, positions/s, …
+    losses: dict[str, float] = field(default_factory=dict)  # mean over the last generation
+    figures: dict[str, float] = field(default_factory=dict)  # of the last measurement
+    history: list[tuple[int, dict[str, float]]] = field(default_factory=list)  # (generation, figures)
+    notes: list[str] = field(default_factory=list)  # sentences for the user, newest last
+
+
+Report = Callable[[Status], None]
+
+
+class Run:
+    """One session of a run: owns its folder, replay, learner and actors from `__init__` to `close`."""
+
+    def __init__(self, agent: Agent, folder: folders.Folder, report: Report, address: str | None = None) -> None:
+        """Resumes what the folder holds. Raises CheckpointError, FleetError or FolderError."""
+        self.agent, self.folder, self.report = agent, folder, report
+        self.config: RunConfig = agent.config.run
+        self.pool = Pool(folder.path / "checkpoints")
+        self.metrics = Metrics(folder.path)
+        self.status = Status()
+        self.learner = Learner(agent.updates(), agent.config.learner)
+        self.replay = Replay(agent.row_dtype, agent.config.replay)
+        self.rng = np.random.default_rng(np.random.SeedSequence(self.config.seed, spawn_key=(2**31,)))
+        self._generation_start = 0  # rows inserted when this generation began
+        self._learned_until = 0.0  # rows whose share of updates has been done
+        self._sums: dict[str, float] = {}
+        self._loss_sums: dict[str, Any] = {}
+        self._loss_count = 0
+        self._sessions = 0
+        state = folder.load_state(agent)
+        if state:
+            self._restore(state)
+        self._tell("compiling kernels")
+        agent.warm_up()
+        self.fleet = self._make_fleet(address)
+        if state and state.actors and self.fleet.size == 0:
+            self.fleet.actor.load_state(*state.actors)  # type: ignore[attr-defined]
+
+    def _make_fleet(self, address: str | None) -> Fleet:
+        config = self.config
+        if config.actors == 0:
+            return InlineFleet(self.agent, config.seed, config.chunk_rows)
+        from selfplay.remote import RayFleet
+
+        self._tell(f"starting {config.actors} actors")
+        # Games in progress are not kept on Ray, so each session draws its games from streams of its own.
+        seed = config.seed + 7919 * self._sessions
+        return RayFleet(self.agent, seed, config.actors, config.chunk_rows, address, config.actor_gpus)
+
+    # -- the loop ------------------------------------------------------------------------------------------------------
+
+    def train(self, should_stop: Callable[[], bool]) -> None:
+        """Runs until the budget is used, the game is solved, or `should_stop`; saves before it returns."""
+        self._clock = time.perf_counter() - self.status.seconds
+        if self.status.generation == 0 and not self.pool.generations():
+            self.pool.save(0, self.learner.weights(), self._meta())
+        self._publish()
+        try:
+            while not (self._used_up() or should_stop()):
+                self._turn()
+                if self._generation_is_over():
+                    self._end_generation()
+            if self._used_up() and not self._measured():
+                self._measure()
+        finally:
+            self._tell("saving")
+            self._save()
+        self._tell("stopped" if should_stop() and not self._used_up() else "finished")
+
+    def _turn(self) -> None:
+        """Collects what the actors have, and learns as much as that calls for."""
+        owed = self._updates_owed()
+        lag = owed * self.agent.config.learner.batch_size / self.agent.config.replay.samples_per_insert
+        self.fleet.pause(lag > self.config.generation_rows or self._generation_is_full())
+        self._tell("learning" if owed else "playing")
+        for chunk in self.fleet.collect(wait=not owed):
+            self._insert(chunk)
+        started = time.perf_counter()
+        while self._updates_owed() and time.perf_counter() - started < (0.5 if self.fleet.size else float("inf")):
+            self._learn()
+
+    def _insert(self, chunk: Chunk) -> None:
+        self.replay.insert(chunk.rows)
+        self.status.rows = self.replay.inserted
+        self.status.window = len(self.replay)
+        self.status.games += int(chunk.stats.get("games", 0))
+        for key, value in chunk.stats.items():
+            self._sums[key] = self._sums.get(key, 0.0) + value
+        self._sums["lag"] = self._sums.get("lag", 0.0) + (self.status.generation - chunk.generation)
+        self._sums["chunks"] = self._sums.get("chunks", 0.0) + 1
+
+    def _updates_owed(self) -> int:
+        config = self.agent.config
+        if self.replay.inserted < config.replay.learn_after:
+            return 0
+        wanted = self.replay.inserted * config.replay.samples_per_insert / config.learner.batch_size
+        return max(0, int(wanted) - self.learner.steps)
+
+    def _learn(self) -> None:
+        batch = self.agent.make_batch(self.replay.sample(self.agent.config.learner.batch_size, self.rng), self.rng)
+        for key, value in self.learner.step(batch, self.status.progress).items():
+            self._loss_sums[key] = self._loss_sums.get(key, 0.0) + value
+        self._loss_count += 1
+        self.status.steps = self.learner.steps
+
+    def _generation_is_full(self) -> bool:
+        return self.replay.inserted - self._generation_start >= self.config.generation_rows
+
+    def _generation_is_over(self) -> bool:
+        return self._generation_is_full() and not self._updates_owed() and self.learner.steps > 0
+
+    def _end_generation(self) -> None:
+        """Saves the new generation, measures it when it is due, and hands it to the actors."""
+        self.status.generation += 1
+        self._generation_start = self.replay.inserted
+        self._tell("saving")
+        self.status.losses = {key: float(total) / self._loss_count for key, total in self._loss_sums.items()}
+        self.pool.save(self.status.generation, self.learner.weights(), self._meta())
+        if self.status.generation % self.config.evaluate_every == 0:
+            self._measure()
+        self._write_metrics()
+        self._loss_sums, self._loss_count = {}, 0
+        self._sums = {}
+        self._save()
+        self._publish()
+
+    def _publish(self) -> None:
+        newest = self.status.generation
+        past = None
+        earlier = self.pool.opponent("history", np.random.default_rng((self.config.seed, newest)))
+        if earlier is not None and earlier < newest:
+            past = self.pool.load(earlier)[1]
+        self.fleet.publish(self.pool.load(newest)[1], newest, past)
+        self._since = (time.perf_counter(), dict(self._sums))
+
+    def _measure(self) -> None:
+        self._tell("measuring")
+        started = time.perf_counter()
+        self.status.figures = self.agent.evaluate(self.pool.load(self.status.generation)[1])
+        self.status.figures["seconds"] = time.perf_counter() - started
+        self.status.history.append((self.status.generation, self.status.figures))
+        self.folder.write_figures(self.status.history)
+
+    def _measured(self) -> bool:
+        return self.status.generation == 0 or (
+            bool(self.status.history) and self.status.history[-1][0] == self.status.generation
+        )
+
+    def _used_up(self) -> bool:
+        self._tick()
+        solved = self.config.stop_when_solved and self._measured() and self.agent.is_solved(self.status.figures)
+        return self.status.progress >= 1.0 or (self.status.generation > 0 and solved)
+
+    def _tick(self) -> None:
+        self.status.seconds = time.perf_counter() - self._clock
+        shares = [0.0]
+        if self.config.minutes:
+            shares.append(self.status.seconds / 60 / self.config.minutes)
+        if self.config.generations:
+            shares.append(self.status.generation / self.config.generations)
+        self.status.progress = min(1.0, max(shares))
+        rows = self.replay.inserted - self._generation_start
+        self.status.generation_progress = min(1.0, rows / self.config.generation_rows)
+
+    # -- reporting -----------------------------------------------------------------------------------------------------
+
+    def _tell(self, phase: str, note: str | None = None) -> None:
+        self.status.phase = phase
+        if note:
+            self.status.notes.append(note)
+        if hasattr(self, "_since"):
+            self._tick()
+            self._rates()
+        self.report(self.status)
+
+    def _rates(self) -> None:
+        """Figures per second since the weights in use were published, and ratios over the same time."""
+        then, before = self._since
+        seconds = time.perf_counter() - then
+        done = {key: value - before.get(key, 0.0) for key, value in self._sums.items()}
+        if seconds < 0.5 or not done.get("positions"):
+            return
+        rates = {f"{key}/s": done.get(key, 0.0) / seconds for key in ("games", "positions", "evaluations")}
+        rates["batch"] = done.get("evaluations", 0.0) / max(done.get("batches", 0.0), 1)
+        rates["cache_hits"] = done.get("cache_hits", 0.0) / max(done.get("cache_lookups", 0.0), 1)
+        rates["plies"] = done.get("game_plies", 0.0) / max(done.get("games", 0.0), 1)
+        rates["exact"] = done.get("exact", 0.0) / max(done.get("moves", 0.0), 1)
+        rates["draws"] = done.get("draws", 0.0) / max(done.get("games", 0.0), 1)
+        rates["first_wins"] = done.get("first_wins", 0.0) / max(done.get("games", 0.0), 1)
+        rates["lag"] = done.get("lag", 0.0) / max(done.get("chunks", 0.0), 1)
+        rates["reuse"] = self.learner.steps * self.agent.config.learner.batch_size / max(self.replay.inserted, 1)
+        self.status.rates = rates
+
+    def _write_metrics(self) -> None:
+        status = self.status
+        figures = {"seconds": status.seconds, "games": status.games, "rows": status.rows, "steps": status.steps,
+                   "window": status.window, "learning_rate": self.learner.learning_rate(status.progress)}  # fmt: skip
+        figures |= {f"loss/{key}": value for key, value in status.losses.items()}
+        figures |= {f"rate/{key}": value for key, value in status.rates.items()}
+        if self._measured():
+            figures |= {f"strength/{key}": value for key, value in status.figures.items()}
+        self.metrics.write(status.generation, figures)
+        if self.metrics.failure and self.metrics.failure not in status.notes:
+            status.notes.append(self.metrics.failure)
+
+    # -- saving and going on ---------------------------------------------------------------------------------------------
+
+    def _meta(self) -> dict[str, Any]:
+        status = self.status
+        return self.agent.identity() | {
+            "steps": self.learner.steps,
+            "rows": self.replay.inserted,
+            "games": status.games,
+            "seconds": round(status.seconds, 1),
+            "seed": self.config.seed,
+            "code": self.folder.code,
+        }
+
+    def _save(self) -> None:
+        tensors, rest = self.learner.state()
+        rest |= {
+            "generation": self.status.generation,
+            "generation_start": self._generation_start,
+            "games": self.status.games,
+            "seconds": self.status.seconds,
+            "sessions": self._sessions + 1,
+            "losses": self.status.losses,
+            "history": self.status.history,
+            "sums": self._sums,
+            "loss_sums": {key: float(value) for key, value in self._loss_sums.items()},
+            "loss_count": self._loss_count,
+            "rng": _rng_state(self.rng),
+            "identity": self.agent.identity(),
+        }
+        self.folder.save_state(self.replay, tensors, rest, self.fleet.state())
+
+    def _restore(self, state: folders.State) -> None:
+        self.learner.load_state(state.tensors, state.rest)
+        self.replay.restore(state.rows, state.inserted)
+        rest, status = state.rest, self.status
+        status.generation, status.games, status.seconds = rest["generation"], rest["games"], rest["seconds"]
+        status.steps, status.rows, status.window = self.learner.steps, self.replay.inserted, len(self.replay)
+        status.losses = rest["losses"]
+        status.history = [(generation, figures) for generation, figures in rest["history"]]
+        status.figures = status.history[-1][1] if status.history else {}
+        self._generation_start, self._sessions = rest["generation_start"], rest["sessions"]
+        self._sums, self._loss_sums, self._loss_count = rest["sums"], rest["loss_sums"], rest["loss_count"]
+        self.rng.bit_generator.state = _from_text(rest["rng"])
+        self.metrics.history(before=status.generation + 1)
+        status.notes += state.warnings
+        self._clock = time.perf_counter() - status.seconds
+        self._since = (time.perf_counter(), dict(self._sums))
+        games_kept = "with the games in progress" if state.actors and self.config.actors == 0 else "with new games"
+        status.notes.append(
+            f"Resumed at generation {status.generation}: {status.steps:,} updates, {len(self.replay):,} positions in the "
+            f"window, random streams, {games_kept}."
+        )
+
+    def close(self) -> None:
+        """Stops the actors and releases the folder."""
+        self.fleet.close()
+        self.metrics.close()
+
+
+def _rng_state(rng: np.random.Generator) -> dict[str, Any]:
+    """JSON would lose nothing of Python's integers, but other readers would: 128-bit numbers go as text."""
+    state = rng.bit_generator.state
+    return state | {"state": {key: str(value) for key, value in state["state"].items()}}
+
+
+def _from_text(state: dict[str, Any]) -> dict[str, Any]:
+    return state | {"state": {key: int(value) for key, value in state["state"].items()}}
