@@ -37,6 +37,9 @@ class Agent(Protocol):
     def identity(self) -> dict[str, Any]:
         """What checkpoints say of the agent: family, game, versions, network; equal for weights that fit."""
 
+    def details(self) -> dict[str, Any]:
+        """What else whoever uses a checkpoint wants to know, such as the search settings it was trained with."""
+
     def updates(self) -> tuple[Update, ...]:
         """Freshly initialised networks and their losses, in the order they learn."""
 

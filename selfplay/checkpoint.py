@@ -21,12 +21,10 @@ import safetensors.torch
 import torch
 from safetensors import SafetensorError
 
+from selfplay.errors import CheckpointError
+
 FORMAT = 1
 MANIFEST = "manifest.json"
-
-
-class CheckpointError(ValueError):
-    """An artifact that cannot be used: the message says which file, what is wrong with it, and what to do."""
 
 
 def write(folder: Path, files: Mapping[str, bytes], meta: Mapping[str, Any]) -> None:

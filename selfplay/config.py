@@ -13,11 +13,9 @@ from typing import Any, TypeVar
 
 import msgspec
 
+from selfplay.errors import ConfigError
+
 C = TypeVar("C")
-
-
-class ConfigError(ValueError):
-    """A setting that cannot be used; the message is one sentence for the user."""
 
 
 def keys(config: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:

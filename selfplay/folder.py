@@ -27,14 +27,10 @@ import torch
 
 from selfplay import __version__, checkpoint
 from selfplay.agent import Agent
-from selfplay.checkpoint import CheckpointError
+from selfplay.errors import CheckpointError, FolderError
 from selfplay.replay import Replay
 
 KEPT_STATES = 2
-
-
-class FolderError(ValueError):
-    """A folder that cannot hold this run; the message says why and what to do."""
 
 
 class State(NamedTuple):
@@ -49,7 +45,7 @@ class State(NamedTuple):
 
 
 class Folder:
-    """A run's folder, locked against a second trainer until `release`."""
+    """A run's folder, locked against a second trainer until the `with` block ends."""
 
     def __init__(self, path: Path) -> None:
         """Makes the folder where it is missing. Raises FolderError when it cannot be used."""
@@ -74,8 +70,11 @@ class Folder:
         self._lock.flush()
         self._shards: list[dict[str, Any]] = []
 
-    def release(self) -> None:
-        self._lock.close()
+    def __enter__(self) -> Folder:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._lock.close()  # which releases it
 
     # -- configuration -----------------------------------------------------------------------------------------------
 

@@ -17,13 +17,11 @@ import torch
 from msgspec import Meta
 from torch import nn
 
+from selfplay.errors import TrainingDiverged
+
 Batch = Mapping[str, torch.Tensor]
 Loss = Callable[[nn.Module, Batch], tuple[torch.Tensor, dict[str, torch.Tensor]]]
 """(module, batch) → (scalar loss to descend, named scalars to report)."""
-
-
-class TrainingDiverged(RuntimeError):
-    """A loss or gradient is not finite: going on would destroy the weights."""
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,7 @@ import numpy as np
 import torch
 
 from selfplay import checkpoint
+from selfplay.errors import CheckpointError, ConfigError
 
 Weights = dict[str, dict[str, torch.Tensor]]  # player → state_dict
 
@@ -47,14 +48,14 @@ class Pool:
             return generations[-1]
         if policy == "history":
             return int(rng.choice(generations))
-        raise ValueError(f"no opponent policy is called '{policy}'; known: latest, history.")
+        raise ConfigError(f"no opponent policy is called '{policy}'; known: latest, history.")
 
 
 def load_weights(folder: Path) -> tuple[dict[str, Any], Weights]:
     """(meta, weights by player) of one generation's artifact. Raises CheckpointError."""
     meta, files = checkpoint.read(folder)
     if meta.get("kind") != "weights":
-        raise checkpoint.CheckpointError(f"{folder} holds {meta.get('kind', 'something else')}, not the weights of a generation.")
+        raise CheckpointError(f"{folder} holds {meta.get('kind', 'something else')}, not the weights of a generation.")
     suffix = ".safetensors"
     return meta, {
         name.removesuffix(suffix): checkpoint.unpack_tensors(data, str(folder / name)) for name, data in files.items()

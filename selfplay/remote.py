@@ -11,14 +11,11 @@ import socket
 from typing import Any
 
 from selfplay.agent import Agent
+from selfplay.errors import FleetError
 from selfplay.fleet import Chunk
 from selfplay.pool import Weights
 
 START_TIMEOUT = 120.0  # seconds for an actor to answer for the first time
-
-
-class FleetError(RuntimeError):
-    """Ray or an actor could not be started, or actors keep failing; the message says what to do."""
 
 
 class _Host:

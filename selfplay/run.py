@@ -19,6 +19,7 @@ import numpy as np
 from msgspec import Meta
 
 from selfplay import folder as folders
+from selfplay import plots
 from selfplay.agent import Agent
 from selfplay.fleet import Chunk, Fleet, InlineFleet
 from selfplay.learner import Learner
@@ -214,6 +215,10 @@ class Run:
         self.status.figures["seconds"] = time.perf_counter() - started
         self.status.history.append((self.status.generation, self.status.figures))
         self.folder.write_figures(self.status.history)
+        title = f"strength by generation, after {self.status.seconds / 60:.0f} min and {self.status.games:,} games"
+        self.metrics.picture(
+            self.status.generation, "strength", plots.curves(self.status.history, title, self.folder.path / "strength.png")
+        )
 
     def _measured(self) -> bool:
         return self.status.generation == 0 or (
@@ -281,7 +286,7 @@ class Run:
 
     def _meta(self) -> dict[str, Any]:
         status = self.status
-        return self.agent.identity() | {
+        return self.agent.identity() | self.agent.details() | {
             "steps": self.learner.steps,
             "rows": self.replay.inserted,
             "games": status.games,

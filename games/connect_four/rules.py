@@ -92,7 +92,7 @@ class ConnectFour(base.Game):
         states = self.initial_states(len(labelled.own))
         states["own"], states["mask"] = labelled.own, labelled.mask
         states["to_play"] = np.bitwise_count(labelled.mask) & 1
-        return base.Yardstick(states, labelled.values, labelled.stage, yardstick.STAGES)
+        return base.Yardstick(states, labelled.values, labelled.stage, yardstick.STAGE_NAMES)
 
 
 def mirror(boards: np.ndarray) -> np.ndarray:

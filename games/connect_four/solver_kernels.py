@@ -44,6 +44,9 @@ SYMMETRIC_PLIES = 18
 # Up to this ply the children are looked up in the table before any is searched: 10 % fewer nodes; later, not worth it.
 LOOKAHEAD_PLIES = 25
 
+# Later positions are cheaper to search again than to look up in a table that lies outside the caches.
+TABLE_PLIES = 36
+
 
 @njit(cache=True)
 def popcount(bits: np.uint64) -> int:
@@ -226,7 +229,7 @@ def _answer_without_search(table, slot, tag, own, mask, ply, threshold):
         return 1
     if (CELLS - 1 - ply) // 2 <= threshold:  # cannot win sooner than that
         return 0
-    entry = _probe(table, slot, tag)
+    entry = _probe(table, slot, tag) if ply <= TABLE_PLIES else _ZERO
     if entry != _ZERO:
         if np.int64((entry >> np.uint64(7)) & COLUMN) - 32 > threshold:
             return 1
@@ -305,7 +308,8 @@ def search(table, bucket_bits, own, mask, moves, left, began, registers, budget)
             slot, tag = _bucket_and_tag(own[depth], mask[depth], ply, bucket_bits)
             lower = threshold + 1 if answer == 1 else -((CELLS - 2 - ply) // 2)
             upper = (CELLS - 1 - ply) // 2 if answer == 1 else threshold
-            _store(table, slot, tag, lower, upper, _effort(nodes - began[depth]))
+            if ply <= TABLE_PLIES:
+                _store(table, slot, tag, lower, upper, _effort(nodes - began[depth]))
 
         if answer == UNKNOWN:
             left[depth] -= 1

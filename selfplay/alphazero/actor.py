@@ -20,7 +20,7 @@ import torch
 from msgspec import Meta
 
 from games.base import Game
-from selfplay.alphazero import evaluators, loss, network, search
+from selfplay.alphazero import evaluators, inference, loss, network, search
 
 Weights = Mapping[str, torch.Tensor]
 
@@ -111,8 +111,8 @@ class Actor:
 
     def _evaluator(
         self, network_config: network.NetworkConfig, device: torch.device | None
-    ) -> tuple[evaluators.Evaluator, network.NetworkEvaluator]:
-        net = network.NetworkEvaluator(self.game, network_config, device)
+    ) -> tuple[evaluators.Evaluator, inference.NetworkEvaluator]:
+        net = inference.NetworkEvaluator(self.game, network_config, device)
         if not self.config.cache_entries:
             return net, net
         return evaluators.CachedEvaluator(net, self.game, self.config.cache_entries), net

@@ -11,8 +11,9 @@ import torch
 from msgspec import Meta
 
 import games
+from selfplay import config as configs
 from selfplay import device as devices
-from selfplay.alphazero import actor, evaluators, loss, network, search, strength
+from selfplay.alphazero import actor, evaluators, inference, loss, network, search, strength
 from selfplay.learner import Batch, LearnerConfig, Update
 from selfplay.pool import Weights
 from selfplay.replay import ReplayConfig
@@ -67,6 +68,9 @@ class AlphaZero:
                         "head_channels": size.head_channels, "value_hidden": size.value_hidden},
         }  # fmt: skip
 
+    def details(self) -> dict[str, Any]:
+        return {"search": configs.to_values(self.config.search)}
+
     def updates(self) -> tuple[Update, ...]:
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(self.config.run.seed)
@@ -81,7 +85,7 @@ class AlphaZero:
         return loss.make_batch(self.game, rows, self.config.target.search_value_fraction, rng, devices.best())
 
     def evaluate(self, weights: Weights) -> dict[str, float]:
-        evaluator = network.NetworkEvaluator(self.game, self.config.network)
+        evaluator = inference.NetworkEvaluator(self.game, self.config.network)
         evaluator.load(weights[PLAYER])
         return strength.measure(self.game, evaluator, self.config.search, self.config.strength)
 

@@ -1,0 +1,97 @@
+"""Trained agents as players: a checkpoint, its game and its search, ready to be asked about positions."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+import games
+from games.base import ILLEGAL, Game
+from selfplay import config as configs
+from selfplay import device, pool
+from selfplay.alphazero import inference, network, search, strength
+from selfplay.errors import CheckpointError
+
+PLAYER = "net"
+
+
+class NetworkPlayer:
+    """One generation's network with tree search around it. Deterministic: no noise, no temperature."""
+
+    def __init__(self, game: Game, evaluate: search.Evaluate, config: search.SearchConfig, description: str) -> None:
+        self.game, self.evaluate, self.description = game, evaluate, description
+        self.config = replace(config, dirichlet_fraction=0.0, gumbel_scale=0.0)
+
+    def analyze(self, states: list[np.void], num_simulations: int) -> list[dict[str, Any]]:
+        """For each non-terminal position: best move, policy by move (sums to 1), value in [-1, 1] and wdl for the
+        player to move, and by move the prior, visits and value. 0 simulations: the network's policy alone."""
+        batch = np.array(states, dtype=self.game.state_dtype)
+        found = strength.choices(self.game, batch, self.evaluate, self.config, num_simulations)
+        return [self._describe(state, found, i) for i, state in enumerate(batch)]
+
+    def _describe(self, state: np.void, found: search.Results, i: int) -> dict[str, Any]:
+        slots = range(int((found.actions[i] >= 0).sum()))
+        move = {k: self.game.action_to_string(state, int(found.actions[i, k])) for k in slots}
+        return {
+            "best": move[int(found.play[i])],
+            "policy": {move[k]: round(float(found.policy[i, k]), 6) for k in slots},
+            "value": round(float(found.value[i]), 6),
+            "wdl": [round(float(share), 6) for share in found.wdl[i]],
+            "details": {
+                move[k]: {
+                    "prior": float(found.prior[i, k]),
+                    "visits": int(found.visits[i, k]),
+                    "value": float(found.q[i, k]),
+                }
+                for k in slots
+            },
+        }
+
+    def exact_values(self, state: np.void) -> dict[str, int] | None:
+        """Game-theoretic value of each legal move for the player to move, where the game has a solver."""
+        values = self.game.exact_action_values(np.array([state], dtype=self.game.state_dtype))
+        if values is None:
+            return None
+        legal = self.game.legal_moves(state)
+        return {move: int(values[0, action]) for move, action in legal.items() if values[0, action] != ILLEGAL}
+
+
+def load(path: Path) -> NetworkPlayer:
+    """The player in a generation's folder, or the newest generation of a run. Raises CheckpointError."""
+    device.tune_process()
+    folder = newest(path)
+    meta, weights = pool.load_weights(folder)
+    if meta.get("family") != "alphazero" or PLAYER not in weights:
+        raise CheckpointError(f"{folder} does not hold an AlphaZero agent (family {meta.get('family')!r}).")
+    try:
+        game = games.make(meta["game"])
+    except ValueError as error:
+        raise CheckpointError(f"{folder} plays a game that is not installed: {error}") from None
+    if meta["game_version"] != game.version:
+        raise CheckpointError(
+            f"{folder} was trained on version {meta['game_version']} of {game.name}, and this is version {game.version}: "
+            "train again, or use the selfplay version it was made with."
+        )
+    evaluator = inference.NetworkEvaluator(game, configs.from_values(network.NetworkConfig, meta["network"]))
+    try:
+        evaluator.load(weights[PLAYER])
+    except RuntimeError:
+        raise CheckpointError(f"{folder} holds weights that do not fit the network it describes.") from None
+    searching = configs.from_values(search.SearchConfig, meta.get("search", {}))
+    return NetworkPlayer(game, evaluator, searching, f"generation {meta['generation']} of {folder.parent.parent}")
+
+
+def newest(path: Path) -> Path:
+    """`path` itself if it is a generation's folder, else the newest generation of the run it holds."""
+    if not path.exists():
+        raise CheckpointError(f"'{path}' does not exist: expected a run's folder such as runs/connect-four.")
+    if (path / "manifest.json").exists():
+        return path
+    checkpoints = pool.Pool(path if path.name == "checkpoints" else path / "checkpoints")
+    generations = checkpoints.generations()
+    if not generations:
+        raise CheckpointError(f"'{path}' holds no checkpoint: expected a run's folder or one of its checkpoints/NNNNNN.")
+    return checkpoints.path(generations[-1])

@@ -1,0 +1,151 @@
+"""What a trained agent thinks of positions.
+
+Given --moves, prints the board and a table of the legal moves. Otherwise reads positions as JSON lines from standard
+input and answers one JSON line each; a line that cannot be answered gets {"error": …}, and it goes on.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import queue
+import sys
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from selfplay.errors import UserError
+
+EPILOG = """examples:
+  selfplay analyze runs/connect-four --moves 4453
+  selfplay analyze runs/connect-four/checkpoints/000012 --moves "" --simulations 800
+  echo '{"game": "connect-four", "moves": "4453", "simulations": 100}' | selfplay analyze runs/connect-four
+
+Moves are columns 1-7 in connect four, cells 1-9 in tic-tac-toe. "simulations": 0 asks for the policy alone.
+"""
+
+BATCH = 128  # positions searched together
+MAX_SIMULATIONS = 1_000_000
+MAX_LINE = 1_000_000  # characters
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("checkpoint", type=Path, metavar="CHECKPOINT_OR_RUN", help="a run's folder, or one generation's")
+    parser.add_argument("--moves", metavar="MOVES", help="the position after these moves, shown as a table")
+    parser.add_argument("--simulations", type=int, default=100, metavar="N", help="simulations a position (default 100)")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    if not 0 <= arguments.simulations <= MAX_SIMULATIONS:
+        raise UserError(f"--simulations is {arguments.simulations}, and must lie between 0 and {MAX_SIMULATIONS:,}.")
+    from selfplay.alphazero import players
+
+    player = players.load(arguments.checkpoint)
+    if arguments.moves is not None:
+        _print_table(player, arguments.moves, arguments.simulations)
+        return 0
+    for batch in _batches():
+        for answer in _answer(player, batch, arguments.simulations):
+            print(json.dumps(answer), flush=True)
+    return 0
+
+
+def _batches() -> Iterator[list[str]]:
+    """Lines of standard input, as many together as have arrived: one at a time for a person, many for a pipe."""
+    lines: queue.Queue[str | None] = queue.Queue(maxsize=4 * BATCH)
+
+    def read() -> None:
+        for line in sys.stdin.buffer:
+            lines.put(line.decode("utf-8", errors="replace"))
+        lines.put(None)
+
+    threading.Thread(target=read, daemon=True).start()
+    while True:
+        batch = [lines.get()]
+        while len(batch) < BATCH and batch[-1] is not None:
+            try:
+                batch.append(lines.get(timeout=0.002))
+            except queue.Empty:
+                break
+        yield [line for line in batch if line is not None and line.strip()]
+        if batch[-1] is None:
+            return
+
+
+def _answer(player: Any, lines: list[str], default_simulations: int) -> list[dict[str, Any]]:
+    """One answer a line, in order; positions with equal budgets are searched together."""
+    answers: list[dict[str, Any]] = [{} for _ in lines]
+    asked: dict[int, list[tuple[int, Any, dict[str, Any]]]] = {}
+    for index, line in enumerate(lines):
+        request: dict[str, Any] = {}
+        try:
+            request = _parse(line)
+            simulations = _simulations(request, default_simulations)
+            asked.setdefault(simulations, []).append((index, _position(player, request), request))
+        except ValueError as error:
+            echo = {"moves": request["moves"]} if isinstance(request.get("moves"), str) and len(line) < 1000 else {}
+            answers[index] = {**echo, "error": str(error)}
+    for simulations, group in asked.items():
+        found = player.analyze([state for _, state, _ in group], simulations)
+        for (index, _, request), answer in zip(group, found, strict=True):
+            answer.pop("details")
+            answers[index] = {"moves": request.get("moves", ""), **answer, "simulations": simulations}
+    return answers
+
+
+def _parse(line: str) -> dict[str, Any]:
+    if len(line) > MAX_LINE:
+        raise ValueError(f"a line of {len(line):,} characters is too long; the limit is {MAX_LINE:,}.")
+    try:
+        request = json.loads(line)
+    except (ValueError, RecursionError):
+        raise ValueError("the line is not JSON; expected an object such as {\"moves\": \"4453\"}.") from None
+    if not isinstance(request, dict):
+        raise ValueError('the line is not a JSON object; expected one such as {"moves": "4453"}.')
+    return request
+
+
+def _simulations(request: dict[str, Any], default: int) -> int:
+    simulations = request.get("simulations", default)
+    if isinstance(simulations, bool) or not isinstance(simulations, int) or not 0 <= simulations <= MAX_SIMULATIONS:
+        raise ValueError(f"simulations must be a whole number between 0 and {MAX_SIMULATIONS:,}.")
+    return simulations
+
+
+def _position(player: Any, request: dict[str, Any]) -> Any:
+    game = request.get("game", player.game.name)
+    if game != player.game.name:
+        raise ValueError(f"this agent plays {player.game.name}, not {str(game)[:40]!r}.")
+    moves = request.get("moves", "")
+    if not isinstance(moves, str):
+        raise ValueError("moves must be a string of moves.")
+    state = player.game.state_after(moves)[0]
+    if state["terminal"]:
+        raise ValueError("the game is over after these moves: there is nothing to choose.")
+    return state
+
+
+def _print_table(player: Any, moves: str, simulations: int) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    try:
+        state = _position(player, {"moves": moves})
+    except ValueError as error:
+        raise UserError(str(error)) from None
+    answer = player.analyze([state], simulations)[0]
+    exact = player.exact_values(state)
+    print(player.game.to_string(state))
+    win, draw, loss = answer["wdl"]
+    print(f"\n{player.description}, {simulations} simulations: value {answer['value']:+.3f} for the player to move "
+          f"(win {win:.1%}, draw {draw:.1%}, loss {loss:.1%})")  # fmt: skip
+    table = Table("move", "visits", "policy", "value", "prior", *(["exact"] if exact else []))
+    for move in sorted(answer["policy"], key=lambda move: -answer["policy"][move]):
+        detail = answer["details"][move]
+        verdict = [{1: "win", 0: "draw", -1: "loss"}[exact[move]]] if exact else []
+        mark = " ←" if move == answer["best"] else ""
+        table.add_row(f"{move}{mark}", str(detail["visits"]), f"{answer['policy'][move]:.1%}",
+                      f"{detail['value']:+.3f}" if detail["visits"] else "–", f"{detail['prior']:.1%}", *verdict)  # fmt: skip
+    Console().print(table)
+

@@ -1,0 +1,95 @@
+"""Entry point of the `selfplay` command: finds the subcommand, and turns errors into one sentence and an exit code.
+
+Exit codes: 0 done, 1 checked and found wanting (`games check`), 2 the user's mistake, 130 stopped by Ctrl-C.
+Nothing heavy is imported here or while a subcommand describes itself, so that help is instant.
+"""
+
+from __future__ import annotations
+
+import argparse
+import difflib
+import importlib
+import os
+import sys
+from typing import NoReturn
+
+from selfplay import __version__
+from selfplay.errors import UserError
+
+COMMANDS = {
+    "train": "teach an agent by self-play; repeating the command goes on where it stopped",
+    "analyze": "what a trained agent thinks of positions, as a table or as JSON lines",
+    "games": "list the games, check that a game keeps its contract",
+    "runs": "list runs, show one",
+}
+
+EPILOG = """examples:
+  selfplay train tic-tac-toe
+  selfplay train connect-four --minutes 20
+  selfplay analyze runs/connect-four --moves 4453
+  selfplay COMMAND --help
+"""
+
+
+class Parser(argparse.ArgumentParser):
+    """argparse, with one sentence for a mistake and the nearest match for a wrong word."""
+
+    def error(self, message: str) -> NoReturn:
+        message = message.replace("the following arguments are required:", "missing:")
+        if "invalid choice: " in message:
+            word = message.split("invalid choice: ")[1].split(" ")[0].strip("'")
+            choices = [text.strip(" ')") for text in message.rpartition("choose from ")[2].split(",")]
+            near = difflib.get_close_matches(word, choices, 1)
+            hint = f" Did you mean '{near[0]}'?" if near else ""
+            message = f"there is no '{word}' here.{hint} Choose from: {', '.join(choices)}."
+        complain(f"{message.rstrip('.')}. `{self.prog} --help` shows how it is used.")
+        raise SystemExit(2)
+
+
+def complain(message: str) -> None:
+    print(f"selfplay: {message}", file=sys.stderr)
+
+
+def parser() -> Parser:
+    top = Parser(
+        prog="selfplay", description="Teach agents games by self-play with tree search.", epilog=EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )  # fmt: skip
+    top.add_argument("--version", action="version", version=f"selfplay {__version__}")
+    top.add_argument("--debug", action="store_true", help="show tracebacks")
+    commands = top.add_subparsers(dest="command", metavar="COMMAND", required=True, parser_class=Parser)
+    for name, summary in COMMANDS.items():
+        module = importlib.import_module(f"selfplay.cli.{name}")
+        sub = commands.add_parser(
+            name, help=summary, description=module.__doc__, epilog=module.EPILOG,
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+        )  # fmt: skip
+        module.add_arguments(sub)
+        sub.set_defaults(execute=module.run)
+    return top
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Runs one command and returns its exit code."""
+    arguments = parser().parse_args(argv)
+    try:
+        code: int = arguments.execute(arguments)
+        sys.stdout.flush()
+    except UserError as error:
+        if arguments.debug:
+            raise
+        complain(str(error))
+        return 2
+    except KeyboardInterrupt:
+        if arguments.debug:
+            raise
+        complain("stopped.")
+        return 130
+    except BrokenPipeError:  # the reader of our output has gone, as `head` does
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    return code
+
+
+if __name__ == "__main__":
+    sys.exit(main())

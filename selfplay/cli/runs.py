@@ -1,0 +1,93 @@
+"""Runs: list those below a folder, or show one."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from pathlib import Path
+from typing import Any
+
+from selfplay.errors import FolderError
+
+EPILOG = """examples:
+  selfplay runs list
+  selfplay runs list --root /data/runs
+  selfplay runs show runs/connect-four
+"""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    actions = parser.add_subparsers(dest="action", metavar="ACTION", required=True)
+    listing = actions.add_parser("list", help="a line for each run", epilog=EPILOG,
+                                 formatter_class=argparse.RawDescriptionHelpFormatter)  # fmt: skip
+    listing.add_argument("--root", type=Path, default=Path("runs"), metavar="DIR", help="where to look (default: runs)")
+    show = actions.add_parser("show", help="settings, machine and strength of one run", epilog=EPILOG,
+                              formatter_class=argparse.RawDescriptionHelpFormatter)  # fmt: skip
+    show.add_argument("run_folder", type=Path, metavar="RUN", help="a run's folder")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    return _list(arguments.root) if arguments.action == "list" else _show(arguments.run_folder)
+
+
+def _list(root: Path) -> int:
+    found = sorted(path.parent for path in root.glob("*/config.json"))
+    if not found:
+        print(f"No runs below '{root}'. `selfplay train tic-tac-toe` makes one; --root looks elsewhere.")
+        return 0
+    print(f"{'run':32} {'preset':16} {'gen.':>5} {'minutes':>8} {'games':>9} {'positions':>10}  accuracy")
+    for path in found:
+        config, last = _read(path / "config.json"), _last(path)
+        accuracy = next((line["strength/accuracy"] for line in reversed(_lines(path)) if "strength/accuracy" in line), None)
+        print(f"{str(path):32} {config.get('preset', '?'):16} {last.get('step', 0):5} {last.get('seconds', 0) / 60:8.1f} "
+              f"{last.get('games', 0):9,} {last.get('rows', 0):10,}  {f'{accuracy:.2%}' if accuracy else '–'}")  # fmt: skip
+    return 0
+
+
+def _show(path: Path) -> int:
+    if not (path / "config.json").exists():
+        raise FolderError(f"'{path}' holds no run (no config.json): `selfplay runs list` shows those there are.")
+    for title, name in (("machine and code", "run.json"), ("settings", "config.json")):
+        print(f"{title}:")
+        for key, value in _flat(_read(path / name)):
+            print(f"  {key} = {value}")
+    measured = [line for line in _lines(path) if "strength/accuracy" in line]
+    print("strength by generation:" if measured else "strength: not measured yet")
+    for line in measured:
+        figures = {key.removeprefix("strength/"): value for key, value in line.items() if key.startswith("strength/")}
+        print(f"  {line['step']:5}  {line['seconds'] / 60:6.1f} min  accuracy {figures['accuracy']:.2%}  "
+              f"mistakes {figures['mistakes']:.0f} of {figures['positions']:.0f}")  # fmt: skip
+    return 0
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        values: dict[str, Any] = json.loads(path.read_text())
+    except (OSError, ValueError) as error:
+        raise FolderError(f"{path} cannot be read ({type(error).__name__}).") from None
+    return values
+
+
+def _lines(path: Path) -> list[dict[str, Any]]:
+    try:
+        text = (path / "metrics.jsonl").read_text()
+    except FileNotFoundError:
+        return []
+    lines = []
+    for line in text.splitlines():
+        try:
+            lines.append(json.loads(line))
+        except ValueError:
+            continue  # the last line of a run that was killed
+    return lines
+
+
+def _last(path: Path) -> dict[str, Any]:
+    return (_lines(path) or [{}])[-1]
+
+
+def _flat(values: dict[str, Any], prefix: str = "") -> list[tuple[str, Any]]:
+    pairs: list[tuple[str, Any]] = []
+    for key, value in values.items():
+        pairs += _flat(value, f"{prefix}{key}.") if isinstance(value, dict) else [(prefix + key, value)]
+    return pairs
