@@ -65,7 +65,7 @@ class Game:
     num_symmetries: ClassVar[int] = 1  # the identity, number 0, included
     move_separator: ClassVar[str] = " "  # between the moves of a game record; "" when every move is one character
 
-    # -- rules ---------------------------------------------------------------------------------------------------
+    # -- rules ---------------------------------------------------------------------------------------
 
     def initial_states(self, batch: int) -> np.ndarray:
         """[batch] state_dtype: the starting position, `batch` times."""
@@ -97,7 +97,7 @@ class Game:
         """[B, K] int32: the same actions after the turn. actions: [B, K] int, -1 stays -1; symmetry: [B] int."""
         return np.asarray(actions, dtype=np.int32).copy()
 
-    # -- text --------------------------------------------------------------------------------------------------------
+    # -- text --------------------------------------------------------------------------------------------
 
     def action_to_string(self, state: np.void, action: int) -> str:
         """The action in the game's own notation. state: one record of state_dtype."""
@@ -107,7 +107,7 @@ class Game:
         """The board as plain text, several lines, readable without colour."""
         raise NotImplementedError
 
-    # -- exact knowledge, where a game has it --------------------------------------------------------------------------
+    # -- exact knowledge, where a game has it --------------------------------------------------------------
 
     def exact_action_values(self, states: np.ndarray) -> np.ndarray | None:
         """[B, A] int8 game-theoretic values of the actions for the player to move (ILLEGAL where not legal), or None
@@ -118,7 +118,7 @@ class Game:
         """A fixed set of positions with exact values, or None when the game has no exact solver."""
         return None
 
-    # -- derived from the above --------------------------------------------------------------------------------------
+    # -- derived from the above --------------------------------------------------------------------------
 
     def legal_moves(self, state: np.void) -> dict[str, int]:
         """Move text → action, for one position."""

@@ -1,8 +1,9 @@
 """Builds games/connect_four/openings.npz: win, draw or loss of every connect-four opening up to a ply.
 
-It solves the positions of the deepest ply one by one with one big transposition table, works out the earlier plies
-from their children, and writes one file. Interrupted, it goes on where it stopped: solved positions are kept in a
-`.part.npz` beside the output until the table is complete.
+It solves level after level with one big transposition table and writes the file after each complete level. Beginning
+at the start position costs next to nothing: whatever is proved on the way about later openings stays in the table.
+Each level is checked against the one before. Interrupted, it goes on where it stopped: solved positions are kept in a
+`.part.npz` beside the output until all is done.
 """
 
 from __future__ import annotations
@@ -19,34 +20,31 @@ from games.connect_four import solver
 Position = tuple[int, int]
 
 EXAMPLE = """example:
-  python scripts/make_connect_four_openings.py --plies 5 --table-bits 27
+  python scripts/make_connect_four_openings.py --plies 3 --table-bits 28
 
-takes 1 GiB of memory; ply 4 has 560 positions up to mirror image, ply 5 about 2,100, ply 6 about 8,200"""
+takes 2 GiB of memory; up to mirror image ply 3 has 121 positions, ply 4 568, ply 5 2,144"""
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, epilog=EXAMPLE, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--plies", type=int, default=5, help="deepest ply of the table (default 5)")
+    parser.add_argument("--plies", type=int, default=3, help="deepest ply of the table (default 3)")
     parser.add_argument("--table-bits", type=int, default=27, help="transposition table: 2^N entries of 8 bytes")
     parser.add_argument("--output", type=Path, default=solver.OPENINGS_FILE, help="file to write (default: packaged)")
-    parser.add_argument("--save-every", type=float, default=30.0, help="seconds between saves of the part file")
+    parser.add_argument("--save-every", type=float, default=30.0, help="seconds between saves of solved positions")
     arguments = parser.parse_args()
 
-    levels = enumerate_openings(arguments.plies)
     part = arguments.output.with_suffix(".part.npz")
-    deepest = solve_level(levels[-1], solver.Solver(arguments.table_bits, openings=solver.NO_OPENINGS), part, arguments)
-    values = minimax_upwards(levels, deepest)
-    keys = np.array(sorted(values), np.uint64)
-    write_npz(
-        arguments.output,
-        plies=np.int64(arguments.plies),
-        keys=keys,
-        values=np.array([values[int(key)] for key in keys], np.int8),
-    )
+    engine = solver.Solver(arguments.table_bits, openings=solver.NO_OPENINGS)
+    values = read_part(part)
+    levels = enumerate_openings(arguments.plies)
+    for ply, level in enumerate(levels):
+        solve_level(ply, level, engine, values, part, arguments.save_every)
+        if ply > 0:
+            check_minimax(levels[ply - 1], values)
+        write_table(arguments.output, ply, [key for earlier in levels[: ply + 1] for key in earlier], values)
     part.unlink(missing_ok=True)
-    print(f"{arguments.output}: {len(keys)} positions, {arguments.output.stat().st_size} bytes")
 
 
 def enumerate_openings(plies: int) -> list[dict[int, Position]]:
@@ -72,42 +70,47 @@ def children(position: Position) -> list[Position]:
 
 
 def solve_level(
-    level: dict[int, Position], engine: solver.Solver, part: Path, arguments: argparse.Namespace
-) -> dict[int, int]:
-    """The value of each position, by canonical key; takes up and keeps up the part file."""
-    values = read_part(part)
+    ply: int, level: dict[int, Position], engine: solver.Solver, values: dict[int, int], part: Path, save_every: float
+) -> None:
+    """Adds the value of each position of the level to `values`, by canonical key, and saves them to the part file."""
     to_do = [(key, position) for key, position in level.items() if key not in values]
     began = saved = time.monotonic()
     for done, (key, position) in enumerate(to_do, start=1):
         values[key] = engine.value(*position)
         now = time.monotonic()
-        if now - saved >= arguments.save_every:
+        if now - saved >= save_every or done == len(to_do):
             save_part(part, values)
             saved = now
-            rate = done / (now - began)
+            to_go = (now - began) / done * (len(to_do) - done)
             print(
-                f"{len(to_do) - done} of {len(level)} left, {engine.nodes / 1e9:.2f} G nodes,"
-                f" {engine.nodes / (now - began) / 1e6:.1f} M nodes/s, {now - began:.0f} s,"
-                f" about {(len(to_do) - done) / rate / 60:.0f} min to go",
+                f"ply {ply}: {len(to_do) - done} of {len(level)} positions left, {engine.nodes / 1e9:.2f} G nodes,"
+                f" {now - began:.0f} s, about {to_go / 60:.0f} min to go",
                 flush=True,
             )
-    save_part(part, values)
-    return {key: values[key] for key in level}
 
 
-def minimax_upwards(levels: list[dict[int, Position]], deepest: dict[int, int]) -> dict[int, int]:
-    """Values of all levels from those of the deepest."""
-    values = dict(deepest)
-    for level in reversed(levels[:-1]):
-        for key, position in level.items():
-            values[key] = max(-_value_of_child(child, values) for child in children(position))
-    return values
+def check_minimax(level: dict[int, Position], values: dict[int, int]) -> None:
+    """Asserts that each position of the level is worth its best move."""
+    for key, position in level.items():
+        assert values[key] == max(-_value_of_child(child, values) for child in children(position)), position
 
 
 def _value_of_child(child: Position, values: dict[int, int]) -> int:
     if solver.is_over(*child):
         return -1 if solver.has_four(child[0] ^ child[1]) else 0
     return values[solver.canonical_key(*child)]
+
+
+def write_table(path: Path, plies: int, keys: list[int], values: dict[int, int]) -> None:
+    """Writes the table of all openings up to a ply."""
+    keys = sorted(keys)
+    write_npz(
+        path,
+        plies=np.array(plies, np.int64),
+        keys=np.array(keys, np.uint64),
+        values=np.array([values[key] for key in keys], np.int8),
+    )
+    print(f"{path}: {len(keys)} positions up to ply {plies}, {path.stat().st_size} bytes", flush=True)
 
 
 def read_part(part: Path) -> dict[int, int]:
@@ -127,7 +130,7 @@ def write_npz(path: Path, **arrays: np.ndarray) -> None:
     """Writes beside, syncs, renames: killed at any instant, the old file or the new one is there."""
     beside = path.with_name(path.name + ".new")
     with beside.open("wb") as file:
-        np.savez_compressed(file, **arrays)
+        np.savez_compressed(file, allow_pickle=False, **arrays)
         file.flush()
         os.fsync(file.fileno())
     beside.replace(path)

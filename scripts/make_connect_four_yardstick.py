@@ -117,7 +117,7 @@ def write_npz(path: Path, **arrays: np.ndarray) -> None:
     """Writes beside, syncs, renames: killed at any instant, the old file or the new one is there."""
     beside = path.with_name(path.name + ".new")
     with beside.open("wb") as file:
-        np.savez_compressed(file, **arrays)
+        np.savez_compressed(file, allow_pickle=False, **arrays)
         file.flush()
         os.fsync(file.fileno())
     beside.replace(path)

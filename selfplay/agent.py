@@ -1,4 +1,4 @@
-"""What the loop asks of a family of agents, and of the actors that it makes. Structure only: no family is named here."""
+"""What the loop asks of a family of agents, and of the actors that it makes. It names no family."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any, Protocol
 
 import numpy as np
+
 from selfplay.learner import Batch, Update
 from selfplay.pool import Weights
 
@@ -57,4 +58,3 @@ class Agent(Protocol):
 
     def warm_up(self) -> None:
         """Compiles what is compiled on first use, so that actors started later find it cached."""
-

@@ -1,7 +1,7 @@
 """Artifacts on disk: folders of files that are whole or absent, and that prove it.
 
 An artifact is written beside its place, synced, and renamed into it; its manifest lists the SHA-256 of every file and
-says what the artifact is. Reading checks both, so a torn write, a flipped bit or a stranger's file is found, and what is
+says what the artifact is. Reading checks both, so a torn write, a flipped bit or a stranger's file is found. What is
 read is tensors (safetensors), arrays (.npy without pickles) and JSON: nothing that a user hands over is ever executed.
 """
 
@@ -61,7 +61,9 @@ def read(folder: Path) -> tuple[dict[str, Any], dict[str, bytes]]:
     except FileNotFoundError:
         raise CheckpointError(f"{folder} is not a checkpoint: it has no {MANIFEST}.") from None
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        raise CheckpointError(f"{folder / MANIFEST} is damaged ({type(error).__name__}); use another checkpoint.") from None
+        raise CheckpointError(
+            f"{folder / MANIFEST} is damaged ({type(error).__name__}); use another checkpoint."
+        ) from None
     if version != FORMAT:
         raise CheckpointError(f"{folder} has format {version}, this version reads format {FORMAT}: update selfplay.")
     files = {}

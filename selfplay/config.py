@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import difflib
+import itertools
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, TypeVar
 
@@ -68,21 +69,27 @@ def from_values(cls: type[C], values: Mapping[str, Any]) -> C:
 
 def _refuse_unknown(cls: Any, values: Mapping[str, Any], prefix: str) -> None:
     fields = {field.name: field for field in dataclasses.fields(cls)}
-    hints = msgspec.inspect.type_info(cls)
-    types = {field.name: field.type for field in hints.fields}  # type: ignore[union-attr]
+    types = _field_types(cls)
     for key, value in values.items():
         if key not in fields:
             near = difflib.get_close_matches(key, fields, 1)
             hint = f" Did you mean '{prefix}{near[0]}'?" if near else ""
             raise ConfigError(f"no setting is called '{prefix}{key}'.{hint}")
-        if isinstance(value, Mapping) and isinstance(types[key], msgspec.inspect.DataclassType):
-            _refuse_unknown(types[key].cls, value, f"{prefix}{key}.")
+        section = types[key]
+        if isinstance(value, Mapping) and isinstance(section, msgspec.inspect.DataclassType):
+            _refuse_unknown(section.cls, value, f"{prefix}{key}.")
 
 
 def to_values(config: Any) -> dict[str, Any]:
     """Nested dicts of JSON values; `from_values` takes them back."""
     values: dict[str, Any] = msgspec.to_builtins(config)
     return values
+
+
+def _field_types(cls: Any) -> dict[str, msgspec.inspect.Type]:
+    info = msgspec.inspect.type_info(cls)
+    assert isinstance(info, msgspec.inspect.DataclassType)
+    return {field.name: field.type for field in info.fields}
 
 
 def describe(cls: Any, prefix: str = "") -> Iterator[tuple[str, str]]:
@@ -93,13 +100,14 @@ def describe(cls: Any, prefix: str = "") -> Iterator[tuple[str, str]]:
 
     body = ast.parse(textwrap.dedent(inspect.getsource(cls))).body[0].body  # type: ignore[attr-defined]
     docs = {
-        node.target.id: text.value.value
-        for node, text in zip(body, body[1:], strict=False)
+        ast.unparse(node.target): str(text.value.value)
+        for node, text in itertools.pairwise(body)
         if isinstance(node, ast.AnnAssign) and isinstance(text, ast.Expr) and isinstance(text.value, ast.Constant)
     }
-    types = {field.name: field.type for field in msgspec.inspect.type_info(cls).fields}  # type: ignore[union-attr]
+    types = _field_types(cls)
     for field in dataclasses.fields(cls):
-        if isinstance(types[field.name], msgspec.inspect.DataclassType):
-            yield from describe(types[field.name].cls, f"{prefix}{field.name}.")
+        section = types[field.name]
+        if isinstance(section, msgspec.inspect.DataclassType):
+            yield from describe(section.cls, f"{prefix}{field.name}.")
         else:
             yield prefix + field.name, " ".join(docs.get(field.name, "").split())

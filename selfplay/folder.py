@@ -64,7 +64,9 @@ class Folder:
         except OSError:
             self._lock.seek(0)
             owner = self._lock.read().strip() or "unknown"
-            raise FolderError(f"'{path}' is being trained by process {owner}: wait for it, or choose another --run.") from None
+            raise FolderError(
+                f"'{path}' is being trained by process {owner}: wait for it, or choose another --run."
+            ) from None
         self._lock.truncate(0)
         self._lock.write(str(os.getpid()))
         self._lock.flush()
@@ -76,7 +78,7 @@ class Folder:
     def __exit__(self, *_: object) -> None:
         self._lock.close()  # which releases it
 
-    # -- configuration -----------------------------------------------------------------------------------------------
+    # -- configuration -----------------------------------------------------------------------------------
 
     def write_config(self, preset: str, values: Mapping[str, Any]) -> None:
         """Records every setting in force, and the machine and code that they are used on."""
@@ -94,12 +96,14 @@ class Folder:
             "packages": {name: metadata.version(name) for name in names},
         }
         try:
-            checkpoint.replace_file(self.path / "config.json", json.dumps({"preset": preset, **values}, indent=1).encode())
+            checkpoint.replace_file(
+                self.path / "config.json", json.dumps({"preset": preset, **values}, indent=1).encode()
+            )
             checkpoint.replace_file(self.path / "run.json", json.dumps(about, indent=1).encode())
         except OSError as error:
             raise FolderError(f"cannot write to the run folder '{self.path}' ({error.strerror}).") from None
 
-    # -- training state --------------------------------------------------------------------------------------------------
+    # -- training state --------------------------------------------------------------------------------------
 
     def save_state(
         self, replay: Replay, tensors: Mapping[str, torch.Tensor], rest: dict[str, Any],
@@ -190,7 +194,10 @@ class Folder:
         kept: set[str] = set()
         for number in self._states()[-KEPT_STATES:]:
             try:
-                kept |= {shard["file"] for shard in json.loads((self._state_path(number) / "state.json").read_text())["shards"]}
+                kept |= {
+                    shard["file"]
+                    for shard in json.loads((self._state_path(number) / "state.json").read_text())["shards"]
+                }
             except (OSError, ValueError):
                 return  # leave everything for a person to look at
         for number in self._states()[:-KEPT_STATES]:
@@ -199,7 +206,7 @@ class Folder:
             if path.name not in kept:
                 path.unlink()
 
-    # -- figures -----------------------------------------------------------------------------------------------------------
+    # -- figures -----------------------------------------------------------------------------------------------
 
     def write_figures(self, history: list[tuple[int, dict[str, float]]]) -> None:
         """strength.csv: one line a measured generation."""

@@ -80,10 +80,12 @@ class Learner:
             own = [p for p in update.module.parameters() if p.requires_grad]
             optimizer.zero_grad(set_to_none=True)
             loss, named = update.loss(update.module.train(), batch)
-            loss.backward(inputs=own)  # type: ignore[no-untyped-call]
+            loss.backward(inputs=own)
             norm = nn.utils.clip_grad_norm_(own, self.config.max_gradient_norm)
             if not torch.isfinite(norm):
-                raise TrainingDiverged(f"the {update.name} loss gave gradients that are not finite at step {self.steps}.")
+                raise TrainingDiverged(
+                    f"the {update.name} loss gave gradients that are not finite at step {self.steps}."
+                )
             optimizer.step()
             self._average(update)
             report |= {f"{update.name}/{key}": value.detach() for key, value in named.items()}

@@ -60,5 +60,3 @@ def load_weights(folder: Path) -> tuple[dict[str, Any], Weights]:
     return meta, {
         name.removesuffix(suffix): checkpoint.unpack_tensors(data, str(folder / name)) for name, data in files.items()
     }
-
-

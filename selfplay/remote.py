@@ -104,7 +104,9 @@ class RayFleet:
     def _restart(self, index: int, error: Exception) -> None:
         self._restarts += 1
         if self._restarts > 10 * self.size:
-            raise FleetError(f"actors died {self._restarts} times; the last one: {str(error).splitlines()[0]}") from error
+            raise FleetError(
+                f"actors died {self._restarts} times; the last one: {str(error).splitlines()[0]}"
+            ) from error
         self._hosts[index] = self._make(index, self._restarts * 1_000_003)
 
     def _ask(self) -> None:
@@ -146,4 +148,3 @@ def _start_ray(size: int, address: str | None) -> Any:
         hint = " Is the address right, and is RAY_AUTH_TOKEN the cluster's token?" if address else ""
         raise FleetError(f"cannot reach {where}: {str(error).splitlines()[0]}{hint}") from error
     return ray
-

@@ -97,7 +97,7 @@ class Run:
         self.replay = Replay(agent.row_dtype, agent.config.replay)
         self.rng = np.random.default_rng(np.random.SeedSequence(self.config.seed, spawn_key=(2**31,)))
         self._generation_start = 0  # rows inserted when this generation began
-        self._learned_until = 0.0  # rows whose share of updates has been done
+        self._target_steps: int | None = None  # updates that end this generation, once it has its rows
         self._sums: dict[str, float] = {}
         self._loss_sums: dict[str, Any] = {}
         self._loss_count = 0
@@ -122,7 +122,7 @@ class Run:
         seed = config.seed + 7919 * self._sessions
         return RayFleet(self.agent, seed, config.actors, config.chunk_rows, address, config.actor_gpus)
 
-    # -- the loop ------------------------------------------------------------------------------------------------------
+    # -- the loop ------------------------------------------------------------------------------------------
 
     def train(self, should_stop: Callable[[], bool]) -> None:
         """Runs until the budget is used, the game is solved, or `should_stop`; saves before it returns."""
@@ -135,8 +135,9 @@ class Run:
                 self._turn()
                 if self._generation_is_over():
                     self._end_generation()
-            if self._used_up() and not self._measured():
-                self._measure()
+                    self._publish()
+            if self._used_up() and self._loss_count:
+                self._end_generation()  # what was learned since the last one
         finally:
             self._tell("saving")
             self._save()
@@ -146,7 +147,7 @@ class Run:
         """Collects what the actors have, and learns as much as that calls for."""
         owed = self._updates_owed()
         lag = owed * self.agent.config.learner.batch_size / self.agent.config.replay.samples_per_insert
-        self.fleet.pause(lag > self.config.generation_rows or self._generation_is_full())
+        self.fleet.pause(lag > self.config.generation_rows)
         self._tell("learning" if owed else "playing")
         for chunk in self.fleet.collect(wait=not owed):
             self._insert(chunk)
@@ -178,26 +179,25 @@ class Run:
         self._loss_count += 1
         self.status.steps = self.learner.steps
 
-    def _generation_is_full(self) -> bool:
-        return self.replay.inserted - self._generation_start >= self.config.generation_rows
-
     def _generation_is_over(self) -> bool:
-        return self._generation_is_full() and not self._updates_owed() and self.learner.steps > 0
+        """Whether the generation has its rows, and the updates that were owed when it got them are done."""
+        if self._target_steps is None and self.replay.inserted - self._generation_start >= self.config.generation_rows:
+            self._target_steps = self.learner.steps + self._updates_owed()
+        return self._target_steps is not None and self.learner.steps >= max(self._target_steps, 1)
 
     def _end_generation(self) -> None:
-        """Saves the new generation, measures it when it is due, and hands it to the actors."""
+        """Saves the new generation, and measures it when that is due; the last one always is."""
         self.status.generation += 1
-        self._generation_start = self.replay.inserted
+        self._generation_start, self._target_steps = self.replay.inserted, None
         self._tell("saving")
         self.status.losses = {key: float(total) / self._loss_count for key, total in self._loss_sums.items()}
         self.pool.save(self.status.generation, self.learner.weights(), self._meta())
-        if self.status.generation % self.config.evaluate_every == 0:
+        if self.status.generation % self.config.evaluate_every == 0 or self._used_up():
             self._measure()
         self._write_metrics()
         self._loss_sums, self._loss_count = {}, 0
         self._sums = {}
         self._save()
-        self._publish()
 
     def _publish(self) -> None:
         newest = self.status.generation
@@ -217,7 +217,9 @@ class Run:
         self.folder.write_figures(self.status.history)
         title = f"strength by generation, after {self.status.seconds / 60:.0f} min and {self.status.games:,} games"
         self.metrics.picture(
-            self.status.generation, "strength", plots.curves(self.status.history, title, self.folder.path / "strength.png")
+            self.status.generation,
+            "strength",
+            plots.curves(self.status.history, title, self.folder.path / "strength.png"),
         )
 
     def _measured(self) -> bool:
@@ -241,7 +243,7 @@ class Run:
         rows = self.replay.inserted - self._generation_start
         self.status.generation_progress = min(1.0, rows / self.config.generation_rows)
 
-    # -- reporting -----------------------------------------------------------------------------------------------------
+    # -- reporting -----------------------------------------------------------------------------------------
 
     def _tell(self, phase: str, note: str | None = None) -> None:
         self.status.phase = phase
@@ -282,24 +284,29 @@ class Run:
         if self.metrics.failure and self.metrics.failure not in status.notes:
             status.notes.append(self.metrics.failure)
 
-    # -- saving and going on ---------------------------------------------------------------------------------------------
+    # -- saving and going on ---------------------------------------------------------------------------------
 
     def _meta(self) -> dict[str, Any]:
         status = self.status
-        return self.agent.identity() | self.agent.details() | {
-            "steps": self.learner.steps,
-            "rows": self.replay.inserted,
-            "games": status.games,
-            "seconds": round(status.seconds, 1),
-            "seed": self.config.seed,
-            "code": self.folder.code,
-        }
+        return (
+            self.agent.identity()
+            | self.agent.details()
+            | {
+                "steps": self.learner.steps,
+                "rows": self.replay.inserted,
+                "games": status.games,
+                "seconds": round(status.seconds, 1),
+                "seed": self.config.seed,
+                "code": self.folder.code,
+            }
+        )
 
     def _save(self) -> None:
         tensors, rest = self.learner.state()
         rest |= {
             "generation": self.status.generation,
             "generation_start": self._generation_start,
+            "target_steps": self._target_steps,
             "games": self.status.games,
             "seconds": self.status.seconds,
             "sessions": self._sessions + 1,
@@ -322,7 +329,8 @@ class Run:
         status.losses = rest["losses"]
         status.history = [(generation, figures) for generation, figures in rest["history"]]
         status.figures = status.history[-1][1] if status.history else {}
-        self._generation_start, self._sessions = rest["generation_start"], rest["sessions"]
+        self._generation_start, self._target_steps = rest["generation_start"], rest["target_steps"]
+        self._sessions = rest["sessions"]
         self._sums, self._loss_sums, self._loss_count = rest["sums"], rest["loss_sums"], rest["loss_count"]
         self.rng.bit_generator.state = _from_text(rest["rng"])
         self.metrics.history(before=status.generation + 1)
@@ -331,8 +339,8 @@ class Run:
         self._since = (time.perf_counter(), dict(self._sums))
         games_kept = "with the games in progress" if state.actors and self.config.actors == 0 else "with new games"
         status.notes.append(
-            f"Resumed at generation {status.generation}: {status.steps:,} updates, {len(self.replay):,} positions in the "
-            f"window, random streams, {games_kept}."
+            f"Resumed at generation {status.generation}: {status.steps:,} updates, {len(self.replay):,} positions in "
+            f"the window, random streams, {games_kept}."
         )
 
     def close(self) -> None:
@@ -343,7 +351,7 @@ class Run:
 
 def _rng_state(rng: np.random.Generator) -> dict[str, Any]:
     """JSON would lose nothing of Python's integers, but other readers would: 128-bit numbers go as text."""
-    state = rng.bit_generator.state
+    state: dict[str, Any] = dict(rng.bit_generator.state)
     return state | {"state": {key: str(value) for key, value in state["state"].items()}}
 
 

@@ -6,10 +6,13 @@ from running into the next column (the layout of J. Tromp's Fhourstones). `own` 
 
 from __future__ import annotations
 
+from functools import cache
+
 import numpy as np
 from numba import njit
 
 from games import base
+from games.connect_four import solver, yardstick
 
 COLUMNS = 7
 ROWS = 6
@@ -80,19 +83,21 @@ class ConnectFour(base.Game):
         return "\n".join([*lines, " ".join(str(column + 1) for column in range(COLUMNS))])
 
     def exact_action_values(self, states: np.ndarray) -> np.ndarray:
-        from games.connect_four import solver
-
-        return solver.shared().solve_many(states["own"], states["mask"])
+        return _solver().solve_many(states["own"], states["mask"])
 
     def yardstick(self) -> base.Yardstick:
         """600 positions, 200 each of opening, middle and end, labelled by the exact solver."""
-        from games.connect_four import yardstick
-
         labelled = yardstick.load()
         states = self.initial_states(len(labelled.own))
         states["own"], states["mask"] = labelled.own, labelled.mask
         states["to_play"] = np.bitwise_count(labelled.mask) & 1
         return base.Yardstick(states, labelled.values, labelled.stage, yardstick.STAGE_NAMES)
+
+
+@cache
+def _solver() -> solver.Solver:
+    """One solver with one transposition table a process, made when first asked."""
+    return solver.Solver()
 
 
 def mirror(boards: np.ndarray) -> np.ndarray:

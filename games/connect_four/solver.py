@@ -12,6 +12,7 @@ end of the game, positive if the side to move wins, negative if it loses, 0 for 
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import lru_cache
 from pathlib import Path
 from typing import NamedTuple
@@ -76,9 +77,7 @@ def is_playable(mask: int, column: int) -> bool:
 
 def has_four(stones: int) -> bool:
     """Whether `stones` contain four in a line."""
-    return any(
-        (pairs := stones & (stones >> step)) & (pairs >> 2 * step) for step in (1, 6, 7, 8)
-    )
+    return any((pairs := stones & (stones >> step)) & (pairs >> 2 * step) for step in (1, 6, 7, 8))
 
 
 def is_over(own: int, mask: int) -> bool:
@@ -111,7 +110,9 @@ class Solver:
     A table of 22 bits takes 32 MiB. Not safe to share between threads.
     """
 
-    def __init__(self, table_bits: int = 22, *, openings: Openings | None = None, nodes_per_slice: int = NODES_PER_SLICE):
+    def __init__(
+        self, table_bits: int = 22, *, openings: Openings | None = None, nodes_per_slice: int = NODES_PER_SLICE
+    ):
         """`openings`: None for the packaged table, loaded when first needed; NO_OPENINGS to search everything."""
         if not 8 <= table_bits <= 32:
             raise ValueError(f"table_bits is {table_bits}; allowed are 8 to 32")
@@ -172,7 +173,7 @@ class Solver:
                 raise ValueError(f"row {row}: {error}") from error
         return values
 
-    def _of_moves(self, own, mask, evaluate, winning: int) -> np.ndarray:
+    def _of_moves(self, own: int, mask: int, evaluate: Callable[[int, int], int], winning: int) -> np.ndarray:
         own, mask = int(own), int(mask)
         check_position(own, mask)
         results = np.full(COLUMNS, ILLEGAL, np.int8)
@@ -243,8 +244,15 @@ class Solver:
         with np.errstate(over="ignore"):  # uncompiled kernels wrap around on purpose
             while True:
                 status = kernels.search(
-                    self._table, self._bucket_bits, self._own, self._mask, self._moves, self._left, self._began,
-                    registers, self._nodes_per_slice,
+                    self._table,
+                    self._bucket_bits,
+                    self._own,
+                    self._mask,
+                    self._moves,
+                    self._left,
+                    self._began,
+                    registers,
+                    self._nodes_per_slice,
                 )
                 if status == kernels.FINISHED:
                     return bool(registers[kernels.ANSWER])

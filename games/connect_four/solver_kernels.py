@@ -49,7 +49,7 @@ TABLE_PLIES = 36
 
 
 @njit(cache=True)
-def popcount(bits: np.uint64) -> int:
+def popcount(bits: np.uint64) -> np.int64:
     """Number of ones. LLVM recognises the pattern and emits one instruction."""
     bits = bits - ((bits >> _ONE) & np.uint64(0x5555555555555555))
     bits = (bits & np.uint64(0x3333333333333333)) + ((bits >> np.uint64(2)) & np.uint64(0x3333333333333333))

@@ -57,6 +57,9 @@ class ActorConfig:
     """Restart searches in progress when new weights come, so that no tree mixes two networks."""
 
 
+_COLD = 0.02  # below this temperature the search's own choice is played
+
+
 class Rows(NamedTuple):
     """What `Actor.generate` returns."""
 
@@ -117,7 +120,7 @@ class Actor:
             return net, net
         return evaluators.CachedEvaluator(net, self.game, self.config.cache_entries), net
 
-    # -- what a run asks for -------------------------------------------------------------------------------------------
+    # -- what a run asks for -------------------------------------------------------------------------------
 
     def set_weights(self, weights: Weights, generation: int, past: Weights | None = None) -> None:
         """Plays with `weights` from now on, and against `past` where a past self is wanted."""
@@ -159,7 +162,7 @@ class Actor:
                 cached.lookups = cached.hits = 0
         return {key: float(value) for key, value in counters.items()}
 
-    # -- playing ---------------------------------------------------------------------------------------------------------
+    # -- playing ---------------------------------------------------------------------------------------------
 
     def _next_group(self) -> _Group:
         """The group against a past self when it lags behind its share, else the main group."""
@@ -193,13 +196,14 @@ class Actor:
         slots = self._choose(group, rows, results)
         actions = results.actions[np.arange(len(rows)), slots]
         step = self.game.step(group.states[rows], actions)
+        plies = np.array([len(group.moves[row]) for row in rows])
+        records = self._records(group.states[rows], results, plies)
+        recorded = (group.side[rows] == -1) | (group.side[rows] == group.states["to_play"][rows])
         for i, row in enumerate(rows):
             exact = int(results.value[i]) if results.exact[i] else None
-            record = None
-            if group.side[row] in (-1, group.states["to_play"][row]):
-                record = self._record(group.states[row], results, i, len(group.moves[row]))
+            record = records[i] if recorded[i] else None
             group.moves[row].append(_Move(record, exact, float(step.reward[i]), float(step.discount[i])))
-            self._count(moves=1, exact=results.exact[i])
+        self._count(moves=len(rows), exact=results.exact.sum())
         group.states[rows] = step.states
         over = step.discount == 0
         for row in rows[over]:
@@ -216,27 +220,27 @@ class Actor:
         """[M] slot of the action to play: drawn by temperature under PUCT, the search's own choice under Gumbel."""
         if self.search_config.policy == "gumbel":
             return results.play
-        slots = results.play.copy()
-        for i, row in enumerate(rows):
-            fall = 0.5 ** (len(group.moves[row]) / self.config.temperature_half_life)
-            temperature = self.config.final_temperature * (1 - fall) + self.config.temperature * fall
-            if temperature > 0.02:
-                weights = results.policy[i].astype(np.float64) ** (1 / temperature)
-                slots[i] = group.rngs[row].choice(len(weights), p=weights / weights.sum())
-        return slots
+        plies = np.array([len(group.moves[row]) for row in rows])
+        draws = np.array([group.rngs[row].random() for row in rows])
+        fall = 0.5 ** (plies / self.config.temperature_half_life)
+        temperature = self.config.final_temperature * (1 - fall) + self.config.temperature * fall
+        weights = results.policy / results.policy.max(axis=1, keepdims=True)
+        shares = np.cumsum(weights.astype(np.float64) ** (1 / np.maximum(temperature, 1e-3))[:, None], axis=1)
+        drawn = (shares <= draws[:, None] * shares[:, -1:]).sum(axis=1)
+        return np.where(temperature > _COLD, drawn, results.play)
 
-    def _record(self, state: np.void, results: search.Results, i: int, ply: int) -> np.void:
-        row = np.zeros((), dtype=self._row_dtype)
-        width = row["policy"].shape[-1]
-        kept = np.sort(np.argsort(-results.policy[i], kind="stable")[:width])
-        policy = results.policy[i, kept]
-        row["state"] = state
-        row["actions"] = results.actions[i, kept]
-        row["policy"] = policy / policy.sum()
-        row["search_wdl"] = results.wdl[i]
-        row["ply"] = ply
-        row["generation"] = self.generation
-        return row[()]
+    def _records(self, states: np.ndarray, results: search.Results, plies: np.ndarray) -> np.ndarray:
+        """[M] rows, but for their outcomes; of more actions than a row has room for, the likeliest are kept."""
+        rows = np.zeros(len(states), dtype=self._row_dtype)
+        width = rows["policy"].shape[1]
+        actions, policy = results.actions, results.policy
+        if width < actions.shape[1]:
+            kept = np.sort(np.argsort(-policy, axis=1, kind="stable")[:, :width], axis=1)
+            actions, policy = np.take_along_axis(actions, kept, axis=1), np.take_along_axis(policy, kept, axis=1)
+            policy = policy / policy.sum(axis=1, keepdims=True)
+        rows["state"], rows["actions"], rows["policy"] = states, actions, policy
+        rows["search_wdl"], rows["ply"], rows["generation"] = results.wdl, plies, self.generation
+        return rows
 
     def _finish_game(self, group: _Group, row: int) -> None:
         """Values the game's positions from its end backwards: outcome = reward + discount * outcome of the next."""
@@ -257,7 +261,7 @@ class Actor:
         for key, amount in amounts.items():
             self._stats[key] = self._stats.get(key, 0.0) + float(amount)
 
-    # -- starting ----------------------------------------------------------------------------------------------------------
+    # -- starting ----------------------------------------------------------------------------------------------
 
     def _new_games(self, group: _Group, rows: np.ndarray) -> None:
         for row in rows:
@@ -285,7 +289,7 @@ class Actor:
         noise = [group.rngs[row] for row in rows]
         group.search.plant(rows, group.states[rows], self.config.num_simulations, noise)
 
-    # -- going on exactly ------------------------------------------------------------------------------------------------
+    # -- going on exactly ------------------------------------------------------------------------------------
 
     def state(self) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
         """Games in progress, as arrays and JSON values. Searches in progress are not part of it: they start anew."""
@@ -302,7 +306,13 @@ class Actor:
             )
             arrays[name + "moves"] = np.array(
                 [
-                    (row, move.row is not None, math.nan if move.exact is None else move.exact, move.reward, move.discount)
+                    (
+                        row,
+                        move.row is not None,
+                        math.nan if move.exact is None else move.exact,
+                        move.reward,
+                        move.discount,
+                    )
                     for row, move in flat
                 ],
                 dtype=_MOVE_DTYPE,

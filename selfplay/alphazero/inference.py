@@ -67,7 +67,7 @@ def _fold(net: PolicyValueNet, device: torch.device) -> _Folded:
 
     return _Folded(
         convolution(net.stem),
-        [(convolution(block.first), convolution(block.second)) for block in net.tower],  # type: ignore[union-attr,arg-type]
+        [(convolution(block.first), convolution(block.second)) for block in net.tower],  # type: ignore[arg-type]
         convolution(net.policy_foot), convolution(net.value_foot),
         linear(net.policy), linear(net.value_hidden), linear(net.value),
     )  # fmt: skip
@@ -143,7 +143,7 @@ def _fused_works() -> bool:
 
 
 class _GraphedForward:
-    """One CUDA graph for each power-of-two batch size: at these sizes launching kernels costs more than running them."""
+    """One CUDA graph for each power-of-two batch size: launching kernels costs more than running them."""
 
     def __init__(self, net: _Folded) -> None:
         self._forward = _PlainForward(net)

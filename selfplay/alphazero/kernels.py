@@ -341,7 +341,31 @@ def expand(nodes, edges, edge_actions, num_edges, full, rows, max_edges, node, a
 
 
 @njit(cache=True)
-def reroot(nodes, edges, edge_actions, num_nodes, num_edges, row, max_nodes, max_edges, action, moved, kept):
+def reroot(
+    nodes, edges, edge_actions, num_nodes, num_edges, full, rows, max_nodes, max_edges, actions, moved, places, kept
+):  # fmt: skip
+    """Changes each tree of `rows` [M]: the subtree below its action [M] becomes the tree. Writes how many nodes stay to
+    kept [M] and where they came from to places [M, max_nodes]; kept is 0, and nothing changes, where there is none."""
+    for i in range(len(rows)):
+        kept[i] = _reroot(
+            nodes,
+            edges,
+            edge_actions,
+            num_nodes,
+            num_edges,
+            rows[i],
+            max_nodes,
+            max_edges,
+            actions[i],
+            moved,
+            places[i],
+        )
+        if kept[i] > 0:
+            full[rows[i]] = False
+
+
+@njit(cache=True)
+def _reroot(nodes, edges, edge_actions, num_nodes, num_edges, row, max_nodes, max_edges, action, moved, kept):
     """Changes tree `row`: the subtree below `action` becomes the tree, compacted in place. Returns its number of nodes,
     or 0, changing nothing, when that subtree is not there or not expanded.
 
@@ -386,7 +410,9 @@ def reroot(nodes, edges, edge_actions, num_nodes, num_edges, row, max_nodes, max
 
 
 @njit(cache=True)
-def read_roots(nodes, edges, edge_actions, rows, max_nodes, actions, prior, visits, value_sum, result, mixed, value, wdl):
+def read_roots(
+    nodes, edges, edge_actions, rows, max_nodes, actions, prior, visits, value_sum, result, mixed, value, wdl
+):
     """Writes what the search found at the root of each of the M rows.
 
     By edge, [M, K], padded with -1 / 0: actions, prior, visits, value_sum, result (proven value or UNKNOWN).

@@ -62,9 +62,7 @@ def policy_value_loss(value_weight: float) -> Callable[..., tuple[torch.Tensor, 
     losses: policy_kl, the part of the policy loss that learning can remove (the rest is the target's entropy).
     """
 
-    def loss(
-        net: torch.nn.Module, batch: Mapping[str, torch.Tensor]
-    ) -> tuple[torch.Tensor, dict[str, torch.Tensor]]:
+    def loss(net: torch.nn.Module, batch: Mapping[str, torch.Tensor]) -> tuple[torch.Tensor, dict[str, torch.Tensor]]:
         planes = batch["planes"]
         dtype = devices.compute_dtype(planes.device.type)
         with torch.autocast(planes.device.type, dtype=dtype, enabled=dtype is not torch.float32):

@@ -1,4 +1,4 @@
-"""The policy–value network as it is trained. Knows planes and action numbers, no rules; its fast form is inference.py."""
+"""The policy–value network as it is trained; inference.py has its fast form. Knows planes and actions, no rules."""
 
 from __future__ import annotations
 

@@ -72,7 +72,7 @@ def load(path: Path) -> NetworkPlayer:
         raise CheckpointError(f"{folder} plays a game that is not installed: {error}") from None
     if meta["game_version"] != game.version:
         raise CheckpointError(
-            f"{folder} was trained on version {meta['game_version']} of {game.name}, and this is version {game.version}: "
+            f"{folder} was trained on version {meta['game_version']} of {game.name}, this is version {game.version}: "
             "train again, or use the selfplay version it was made with."
         )
     evaluator = inference.NetworkEvaluator(game, configs.from_values(network.NetworkConfig, meta["network"]))
@@ -93,5 +93,7 @@ def newest(path: Path) -> Path:
     checkpoints = pool.Pool(path if path.name == "checkpoints" else path / "checkpoints")
     generations = checkpoints.generations()
     if not generations:
-        raise CheckpointError(f"'{path}' holds no checkpoint: expected a run's folder or one of its checkpoints/NNNNNN.")
+        raise CheckpointError(
+            f"'{path}' holds no checkpoint: expected a run's folder or one of its checkpoints/NNNNNN."
+        )
     return checkpoints.path(generations[-1])

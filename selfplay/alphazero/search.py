@@ -77,7 +77,7 @@ class Leaves(NamedTuple):
     nodes: np.ndarray  # [M] int64, global node index
     states: np.ndarray  # [M] state_dtype
     actions: np.ndarray  # [M, K] int32, legal actions padded with -1
-    count: np.ndarray  # [M] int32
+    count: np.ndarray  # type: ignore[assignment]  # [M] int32, legal actions
 
 
 class Results(NamedTuple):
@@ -112,10 +112,9 @@ class Search:
         self._table_of: dict[int, int] = {}
         self._halving = np.zeros((1, self._considered + 1, max_simulations + 1), dtype=np.int32)
         self._moved = np.zeros(self.max_nodes, dtype=np.int32)
-        self._kept = np.zeros(self.max_nodes, dtype=np.int32)
         self.simulations = 0  # finished, over all searches since the start
 
-    # -- starting and moving on --------------------------------------------------------------------------------------
+    # -- starting and moving on --------------------------------------------------------------------------
 
     def plant(self, rows: np.ndarray, states: np.ndarray, num_simulations: int, noise: list | None = None) -> None:
         """Starts new searches in `rows` [M] from non-terminal `states` [M]. noise: M generators, or None for none."""
@@ -130,31 +129,29 @@ class Search:
 
         Keeps the subtree where the config says so and there is one."""
         t, size = self.trees, self.max_nodes
-        plant, states = [], []
-        for i, row in enumerate(np.asarray(rows, dtype=np.int64)):
-            root = row * size
-            count = 0
-            if self.config.reuse_tree and self._policy == kernels.PUCT:
-                count = kernels.reroot(
-                    t.nodes, t.edges, t.actions, t.num_nodes, t.num_edges, row, size, self.max_edges,
-                    int(actions[i]), self._moved, self._kept,
-                )  # fmt: skip
-            if count:
-                t.full[row] = False
-                self.states[root : root + count] = self.states[root + self._kept[:count]]
-            else:
-                states.append(self.game.step(self.states[root : root + 1], actions[i : i + 1]).states)
-                plant.append(row)
-        if plant:
-            planted = np.array(plant)
-            kernels.plant(t.nodes, t.num_nodes, t.num_edges, t.full, planted, size)
-            self.states[planted * size] = np.concatenate(states)
-        counts = self.game.legal_actions(self.states[np.asarray(rows) * size])[1]
-        self._start(np.asarray(rows, dtype=np.int64), num_simulations, counts, noise)
+        rows, actions = np.asarray(rows, dtype=np.int64), np.asarray(actions, dtype=np.int32)
+        kept = np.zeros(len(rows), dtype=np.int32)
+        if self.config.reuse_tree and self._policy == kernels.PUCT:
+            places = np.empty((len(rows), size), dtype=np.int32)
+            kernels.reroot(
+                t.nodes, t.edges, t.actions, t.num_nodes, t.num_edges, t.full, rows, size, self.max_edges,
+                actions, self._moved, places, kept,
+            )  # fmt: skip
+            for row, count, local in zip(rows, kept, places, strict=True):
+                root = row * size
+                self.states[root : root + count] = self.states[root + local[:count]]
+        lost = rows[kept == 0]
+        if len(lost):
+            after = self.game.step(self.states[lost * size], actions[kept == 0]).states
+            kernels.plant(t.nodes, t.num_nodes, t.num_edges, t.full, lost, size)
+            self.states[lost * size] = after
+        self._start(rows, num_simulations, self.game.legal_actions(self.states[rows * size])[1], noise)
 
     def _start(self, rows: np.ndarray, num_simulations: int, counts: np.ndarray, noise: list | None) -> None:
         if num_simulations > self.max_nodes - 2:
-            raise ValueError(f"{num_simulations} simulations were asked for, but room was made for {self.max_nodes - 2}.")
+            raise ValueError(
+                f"{num_simulations} simulations were asked for, but room was made for {self.max_nodes - 2}."
+            )
         t, config = self.trees, self.config
         self.active[rows] = True
         t.num_simulations[rows] = num_simulations
@@ -165,7 +162,8 @@ class Search:
             if self._policy == kernels.GUMBEL:
                 t.root_noise[row, :count] = config.gumbel_scale * rng.gumbel(size=count)
             else:
-                t.root_noise[row, :count] = rng.dirichlet(np.full(count, config.dirichlet_alpha))
+                draws = rng.standard_gamma(config.dirichlet_alpha, size=count) + 1e-12
+                t.root_noise[row, :count] = draws / draws.sum()  # which is a Dirichlet draw
 
     def _halving_table(self, num_simulations: int) -> int:
         if self._policy != kernels.GUMBEL:
@@ -180,7 +178,7 @@ class Search:
             self._halving = new if len(self._table_of) == 1 else np.concatenate([self._halving, new])
         return self._table_of[num_simulations]
 
-    # -- the crank -----------------------------------------------------------------------------------------------------
+    # -- the crank -----------------------------------------------------------------------------------------
 
     def leaves(self) -> Leaves:
         """Descends once in every active search; may be empty when all have finished."""
@@ -242,7 +240,7 @@ class Search:
         """Takes `rows` out of the crank until they are planted again."""
         self.active[rows] = False
 
-    # -- reading -------------------------------------------------------------------------------------------------------
+    # -- reading -------------------------------------------------------------------------------------------
 
     def results(self, rows: np.ndarray) -> Results:
         """Reads the roots of `rows` [M]. Exact knowledge wins: a proven win is played, a proven loss avoided."""
@@ -253,7 +251,8 @@ class Search:
         mixed, value = (np.empty(m, dtype=np.float32) for _ in range(2))
         wdl = np.empty((m, 3), dtype=np.float32)
         kernels.read_roots(
-            t.nodes, t.edges, t.actions, rows, self.max_nodes, actions, prior, visits, value_sum, proven, mixed, value, wdl
+            t.nodes, t.edges, t.actions, rows, self.max_nodes,
+            actions, prior, visits, value_sum, proven, mixed, value, wdl,
         )  # fmt: skip
         if not self.config.solve:
             proven[:] = tree.UNKNOWN
@@ -281,7 +280,7 @@ class Search:
 
 
 def allowed_actions(legal: np.ndarray, proven: np.ndarray) -> np.ndarray:
-    """[M, K] bool: legal actions less what proof rules out — all but wins if there is a win, losses if there is more."""
+    """[M, K] bool: legal actions less what proof rules out: all but wins if there is a win, losses if not all lose."""
     wins = proven == 1
     losses = proven == -1
     has_win = wins.any(axis=1, keepdims=True)

@@ -26,7 +26,9 @@ class StrengthConfig:
     """Simulations a position; the raw policy is measured beside it."""
 
 
-def measure(game: Game, evaluate: search.Evaluate, config: search.SearchConfig, strength: StrengthConfig) -> dict[str, float]:
+def measure(
+    game: Game, evaluate: search.Evaluate, config: search.SearchConfig, strength: StrengthConfig
+) -> dict[str, float]:
     """Figures against the game's yardstick; empty for a game without one.
 
     accuracy and mistakes with search, raw_accuracy of the policy alone, contested_accuracy over positions that have a

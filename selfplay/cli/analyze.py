@@ -31,9 +31,13 @@ MAX_LINE = 1_000_000  # characters
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("checkpoint", type=Path, metavar="CHECKPOINT_OR_RUN", help="a run's folder, or one generation's")
+    parser.add_argument(
+        "checkpoint", type=Path, metavar="CHECKPOINT_OR_RUN", help="a run's folder, or one generation's"
+    )
     parser.add_argument("--moves", metavar="MOVES", help="the position after these moves, shown as a table")
-    parser.add_argument("--simulations", type=int, default=100, metavar="N", help="simulations a position (default 100)")
+    parser.add_argument(
+        "--simulations", type=int, default=100, metavar="N", help="simulations a position (default 100)"
+    )
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -100,7 +104,7 @@ def _parse(line: str) -> dict[str, Any]:
     try:
         request = json.loads(line)
     except (ValueError, RecursionError):
-        raise ValueError("the line is not JSON; expected an object such as {\"moves\": \"4453\"}.") from None
+        raise ValueError('the line is not JSON; expected an object such as {"moves": "4453"}.') from None
     if not isinstance(request, dict):
         raise ValueError('the line is not a JSON object; expected one such as {"moves": "4453"}.')
     return request
@@ -145,7 +149,7 @@ def _print_table(player: Any, moves: str, simulations: int) -> None:
         detail = answer["details"][move]
         verdict = [{1: "win", 0: "draw", -1: "loss"}[exact[move]]] if exact else []
         mark = " ←" if move == answer["best"] else ""
+        value = f"{detail['value']:+.3f}" if detail["visits"] else "–"
         table.add_row(f"{move}{mark}", str(detail["visits"]), f"{answer['policy'][move]:.1%}",
-                      f"{detail['value']:+.3f}" if detail["visits"] else "–", f"{detail['prior']:.1%}", *verdict)  # fmt: skip
+                      value, f"{detail['prior']:.1%}", *verdict)  # fmt: skip
     Console().print(table)
-

@@ -50,7 +50,9 @@ def _check(name: str) -> int:
 
     results = testing.check_game(game)
     for result in results:
-        print(f"{'ok    ' if result.passed else 'FAILED'} {result.name}" + (f": {result.detail}" if result.detail else ""))
+        print(
+            f"{'ok    ' if result.passed else 'FAILED'} {result.name}" + (f": {result.detail}" if result.detail else "")
+        )
     failed = sum(not result.passed for result in results)
     print(f"{game.name}: {len(results) - failed} checks passed, {failed} failed")
     return 1 if failed else 0

@@ -148,7 +148,7 @@ class LivePanel:
         ]
         table = Table.grid(padding=(0, 2))
         for justify in ("left", "right", "right", "left", "left", "right", "right"):
-            table.add_column(justify=justify)  # type: ignore[arg-type]
+            table.add_column(justify=justify)
         for index in range(max(len(play), len(learn))):
             left = play[index] if index < len(play) else ("", "", "")
             right = learn[index] if index < len(learn) else ("", "", "")

@@ -38,9 +38,12 @@ def _list(root: Path) -> int:
     print(f"{'run':32} {'preset':16} {'gen.':>5} {'minutes':>8} {'games':>9} {'positions':>10}  accuracy")
     for path in found:
         config, last = _read(path / "config.json"), _last(path)
-        accuracy = next((line["strength/accuracy"] for line in reversed(_lines(path)) if "strength/accuracy" in line), None)
-        print(f"{str(path):32} {config.get('preset', '?'):16} {last.get('step', 0):5} {last.get('seconds', 0) / 60:8.1f} "
-              f"{last.get('games', 0):9,} {last.get('rows', 0):10,}  {f'{accuracy:.2%}' if accuracy else '–'}")  # fmt: skip
+        accuracy = next(
+            (line["strength/accuracy"] for line in reversed(_lines(path)) if "strength/accuracy" in line), None
+        )
+        shown = f"{accuracy:.2%}" if accuracy is not None else "–"
+        print(f"{path!s:32} {config.get('preset', '?'):16} {last.get('step', 0):5} {last.get('seconds', 0) / 60:8.1f} "
+              f"{last.get('games', 0):9,} {last.get('rows', 0):10,}  {shown}")  # fmt: skip
     return 0
 
 

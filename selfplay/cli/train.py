@@ -60,7 +60,9 @@ def run(arguments: argparse.Namespace) -> int:
         raise FolderError(f"'{path}' is a file, and a run needs a folder: choose another with --run.")
     from selfplay import config as configs
 
-    config = configs.override(_saved(path, preset) or _load(FAMILIES[PRESETS[preset]].presets)[preset], _sets(arguments))
+    config = configs.override(
+        _saved(path, preset) or _load(FAMILIES[PRESETS[preset]].presets)[preset], _sets(arguments)
+    )
     if arguments.settings:
         _print_settings(config)
         return 0
@@ -92,8 +94,8 @@ def _saved(path: Path, preset: str) -> Any:
         started = values.pop("preset")
     except (OSError, ValueError, KeyError, AttributeError) as error:
         raise FolderError(
-            f"{file} is damaged ({type(error).__name__}): choose another folder with --run, or delete the file to go on "
-            "with the preset's settings."
+            f"{file} is damaged ({type(error).__name__}): choose another folder with --run, or delete the file to "
+            "go on with the preset's settings."
         ) from None
     if started != preset:
         raise FolderError(f"'{path}' holds a run of preset '{started}', not '{preset}': choose another with --run.")

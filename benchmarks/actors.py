@@ -1,0 +1,80 @@
+"""Do more actor processes play more games? One Ray actor against two, while the learner is idle and weights stand.
+
+Each measurement starts a fleet, waits until every actor has delivered, then counts whole deliveries for some seconds.
+"ratio" is games per second of the larger fleet over the smaller. Two actors want two idle cores: the target is 1.7.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import replace
+
+import harness
+import torch
+
+import games
+from selfplay.alphazero import actor, agent, network
+from selfplay.remote import RayFleet
+
+Rates = dict[str, float]
+
+
+def measure(player: agent.AlphaZero, size: int, chunk_rows: int, seconds: float, address: str | None) -> Rates:
+    """Figures per second of a fleet of `size` actors."""
+    fleet = RayFleet(player, seed=1, size=size, chunk_rows=chunk_rows, address=address)
+    try:
+        weights = {agent.PLAYER: network.PolicyValueNet(player.game, player.config.network).state_dict()}
+        fleet.publish(weights, 0, None)
+        warm = 0
+        while warm < 3 * size:  # compiled, games under way, deliveries out of step
+            warm += len(fleet.collect(wait=True))
+        sums: Rates = {}
+        began = time.perf_counter()
+        while (elapsed := time.perf_counter() - began) < seconds:
+            for chunk in fleet.collect(wait=True):
+                for key, value in chunk.stats.items():
+                    sums[key] = sums.get(key, 0.0) + value
+        return {key: value / elapsed for key, value in sums.items()}
+    finally:
+        fleet.close()
+
+
+def main() -> None:
+    parser = harness.parser(__doc__, seconds=10.0, repeats=2)
+    parser.add_argument("--game", default="connect-four", choices=games.available())
+    parser.add_argument("--channels", type=int, default=64)
+    parser.add_argument("--blocks", type=int, default=5)
+    parser.add_argument("--simulations", type=int, default=64)
+    parser.add_argument("--sizes", nargs=2, type=int, default=[1, 2], metavar=("FEW", "MANY"))
+    parser.add_argument("--chunk-rows", type=int, default=100)
+    parser.add_argument("--address", help="of a running Ray cluster; default: Ray is started here")
+    arguments = parser.parse_args()
+    harness.start()
+    torch.manual_seed(1)
+    settings = agent.Config(game=arguments.game, network=network.NetworkConfig(arguments.channels, arguments.blocks))
+    acting = actor.ActorConfig(num_simulations=arguments.simulations, cache_entries=0, past_self_share=0.0)
+    player = agent.AlphaZero(replace(settings, actor=acting))
+    player.warm_up()
+    found: dict[int, list[Rates]] = {size: [] for size in arguments.sizes}
+    for _ in range(arguments.repeats):
+        for size in arguments.sizes:
+            found[size].append(measure(player, size, arguments.chunk_rows, arguments.seconds, arguments.address))
+    few, many = arguments.sizes
+
+    def rates(size: int, key: str) -> list[float]:
+        return [piece[key] for piece in found[size]]
+
+    harness.report(
+        "actors", harness.ratio(rates(many, "games"), rates(few, "games")), f"a fleet of {few}, games per second",
+        game=arguments.game, channels=arguments.channels, blocks=arguments.blocks, simulations=arguments.simulations,
+        ratio_evaluations=harness.ratio(rates(many, "evaluations"), rates(few, "evaluations")),
+        results=[
+            {"actors": size, **{f"{key}_per_second": harness.median(rates(size, key))
+                                for key in ("games", "positions", "evaluations")}}
+            for size in arguments.sizes
+        ],
+    )  # fmt: skip
+
+
+if __name__ == "__main__":
+    main()

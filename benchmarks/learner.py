@@ -1,0 +1,93 @@
+"""How much of training's speed does the learner keep? Its step, batch making included, against a bare training loop.
+
+The learner draws rows, makes planes and targets, clips gradients, checks them and averages weights; the bare loop runs
+the same network, loss, autocast and optimizer on one batch that stays in memory. "ratio" is samples per second of the
+learner over those of the bare loop.
+"""
+
+from __future__ import annotations
+
+import copy
+from dataclasses import replace
+
+import harness
+import numpy as np
+import torch
+
+import games
+from games.base import Game
+from selfplay import device as devices
+from selfplay import learner
+from selfplay.alphazero import agent, network
+from selfplay.replay import Replay, ReplayConfig
+
+
+def random_rows(game: Game, dtype: np.dtype, count: int, rng: np.random.Generator) -> np.ndarray:
+    """[count] rows: positions of random play with arbitrary targets."""
+    rows = np.zeros(count, dtype=dtype)
+    states = game.initial_states(count)
+    for _ in range(game.max_game_length // 4):
+        actions, number = game.legal_actions(states)
+        after = game.step(states, actions[np.arange(count), (rng.random(count) * number).astype(np.int64)]).states
+        states = np.where(after["terminal"], states, after)
+    width = rows["actions"].shape[1]
+    actions = game.legal_actions(states)[0][:, :width]
+    policy = rng.random((count, width), dtype=np.float32) * (actions >= 0)
+    rows["state"], rows["actions"], rows["policy"] = states, actions, policy / policy.sum(axis=1, keepdims=True)
+    rows["search_wdl"] = rng.dirichlet(np.ones(3), count)
+    rows["outcome"] = rng.integers(-1, 2, count)
+    return rows
+
+
+def main() -> None:
+    parser = harness.parser(__doc__, seconds=2.0, repeats=5)
+    parser.add_argument("--game", default="connect-four", choices=games.available())
+    parser.add_argument("--channels", type=int, default=64)
+    parser.add_argument("--blocks", type=int, default=5)
+    parser.add_argument("--batch-size", type=int, default=512)
+    arguments = parser.parse_args()
+    harness.start()
+    settings = agent.Config(game=arguments.game, network=network.NetworkConfig(arguments.channels, arguments.blocks))
+    settings = replace(settings, learner=learner.LearnerConfig(batch_size=arguments.batch_size))
+    player, rng = agent.AlphaZero(settings), np.random.default_rng(1)
+    teacher = learner.Learner(player.updates(), settings.learner)
+    replay = Replay(player.row_dtype, ReplayConfig())
+    replay.insert(random_rows(player.game, player.row_dtype, 20_000, rng))
+
+    update = teacher.updates[0]
+    net = copy.deepcopy(update.module).train()
+    optimizer = torch.optim.AdamW(net.parameters(), lr=settings.learner.learning_rate, fused=True)
+    resident = player.make_batch(replay.sample(arguments.batch_size, rng), rng)
+
+    def learn() -> float:
+        teacher.step(player.make_batch(replay.sample(arguments.batch_size, rng), rng), 0.0)
+        return arguments.batch_size
+
+    def bare() -> float:
+        optimizer.zero_grad(set_to_none=True)
+        update.loss(net, resident)[0].backward()
+        optimizer.step()
+        if resident["planes"].is_cuda:
+            torch.cuda.synchronize()
+        return arguments.batch_size
+
+    def make() -> float:
+        player.make_batch(replay.sample(arguments.batch_size, rng), rng)
+        return arguments.batch_size
+
+    jobs = {"learner": learn, "bare": bare, "batches": make}
+    measures = {name: lambda job=job: harness.rate(job, arguments.seconds) for name, job in jobs.items()}
+    found = harness.in_turns(measures, arguments.repeats)
+    device = devices.best()
+    harness.report(
+        "learner", harness.ratio(found["learner"], found["bare"]),
+        "a bare training loop on one resident batch, samples per second",
+        game=arguments.game, channels=arguments.channels, blocks=arguments.blocks, batch_size=arguments.batch_size,
+        device=str(device), autocast=str(devices.compute_dtype(device.type)).removeprefix("torch."),
+        samples_per_second=harness.median(found["learner"]), bare_samples_per_second=harness.median(found["bare"]),
+        batch_making_samples_per_second=harness.median(found["batches"]),
+    )  # fmt: skip
+
+
+if __name__ == "__main__":
+    main()
