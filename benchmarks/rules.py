@@ -104,7 +104,8 @@ def main() -> None:
     rows = [measure(name, arguments) for name in arguments.games or games.available()]
     ratios = [row["ratio_moves"] for row in rows if "ratio_moves" in row]
     headline = harness.significant(statistics.median(ratios)) if ratios else float("nan")
-    harness.report("rules", headline, "plain Python, random games, moves per second", batch=arguments.batch, results=rows)
+    against = "plain Python, random games, moves per second"
+    harness.report("rules", headline, against, batch=arguments.batch, results=rows)
 
 
 if __name__ == "__main__":

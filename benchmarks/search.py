@@ -8,6 +8,7 @@ many simulations as asked. "ratio" is that of the setting named in "ratio_of" to
 from __future__ import annotations
 
 import itertools
+import os
 import random
 from collections.abc import Callable
 from typing import Any
@@ -78,6 +79,7 @@ def mctx(name: str, batch: int, simulations: int) -> Callable[[], float] | None:
     """mctx's Gumbel search over pgx's rules, compiled by JAX, where all three are installed."""
     if not all(map(harness.installed, ("jax", "mctx", "pgx"))):
         return None
+    os.environ.setdefault("XLA_FLAGS", "--xla_cpu_multi_thread_eigen=false intra_op_parallelism_threads=1")
     import jax
     import jax.numpy as jnp
     import mctx as library
@@ -91,16 +93,18 @@ def mctx(name: str, batch: int, simulations: int) -> Callable[[], float] | None:
         reward = jnp.take_along_axis(after.rewards, mover[:, None], axis=1)[:, 0]
         logits = jnp.where(after.legal_action_mask, 0.0, jnp.finfo(jnp.float32).min)
         discount = jnp.where(after.terminated, 0.0, -1.0)
-        return library.RecurrentFnOutput(reward, discount, logits, jnp.zeros(batch)), after
+        output = library.RecurrentFnOutput(
+            reward=reward, discount=discount, prior_logits=logits, value=jnp.zeros(batch)
+        )
+        return output, after
 
     @jax.jit
     def policy(key: Any) -> Any:
         states = jax.vmap(env.init)(jax.random.split(key, batch))
         logits = jnp.zeros((batch, env.num_actions))
         root = library.RootFnOutput(prior_logits=logits, value=jnp.zeros(batch), embedding=states)
-        return library.gumbel_muzero_policy(
-            None, key, root, recurrent, simulations, invalid_actions=~states.legal_action_mask
-        ).action
+        illegal = ~states.legal_action_mask
+        return library.gumbel_muzero_policy(None, key, root, recurrent, simulations, invalid_actions=illegal).action
 
     key = jax.random.PRNGKey(1)
 

@@ -61,17 +61,16 @@ def main() -> None:
 
         return harness.rate(work, arguments.seconds / 2)
 
-    play()  # compiles, and lets the first games get under way
+    play()  # compiles
     done: list[dict[str, Any]] = []
     for _ in range(arguments.repeats):
         sums = play()
         batch = round(sums["evaluations"] / sums["batches"])
         done.append({
             "evaluations": sums["evaluations"] / sums["seconds"],
-            "positions": sums["positions"] / sums["seconds"],
+            "positions": sums["moves"] / sums["seconds"],  # each is recorded, later, when its game ends
             "games": sums["games"] / sums["seconds"],
-            "moves": sums["moves"] / sums["seconds"],
-            "per_move": sums["evaluations"] / sums["moves"],
+            "per_position": sums["evaluations"] / sums["moves"],
             "batch": batch,
             "ceiling": forward(batch),
         })  # fmt: skip
@@ -84,7 +83,7 @@ def main() -> None:
         evaluations_per_second=harness.median(column["evaluations"]),
         ceiling_evaluations_per_second=harness.median(column["ceiling"]),
         positions_per_second=harness.median(column["positions"]), games_per_second=harness.median(column["games"]),
-        moves_per_second=harness.median(column["moves"]), evaluations_per_move=harness.median(column["per_move"]),
+        evaluations_per_position=harness.median(column["per_position"]),
         mean_batch=float(np.mean(column["batch"])),
     )  # fmt: skip
 

@@ -23,7 +23,8 @@ class Actor(Protocol):
     def state(self) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
         """All that `load_state` needs to go on exactly, as arrays and JSON values."""
 
-    def load_state(self, arrays: Mapping[str, np.ndarray], rest: Mapping[str, Any]) -> None: ...
+    def load_state(self, arrays: Mapping[str, np.ndarray], rest: Mapping[str, Any]) -> bool:
+        """Goes on from there; `set_weights` must follow. False, changing nothing, where the settings no longer fit."""
 
 
 class Agent(Protocol):

@@ -25,52 +25,73 @@ from selfplay.errors import CheckpointError
 
 FORMAT = 1
 MANIFEST = "manifest.json"
+_DAMAGE = (ValueError, KeyError, TypeError, AttributeError, RecursionError)  # what reading a damaged JSON file raises
 
 
 def write(folder: Path, files: Mapping[str, bytes], meta: Mapping[str, Any]) -> None:
     """Writes an artifact; at any instant `folder` holds the old one (or nothing) or the new one, never a mixture.
 
-    Raises CheckpointError, leaving no partial file behind, when the disk refuses.
+    Between two renames the old one lies aside: `read` finds it there, and `recover` puts it back after a crash. Raises
+    CheckpointError, leaving no partial file behind, when the disk refuses.
     """
-    partial = folder.with_name(f".{folder.name}.partial")
+    partial, aside = folder.with_name(f".{folder.name}.partial"), _aside(folder)
     manifest = {"format": FORMAT, "meta": dict(meta), "files": {name: digest(data) for name, data in files.items()}}
     try:
         shutil.rmtree(partial, ignore_errors=True)
         partial.mkdir(parents=True)
         for name, data in files.items():
             write_file(partial / name, data)
-        write_file(partial / MANIFEST, json.dumps(manifest, indent=1).encode())
+        write_file(partial / MANIFEST, _sealed(manifest))
+        _sync(partial)
         if folder.exists():
-            shutil.rmtree(folder)
+            shutil.rmtree(aside, ignore_errors=True)
+            folder.rename(aside)
         partial.rename(folder)
         _sync(folder.parent)
+        shutil.rmtree(aside, ignore_errors=True)
     except OSError as error:
         shutil.rmtree(partial, ignore_errors=True)
+        recover(folder.parent)
         size = sum(map(len, files.values())) / 2**20
         raise CheckpointError(
             f"cannot write {folder} ({error.strerror or error}): {size:.1f} MB and write permission are needed there."
         ) from error
 
 
+def recover(parent: Path) -> None:
+    """Puts right what a crash in the middle of `write` left among the artifacts in `parent`: for writers only."""
+    for aside in parent.glob(".*.aside"):
+        folder = aside.with_name(aside.name[1 : -len(".aside")])
+        if folder.exists():
+            shutil.rmtree(aside, ignore_errors=True)
+        else:
+            aside.rename(folder)
+
+
+def _aside(folder: Path) -> Path:
+    return folder.with_name(f".{folder.name}.aside")
+
+
+def _sealed(manifest: Mapping[str, Any]) -> bytes:
+    """The manifest as JSON, its own digest included: a flipped bit in `meta` must not go unnoticed either."""
+    body = json.dumps(manifest, indent=1)
+    return json.dumps({**manifest, "sha256": digest(body.encode())}, indent=1).encode()
+
+
 def read(folder: Path) -> tuple[dict[str, Any], dict[str, bytes]]:
     """(meta, file contents by name) of an artifact. Raises CheckpointError if anything about it is not as written."""
-    try:
-        manifest = json.loads((folder / MANIFEST).read_bytes())
-        version, meta, digests = manifest["format"], manifest["meta"], manifest["files"]
-        names = [str(name) for name in digests]
-    except FileNotFoundError:
-        raise CheckpointError(f"{folder} is not a checkpoint: it has no {MANIFEST}.") from None
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        raise CheckpointError(
-            f"{folder / MANIFEST} is damaged ({type(error).__name__}); use another checkpoint."
-        ) from None
-    if version != FORMAT:
-        raise CheckpointError(f"{folder} has format {version}, this version reads format {FORMAT}: update selfplay.")
+    if not folder.exists() and _aside(folder).exists():
+        folder = _aside(folder)
+    meta, digests = _manifest(folder)
     files = {}
-    for name in names:
+    for name in digests:
         path = folder / name
         if Path(name).name != name or path.is_symlink():
-            raise CheckpointError(f"{folder / MANIFEST} names '{name}', which is outside its folder; do not trust it.")
+            raise CheckpointError(
+                f"{folder / MANIFEST} names {name!a}, which is outside its folder; do not trust it."
+            )
+        if not path.is_file():  # missing, or something that reading would wait for
+            raise CheckpointError(f"{path} is missing; use another checkpoint.")
         try:
             files[name] = path.read_bytes()
         except OSError as error:
@@ -78,6 +99,26 @@ def read(folder: Path) -> tuple[dict[str, Any], dict[str, bytes]]:
         if digest(files[name]) != digests[name]:
             raise CheckpointError(f"{path} is damaged: its SHA-256 is not the one written; use another checkpoint.")
     return meta, files
+
+
+def _manifest(folder: Path) -> tuple[dict[str, Any], dict[str, str]]:
+    """(meta, digests by file name)."""
+    path = folder / MANIFEST
+    try:
+        data = path.read_bytes()
+        manifest = json.loads(data)
+        version, meta, digests = manifest["format"], manifest["meta"], manifest["files"]
+    except FileNotFoundError:
+        raise CheckpointError(f"{folder} is not a checkpoint: it has no {MANIFEST}.") from None
+    except (OSError, *_DAMAGE) as error:
+        raise CheckpointError(f"{path} is damaged ({type(error).__name__}); use another checkpoint.") from None
+    if version != FORMAT and isinstance(version, int):
+        raise CheckpointError(f"{folder} has format {version}, this version reads format {FORMAT}: update selfplay.")
+    written = {"format": version, "meta": meta, "files": digests}
+    unsealed = json.dumps(written, indent=1).encode()  # of development runs before 2026-11-21; goes with them
+    if not (isinstance(meta, dict) and isinstance(digests, dict)) or data not in (_sealed(written), unsealed):
+        raise CheckpointError(f"{path} is damaged: it is not as it was written; use another checkpoint.")
+    return meta, digests
 
 
 def write_file(path: Path, data: bytes) -> None:
@@ -116,7 +157,7 @@ def unpack_tensors(data: bytes, name: str) -> dict[str, torch.Tensor]:
     """Raises CheckpointError when `data` is not safetensors or holds a number that is not finite."""
     try:
         tensors = safetensors.torch.load(data)
-    except (SafetensorError, ValueError, KeyError) as error:
+    except (SafetensorError, ValueError, KeyError, AttributeError, RuntimeError) as error:
         raise CheckpointError(f"{name} is not a safetensors file ({error}).") from None
     for key, tensor in tensors.items():
         if tensor.is_floating_point() and not torch.isfinite(tensor).all():
@@ -133,7 +174,7 @@ def pack_array(array: np.ndarray) -> bytes:
 def unpack_array(data: bytes, name: str) -> np.ndarray:
     """Raises CheckpointError when `data` is not a .npy file free of pickles."""
     try:
-        array: np.ndarray = np.load(io.BytesIO(data), allow_pickle=False)
-    except (ValueError, EOFError) as error:
+        array: np.ndarray = np.lib.format.read_array(io.BytesIO(data), allow_pickle=False)
+    except (ValueError, EOFError, MemoryError, OverflowError, TypeError) as error:
         raise CheckpointError(f"{name} is not a plain .npy file ({error}).") from None
     return array

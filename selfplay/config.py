@@ -9,6 +9,7 @@ from __future__ import annotations
 import dataclasses
 import difflib
 import itertools
+import math
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, TypeVar
 
@@ -60,11 +61,29 @@ def from_values(cls: type[C], values: Mapping[str, Any]) -> C:
     Raises ConfigError for unknown keys, wrong types and values out of range."""
     _refuse_unknown(cls, values, "")
     try:
-        return msgspec.convert(values, cls, strict=False)
+        config = msgspec.convert(values, cls, strict=False)
     except msgspec.ValidationError as error:
         message, _, path = str(error).partition(" - at `$.")
-        where = f" for '{path.rstrip('`')}'" if path else ""
-        raise ConfigError(f"that value does not do{where}: {message[:1].lower()}{message[1:]}.") from None
+        key = path.rstrip("`")
+        value = f"'{_shorten(_at(values, key))}'" if key else "that value"
+        where = f" for '{key}'" if key else ""
+        raise ConfigError(f"{value} does not do{where}: {message[:1].lower()}{message[1:]}.") from None
+    for key, value in keys(config):
+        # Infinity passes every lower bound.
+        if isinstance(value, float) and not math.isfinite(value):
+            raise ConfigError(f"'{value}' does not do for '{key}': expected a finite number.")
+    return config
+
+
+def _at(values: Mapping[str, Any], key: str) -> Any:
+    for part in key.split("."):
+        values = values[part]
+    return values
+
+
+def _shorten(value: Any) -> str:
+    text = ascii(value)[1:-1] if isinstance(value, str) and not value.isprintable() else str(value)
+    return text if len(text) <= 60 else f"{text[:59]}…"
 
 
 def _refuse_unknown(cls: Any, values: Mapping[str, Any], prefix: str) -> None:

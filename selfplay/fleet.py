@@ -5,6 +5,7 @@ Data goes one way: weights down by `publish`, rows up by `collect`.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, NamedTuple, Protocol
 
 import numpy as np
@@ -38,6 +39,9 @@ class Fleet(Protocol):
     def state(self) -> tuple[dict[str, np.ndarray], dict[str, Any]] | None:
         """Games in progress, or None where they are not kept."""
 
+    def load_state(self, arrays: Mapping[str, np.ndarray], rest: Mapping[str, Any]) -> bool:
+        """Goes on with the games that `state` gave; False, changing nothing, where they do not fit these actors."""
+
     def close(self) -> None:
         """Stops all actors; nothing is left running."""
 
@@ -67,6 +71,9 @@ class InlineFleet:
 
     def state(self) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
         return self.actor.state()
+
+    def load_state(self, arrays: Mapping[str, np.ndarray], rest: Mapping[str, Any]) -> bool:
+        return self.actor.load_state(arrays, rest)
 
     def close(self) -> None:
         pass

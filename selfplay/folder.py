@@ -71,6 +71,9 @@ class Folder:
         self._lock.write(str(os.getpid()))
         self._lock.flush()
         self._shards: list[dict[str, Any]] = []
+        self._damaged: list[int] = []  # states that were passed over
+        for name in ("checkpoints", "state"):
+            checkpoint.recover(path / name)
 
     def __enter__(self) -> Folder:
         return self
@@ -146,13 +149,16 @@ class Folder:
                 return self._read_state(number, agent, warnings)
             except CheckpointError as error:
                 warnings.append(f"Passed over a damaged state: {error}")
+                self._damaged.append(number)
         if warnings:
             raise CheckpointError(f"no training state in '{self.path}' can be used. {warnings[0]}")
         return None
 
     def _read_state(self, number: int, agent: Agent, warnings: list[str]) -> State:
         path = self._state_path(number)
-        _, files = checkpoint.read(path)
+        meta, files = checkpoint.read(path)
+        if meta.get("kind") != "training state":
+            raise CheckpointError(f"{path} holds {meta.get('kind', 'something else')}, not a training state.")
         rest = json.loads(files["state.json"])
         if rest["identity"] != agent.identity():
             raise FolderError(_difference(self.path, rest["identity"], agent.identity()))
@@ -191,8 +197,10 @@ class Folder:
     def _tidy(self) -> None:
         import shutil
 
+        # A damaged state must not take the place of a good one.
+        states = [number for number in self._states() if number not in self._damaged]
         kept: set[str] = set()
-        for number in self._states()[-KEPT_STATES:]:
+        for number in states[-KEPT_STATES:]:
             try:
                 kept |= {
                     shard["file"]
@@ -200,9 +208,10 @@ class Folder:
                 }
             except (OSError, ValueError):
                 return  # leave everything for a person to look at
-        for number in self._states()[:-KEPT_STATES]:
-            shutil.rmtree(self._state_path(number))
-        for path in (self.path / "replay").glob("*.npy"):
+        for number in [*states[:-KEPT_STATES], *self._damaged]:
+            shutil.rmtree(self._state_path(number), ignore_errors=True)
+        self._damaged = []
+        for path in (self.path / "replay").iterdir():
             if path.name not in kept:
                 path.unlink()
 

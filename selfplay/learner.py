@@ -134,10 +134,14 @@ class Learner:
             update.module.load_state_dict(_below(tensors, f"{update.name}.weights."))
             self.averaged[update.name].load_state_dict(_below(tensors, f"{update.name}.averaged."))
             optimizer = self.optimizers[update.name]
+            own = [parameter for group in optimizer.param_groups for parameter in group["params"]]
             state: dict[int, dict[str, torch.Tensor]] = {}
             for key, value in _below(tensors, f"{update.name}.optimizer.").items():
                 index, name = key.split(".", 1)
-                state.setdefault(int(index), {})[name] = value
+                # The fused optimizer walks through memory: moments must lie as their parameters do (channels last).
+                like = own[int(index)]
+                moment = torch.empty_like(like).copy_(value) if value.shape == like.shape else value
+                state.setdefault(int(index), {})[name] = moment
             optimizer.load_state_dict({"state": state, "param_groups": optimizer.state_dict()["param_groups"]})
         self.steps = int(rest["steps"])
 

@@ -6,6 +6,8 @@ import json
 from pathlib import Path
 from typing import Any
 
+from selfplay import checkpoint
+
 
 class Metrics:
     """Appends figures by step. A log that cannot be written never stops a run: it is reported once and left."""
@@ -41,14 +43,20 @@ class Metrics:
         an older state takes back what it had written since). A torn last line is dropped."""
         lines = []
         if self._path.exists():
-            for text in self._path.read_text().splitlines():
+            for text in self._path.read_text(errors="replace").splitlines():
                 try:
-                    lines.append(json.loads(text))
+                    line = json.loads(text)
                 except ValueError:
                     continue
+                if isinstance(line, dict) and "step" in line:
+                    lines.append(line)
         if before is not None:
             lines = [line for line in lines if line["step"] < before]
-            self._path.write_text("".join(json.dumps(line) + "\n" for line in lines))
+            text = "".join(json.dumps(line) + "\n" for line in lines)
+            try:
+                checkpoint.replace_file(self._path, text.encode())
+            except OSError as error:
+                self.failure = f"metrics are not being written: {error.strerror or error}"
         return lines
 
     def close(self) -> None:

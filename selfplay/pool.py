@@ -38,10 +38,11 @@ class Pool:
         """(meta, weights). Raises CheckpointError."""
         return load_weights(self.path(generation))
 
-    def opponent(self, policy: str, rng: np.random.Generator) -> int | None:
-        """A generation to play against, or None while there is none. policy: "latest", or "history" for a uniform
-        draw from the past (fictitious play)."""
-        generations = self.generations()
+    def opponent(self, policy: str, before: int, rng: np.random.Generator) -> int | None:
+        """A generation earlier than `before` to play against, or None while there is none. policy: "latest", or
+        "history" for a uniform draw from the past (fictitious play). Later ones may lie here too, left behind by a
+        run that was killed before it saved its state."""
+        generations = [generation for generation in self.generations() if generation < before]
         if not generations:
             return None
         if policy == "latest":

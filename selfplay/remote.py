@@ -8,7 +8,10 @@ from __future__ import annotations
 
 import os
 import socket
+from collections.abc import Mapping
 from typing import Any
+
+import numpy as np
 
 from selfplay.agent import Agent
 from selfplay.errors import FleetError
@@ -72,6 +75,9 @@ class RayFleet:
                 f"{size} actors did not start within {START_TIMEOUT:.0f} s: each needs one free CPU, and Ray has "
                 f"{free:.0f} left. Ask for fewer with --actors, or add nodes to the cluster."
             ) from None
+        except ray.exceptions.RayError as error:
+            self.close()
+            raise FleetError(f"an actor did not start: {_sentence(error)}") from error
         self._weights: Any = None
         self._generation = 0
         self._calls: dict[Any, int] = {}  # call in flight → actor
@@ -97,7 +103,7 @@ class RayFleet:
             except self._ray.exceptions.RayActorError as error:
                 self._restart(index, error)
             except self._ray.exceptions.RayTaskError as error:
-                raise FleetError(f"actor {index} failed: {str(error.cause).splitlines()[0]}") from error
+                raise FleetError(f"actor {index} failed: {_sentence(error.cause)}") from error
         self._ask()
         return chunks
 
@@ -105,7 +111,7 @@ class RayFleet:
         self._restarts += 1
         if self._restarts > 10 * self.size:
             raise FleetError(
-                f"actors died {self._restarts} times; the last one: {str(error).splitlines()[0]}"
+                f"actors died {self._restarts} times; the last one: {_sentence(error)}"
             ) from error
         self._hosts[index] = self._make(index, self._restarts * 1_000_003)
 
@@ -126,10 +132,18 @@ class RayFleet:
     def state(self) -> None:
         return None  # games in progress on other machines are not kept: a resumed run starts new ones
 
+    def load_state(self, arrays: Mapping[str, np.ndarray], rest: Mapping[str, Any]) -> bool:
+        return False
+
     def close(self) -> None:
         for host in self._hosts:
             self._ray.kill(host)
         self._ray.shutdown()
+
+
+def _sentence(error: BaseException) -> str:
+    """The first line of an error's message, or its kind where it has none."""
+    return next((line for line in str(error).splitlines() if line.strip()), type(error).__name__)
 
 
 def _start_ray(size: int, address: str | None) -> Any:
@@ -146,5 +160,5 @@ def _start_ray(size: int, address: str | None) -> Any:
     except (ConnectionError, RuntimeError, ValueError, OSError) as error:
         where = f"the Ray cluster at '{address}'" if address else "Ray on this machine"
         hint = " Is the address right, and is RAY_AUTH_TOKEN the cluster's token?" if address else ""
-        raise FleetError(f"cannot reach {where}: {str(error).splitlines()[0]}{hint}") from error
+        raise FleetError(f"cannot reach {where}: {_sentence(error)}{hint}") from error
     return ray

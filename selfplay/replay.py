@@ -39,10 +39,11 @@ class Replay:
     def __init__(self, dtype: np.dtype, config: ReplayConfig) -> None:
         self.config = config
         self.inserted = 0
+        self._oldest = 0  # number of the oldest row that can be held: a resumed replay lacks what came before
         self._ring = np.zeros(min(config.capacity, 2 * config.window_min), dtype=dtype)
 
     def __len__(self) -> int:
-        return self.window(self.inserted)
+        return min(self.window(self.inserted), self.inserted - self._oldest)
 
     def window(self, inserted: int) -> int:
         """Rows in the window once `inserted` rows were inserted."""
@@ -51,6 +52,7 @@ class Replay:
 
     def insert(self, rows: np.ndarray) -> None:
         """Appends rows [M] of the replay's dtype."""
+        self.inserted += max(0, len(rows) - self.config.capacity)  # these would be overwritten at once
         rows = rows[-self.config.capacity :]
         if len(self) + len(rows) > len(self._ring):
             self._resize(min(self.config.capacity, max(2 * len(self._ring), len(self) + len(rows))))
@@ -69,7 +71,8 @@ class Replay:
 
     def restore(self, rows: np.ndarray, inserted: int) -> None:
         """Becomes a replay whose newest rows are `rows`, after `inserted` rows in all."""
-        self.inserted = inserted - len(rows)
+        rows = rows[-self.config.capacity :]
+        self.inserted = self._oldest = inserted - len(rows)
         if len(rows) > len(self._ring):
             self._ring = np.zeros(min(self.config.capacity, max(2 * len(rows), 1)), dtype=self._ring.dtype)
         self._ring[self._place(np.arange(self.inserted, inserted))] = rows

@@ -21,6 +21,7 @@ from msgspec import Meta
 from selfplay import folder as folders
 from selfplay import plots
 from selfplay.agent import Agent
+from selfplay.errors import CheckpointError, FleetError
 from selfplay.fleet import Chunk, Fleet, InlineFleet
 from selfplay.learner import Learner
 from selfplay.metrics import Metrics
@@ -51,7 +52,7 @@ class RunConfig:
     """Generations between two measurements of strength; the last one is always measured."""
 
     stop_when_solved: bool = False
-    """End the run as soon as a measurement says that nothing is left to learn."""
+    """End the run as soon as two measurements in a row say that nothing is left to learn."""
 
     actors: Annotated[int, Meta(ge=0, le=4096)] = 0
     """Processes that play (on Ray); 0: play in this process."""
@@ -102,46 +103,67 @@ class Run:
         self._loss_sums: dict[str, Any] = {}
         self._loss_count = 0
         self._sessions = 0
+        self._published = -1  # generation that the actors have
         state = folder.load_state(agent)
         if state:
             self._restore(state)
+        else:  # whatever a run that was killed before its first state has left
+            self.metrics.history(before=0)
+            self.pool.save(0, self.learner.weights(), self._meta())
         self._tell("compiling kernels")
         agent.warm_up()
         self.fleet = self._make_fleet(address)
-        if state and state.actors and self.fleet.size == 0:
-            self.fleet.actor.load_state(*state.actors)  # type: ignore[attr-defined]
+        if state:
+            kept = state.actors is not None and self.fleet.load_state(*state.actors)
+            games = "with the games in progress" if kept else "with new games"
+            self.status.notes.append(
+                f"Resumed at generation {self.status.generation}: {self.learner.steps:,} updates, {len(self.replay):,} "
+                f"positions in the window, random streams, {games}."
+            )
 
     def _make_fleet(self, address: str | None) -> Fleet:
         config = self.config
+        # Where games in progress are not kept, each session draws its games from streams of its own.
+        seed = config.seed + 7919 * self._sessions
         if config.actors == 0:
-            return InlineFleet(self.agent, config.seed, config.chunk_rows)
+            return InlineFleet(self.agent, seed, config.chunk_rows)
         from selfplay.remote import RayFleet
 
         self._tell(f"starting {config.actors} actors")
-        # Games in progress are not kept on Ray, so each session draws its games from streams of its own.
-        seed = config.seed + 7919 * self._sessions
         return RayFleet(self.agent, seed, config.actors, config.chunk_rows, address, config.actor_gpus)
 
     # -- the loop ------------------------------------------------------------------------------------------
 
     def train(self, should_stop: Callable[[], bool]) -> None:
-        """Runs until the budget is used, the game is solved, or `should_stop`; saves before it returns."""
+        """Runs until the budget is used, the game is solved, or `should_stop`; saves before it returns, and when actors
+        fail. Other errors may have come in mid-update: then the state saved last stands."""
         self._clock = time.perf_counter() - self.status.seconds
-        if self.status.generation == 0 and not self.pool.generations():
-            self.pool.save(0, self.learner.weights(), self._meta())
-        self._publish()
+        if not self.status.history:
+            self._measure()  # where learning starts from
         try:
             while not (self._used_up() or should_stop()):
+                if self._published != self.status.generation:
+                    self._publish()
                 self._turn()
                 if self._generation_is_over():
                     self._end_generation()
-                    self._publish()
-            if self._used_up() and self._loss_count:
-                self._end_generation()  # what was learned since the last one
-        finally:
-            self._tell("saving")
+        except FleetError:
             self._save()
-        self._tell("stopped" if should_stop() and not self._used_up() else "finished")
+            raise
+        if self._used_up() and self._loss_count:
+            self._end_generation()  # what was learned since the last one
+        self._tell("saving")
+        self._save()
+        stopped = should_stop() and not self._used_up()
+        self._tell("stopped" if stopped else "finished", None if stopped else self._ending())
+
+    def _ending(self) -> str:
+        """Why the run is over, as a sentence."""
+        if self._solved():
+            return f"Nothing is left to learn at generation {self.status.generation}: no mistake was found."
+        if self.config.generations and self.status.generation >= self.config.generations:
+            return f"The budget of {self.config.generations} generations is used up."
+        return f"The budget of {self.config.minutes:g} minutes is used up."
 
     def _turn(self) -> None:
         """Collects what the actors have, and learns as much as that calls for."""
@@ -200,11 +222,14 @@ class Run:
         self._save()
 
     def _publish(self) -> None:
-        newest = self.status.generation
+        newest = self._published = self.status.generation
         past = None
-        earlier = self.pool.opponent("history", np.random.default_rng((self.config.seed, newest)))
-        if earlier is not None and earlier < newest:
-            past = self.pool.load(earlier)[1]
+        earlier = self.pool.opponent("history", newest, np.random.default_rng((self.config.seed, newest)))
+        if earlier is not None:
+            try:
+                past = self.pool.load(earlier)[1]
+            except CheckpointError as error:
+                self.status.notes.append(f"No past self to play against this time: {error}")
         self.fleet.publish(self.pool.load(newest)[1], newest, past)
         self._since = (time.perf_counter(), dict(self._sums))
 
@@ -214,23 +239,30 @@ class Run:
         self.status.figures = self.agent.evaluate(self.pool.load(self.status.generation)[1])
         self.status.figures["seconds"] = time.perf_counter() - started
         self.status.history.append((self.status.generation, self.status.figures))
-        self.folder.write_figures(self.status.history)
         title = f"strength by generation, after {self.status.seconds / 60:.0f} min and {self.status.games:,} games"
-        self.metrics.picture(
-            self.status.generation,
-            "strength",
-            plots.curves(self.status.history, title, self.folder.path / "strength.png"),
-        )
+        try:
+            self.folder.write_figures(self.status.history)
+            shares = [
+                (generation, {key: value for key, value in figures.items() if key != "seconds"})
+                for generation, figures in self.status.history
+            ]
+            image = plots.curves(shares, title, self.folder.path / "strength.png")
+        except OSError as error:  # pictures never stop a run
+            self.status.notes.append(f"strength.csv and strength.png were not written: {error.strerror or error}.")
+        else:
+            self.metrics.picture(self.status.generation, "strength", image)
 
     def _measured(self) -> bool:
-        return self.status.generation == 0 or (
-            bool(self.status.history) and self.status.history[-1][0] == self.status.generation
-        )
+        return bool(self.status.history) and self.status.history[-1][0] == self.status.generation
 
     def _used_up(self) -> bool:
         self._tick()
-        solved = self.config.stop_when_solved and self._measured() and self.agent.is_solved(self.status.figures)
-        return self.status.progress >= 1.0 or (self.status.generation > 0 and solved)
+        return self.status.progress >= 1.0 or self._solved()
+
+    def _solved(self) -> bool:
+        last = [figures for generation, figures in self.status.history[-2:] if generation > 0]
+        wanted = self.config.stop_when_solved and self._measured() and len(last) == 2
+        return wanted and all(map(self.agent.is_solved, last))
 
     def _tick(self) -> None:
         self.status.seconds = time.perf_counter() - self._clock
@@ -321,7 +353,12 @@ class Run:
         self.folder.save_state(self.replay, tensors, rest, self.fleet.state())
 
     def _restore(self, state: folders.State) -> None:
-        self.learner.load_state(state.tensors, state.rest)
+        try:
+            self.learner.load_state(state.tensors, state.rest)
+        except (RuntimeError, KeyError, IndexError, ValueError) as error:
+            raise CheckpointError(
+                f"the training state in '{self.folder.path}' does not fit its network ({type(error).__name__})."
+            ) from None
         self.replay.restore(state.rows, state.inserted)
         rest, status = state.rest, self.status
         status.generation, status.games, status.seconds = rest["generation"], rest["games"], rest["seconds"]
@@ -337,11 +374,6 @@ class Run:
         status.notes += state.warnings
         self._clock = time.perf_counter() - status.seconds
         self._since = (time.perf_counter(), dict(self._sums))
-        games_kept = "with the games in progress" if state.actors and self.config.actors == 0 else "with new games"
-        status.notes.append(
-            f"Resumed at generation {status.generation}: {status.steps:,} updates, {len(self.replay):,} positions in "
-            f"the window, random streams, {games_kept}."
-        )
 
     def close(self) -> None:
         """Stops the actors and releases the folder."""

@@ -306,6 +306,17 @@ def test_every_opening_is_worth_its_best_move() -> None:
     assert seen == set(values)
 
 
+@pytest.mark.slow
+@pytest.mark.timeout(1800)
+@compiled_only
+def test_a_fresh_search_agrees_with_the_opening_table() -> None:
+    """Half a minute or more a position on a free core: no opening this early is cheap."""
+    table = solver.load_openings()
+    for moves in ("1" * table.plies, "4" * table.plies):
+        position = solver.position_from_moves(moves)
+        assert searching_solver(table_bits=26).value(*position) == solver.Solver(8, openings=table).value(*position)
+
+
 def test_the_yardstick_is_what_it_says() -> None:
     data = yardstick.load()
     assert [array.shape for array in data] == [(600,), (600,), (600,), (600, 7), (600,)]

@@ -132,9 +132,10 @@ class Actor:
         for evaluator in (self._newest, self._past):
             if isinstance(evaluator, evaluators.CachedEvaluator):
                 evaluator.clear()
-        if self.config.sync_simulations:
-            for group in self._groups:
-                self._plant(group, np.arange(len(group.states)))
+        for group in self._groups:
+            idle = ~group.search.active  # at the start, and after load_state
+            if self.config.sync_simulations or idle.any():
+                self._plant(group, np.flatnonzero(idle | self.config.sync_simulations))
 
     def generate(self, min_rows: int) -> Rows:
         """Plays until at least `min_rows` rows from finished games have gathered.
@@ -294,7 +295,7 @@ class Actor:
     def state(self) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
         """Games in progress, as arrays and JSON values. Searches in progress are not part of it: they start anew."""
         arrays: dict[str, np.ndarray] = {}
-        rest: dict[str, Any] = {"groups": []}
+        rest: dict[str, Any] = {"seed": self.seed, "groups": []}
         for group in self._groups:
             flat = [(row, move) for row, moves in enumerate(group.moves) for move in moves]
             blank = np.zeros((), dtype=self._row_dtype)[()]
@@ -317,16 +318,23 @@ class Actor:
                 ],
                 dtype=_MOVE_DTYPE,
             )
-            rngs = [rng.bit_generator.state["state"] for rng in group.rngs]
+            rngs = [rng.bit_generator.state for rng in group.rngs]
             rest["groups"].append({
                 "games_started": group.games_started,
                 "turns": group.turns,
-                "rngs": [[str(state["state"]), str(state["inc"])] for state in rngs],
+                "rngs": [
+                    [str(s["state"]["state"]), str(s["state"]["inc"]), s["has_uint32"], s["uinteger"]] for s in rngs
+                ],
             })  # fmt: skip
         return arrays, rest
 
-    def load_state(self, arrays: Mapping[str, np.ndarray], rest: Mapping[str, Any]) -> None:
-        """Takes what `state` gave; `set_weights` must follow."""
+    def load_state(self, arrays: Mapping[str, np.ndarray], rest: Mapping[str, Any]) -> bool:
+        """Takes what `state` gave; `set_weights` must follow, and starts the searches. False, changing nothing, where
+        there were more or fewer games at once than the settings ask for now."""
+        sizes = [len(saved["rngs"]) for saved in rest["groups"]]
+        if sizes != [len(group.states) for group in self._groups]:
+            return False
+        self.seed = rest["seed"]
         for group, saved in zip(self._groups, rest["groups"], strict=True):
             name = f"group{group.number}."
             group.states = arrays[name + "states"].copy()
@@ -337,19 +345,20 @@ class Actor:
                 exact = None if math.isnan(move["exact"]) else int(move["exact"])
                 recorded = row if move["recorded"] else None
                 group.moves[move["game"]].append(_Move(recorded, exact, float(move["reward"]), float(move["discount"])))
-            group.rngs = [_generator(int(state), int(increment)) for state, increment in saved["rngs"]]
-            self._plant(group, np.arange(len(group.states)))
+            group.rngs = [_generator(*stream) for stream in saved["rngs"]]
+            group.search.stop(np.arange(len(group.states)))  # until set_weights plants anew
+        return True
 
 
 _MOVE_DTYPE = np.dtype([("game", "i4"), ("recorded", "?"), ("exact", "f4"), ("reward", "f4"), ("discount", "f4")])
 
 
-def _generator(state: int, increment: int) -> np.random.Generator:
+def _generator(state: str, increment: str, has_uint32: int, uinteger: int) -> np.random.Generator:
     bits = np.random.PCG64()
     bits.state = {
         "bit_generator": "PCG64",
-        "state": {"state": state, "inc": increment},
-        "has_uint32": 0,
-        "uinteger": 0,
+        "state": {"state": int(state), "inc": int(increment)},
+        "has_uint32": has_uint32,
+        "uinteger": uinteger,
     }
     return np.random.Generator(bits)

@@ -14,6 +14,7 @@ import games
 from selfplay import config as configs
 from selfplay import device as devices
 from selfplay.alphazero import actor, evaluators, inference, loss, network, search, strength
+from selfplay.errors import ConfigError
 from selfplay.learner import Batch, LearnerConfig, Update
 from selfplay.pool import Weights
 from selfplay.replay import ReplayConfig
@@ -55,7 +56,10 @@ class AlphaZero:
 
     def __init__(self, config: Config) -> None:
         self.config = config
-        self.game = games.make(config.game)
+        try:
+            self.game = games.make(config.game)
+        except ValueError as error:
+            raise ConfigError(str(error)) from None
         self.row_dtype = loss.row_dtype(self.game)
 
     def identity(self) -> dict[str, Any]:

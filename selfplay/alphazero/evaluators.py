@@ -45,10 +45,11 @@ class HashEvaluator:
     """Priors and values drawn from a hash of the position: arbitrary, yet the same whenever and wherever asked."""
 
     def __init__(self, game: Game, seed: int = 0) -> None:
-        self.game, self.seed = game, np.uint64(seed)
+        self.game = game
+        self._offset = np.uint64(seed * 0x9E3779B97F4A7C15 % 2**64)  # as a Python int: NumPy's scalars warn of overflow
 
     def __call__(self, leaves: Leaves) -> Answer:
-        key = self.game.key(leaves.states) + self.seed * np.uint64(0x9E3779B97F4A7C15)
+        key = self.game.key(leaves.states) + self._offset
         width = leaves.actions.shape[1]
         salt = np.arange(1, width + 4, dtype=np.uint64)
         draws = (mix64((key[:, None] + salt * np.uint64(0xD1B54A32D192ED03)).ravel()) >> np.uint64(40)) / 2.0**24

@@ -66,8 +66,11 @@ def load(path: Path) -> NetworkPlayer:
     meta, weights = pool.load_weights(folder)
     if meta.get("family") != "alphazero" or PLAYER not in weights:
         raise CheckpointError(f"{folder} does not hold an AlphaZero agent (family {meta.get('family')!r}).")
+    missing = [key for key in ("game", "game_version", "network", "generation") if key not in meta]
+    if missing or not isinstance(meta["network"], dict) or not isinstance(meta.get("search", {}), dict):
+        raise CheckpointError(f"{folder} does not say what it holds ({', '.join(missing) or 'network or search'}).")
     try:
-        game = games.make(meta["game"])
+        game = games.make(str(meta["game"]))
     except ValueError as error:
         raise CheckpointError(f"{folder} plays a game that is not installed: {error}") from None
     if meta["game_version"] != game.version:

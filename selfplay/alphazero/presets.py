@@ -27,11 +27,14 @@ CONNECT_FOUR = Config(
     game="connect-four",
     network=NetworkConfig(channels=32, blocks=4, head_channels=16, value_hidden=64),
     search=SearchConfig(dirichlet_alpha=1.0),
-    actor=ActorConfig(num_simulations=48, random_opening_plies=24, temperature_half_life=4.0),
+    actor=ActorConfig(
+        concurrent_games=128, num_simulations=48, random_opening_plies=24,
+        temperature=0.8, final_temperature=0.15, temperature_half_life=5.0,
+    ),  # fmt: skip
     replay=ReplayConfig(samples_per_insert=6.0, window_min=20_000, window_fraction=0.5),
     learner=LearnerConfig(batch_size=512, learning_rate=2e-3, final_learning_rate=1e-4, ema_decay=0.999),
     strength=StrengthConfig(num_simulations=100),
-    run=RunConfig(minutes=20.0, generation_rows=20_000, chunk_rows=1_000, evaluate_every=5, actors=2),
+    run=RunConfig(minutes=20.0, generation_rows=20_000, chunk_rows=1_000, evaluate_every=3, actors=2),
 )
 """Twenty minutes on two cores: accuracy against the exact solver is measured on the way."""
 

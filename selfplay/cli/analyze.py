@@ -27,6 +27,7 @@ Moves are columns 1-7 in connect four, cells 1-9 in tic-tac-toe. "simulations": 
 
 BATCH = 128  # positions searched together
 MAX_SIMULATIONS = 1_000_000
+MAX_TOGETHER = 1_000_000  # simulations of all positions that are searched together
 MAX_LINE = 1_000_000  # characters
 
 
@@ -91,7 +92,10 @@ def _answer(player: Any, lines: list[str], default_simulations: int) -> list[dic
             echo = {"moves": request["moves"]} if isinstance(request.get("moves"), str) and len(line) < 1000 else {}
             answers[index] = {**echo, "error": str(error)}
     for simulations, group in asked.items():
-        found = player.analyze([state for _, state, _ in group], simulations)
+        size = max(1, MAX_TOGETHER // (simulations + 1))  # deep searches are made a few at a time: each needs its tree
+        found: list[dict[str, Any]] = []
+        for start in range(0, len(group), size):
+            found += player.analyze([state for _, state, _ in group[start : start + size]], simulations)
         for (index, _, request), answer in zip(group, found, strict=True):
             answer.pop("details")
             answers[index] = {"moves": request.get("moves", ""), **answer, "simulations": simulations}

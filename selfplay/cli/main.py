@@ -85,6 +85,11 @@ def main(argv: list[str] | None = None) -> int:
             raise
         complain("stopped.")
         return 130
+    except MemoryError as error:
+        if arguments.debug:
+            raise
+        complain(f"not enough memory ({str(error) or 'none left'}): ask for less at once.")
+        return 2
     except BrokenPipeError:  # the reader of our output has gone, as `head` does
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0

@@ -58,7 +58,7 @@ class PlainLines:
         self._path = path
         self._last = 0.0
         self._generation = -1
-        self._measured = 0
+        self._measured: int | None = None  # lines already shown; of a resumed run's past only the last is
         self._notes = 0
 
     def __enter__(self) -> PlainLines:
@@ -69,6 +69,8 @@ class PlainLines:
         for note in status.notes[self._notes :]:
             print(note, flush=True)
         self._notes = len(status.notes)
+        if self._measured is None:
+            self._measured = max(0, len(status.history) - 1)
         for generation, figures in status.history[self._measured :]:
             print(strength_line(generation, figures), flush=True)
         self._measured = len(status.history)
@@ -94,7 +96,7 @@ class LivePanel:
     def __init__(self, preset: str, path: Path, console: Console) -> None:
         self._preset, self._path = preset, path
         self._live = Live(console=console, refresh_per_second=4, transient=False)
-        self._measured = 0
+        self._measured: int | None = None  # lines already shown; of a resumed run's past only the last is
         self._notes = 0
 
     def __enter__(self) -> LivePanel:
@@ -109,6 +111,8 @@ class LivePanel:
         for note in status.notes[self._notes :]:
             self._live.console.print(Text(note, style="yellow"))
         self._notes = len(status.notes)
+        if self._measured is None:
+            self._measured = max(0, len(status.history) - 1)
         for generation, figures in status.history[self._measured :]:
             self._live.console.print(Text(strength_line(generation, figures)))
         self._measured = len(status.history)

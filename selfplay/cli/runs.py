@@ -37,12 +37,17 @@ def _list(root: Path) -> int:
         return 0
     print(f"{'run':32} {'preset':16} {'gen.':>5} {'minutes':>8} {'games':>9} {'positions':>10}  accuracy")
     for path in found:
-        config, last = _read(path / "config.json"), _last(path)
+        try:
+            config, last = _read(path / "config.json"), _last(path)
+        except FolderError as error:  # one damaged run does not hide the others
+            print(f"{path!s:32} {error}")
+            continue
         accuracy = next(
             (line["strength/accuracy"] for line in reversed(_lines(path)) if "strength/accuracy" in line), None
         )
         shown = f"{accuracy:.2%}" if accuracy is not None else "–"
-        print(f"{path!s:32} {config.get('preset', '?'):16} {last.get('step', 0):5} {last.get('seconds', 0) / 60:8.1f} "
+        preset = str(config.get("preset", "?"))
+        print(f"{path!s:32} {preset:16} {last.get('step', 0):5} {last.get('seconds', 0) / 60:8.1f} "
               f"{last.get('games', 0):9,} {last.get('rows', 0):10,}  {shown}")  # fmt: skip
     return 0
 
@@ -65,23 +70,27 @@ def _show(path: Path) -> int:
 
 def _read(path: Path) -> dict[str, Any]:
     try:
-        values: dict[str, Any] = json.loads(path.read_text())
-    except (OSError, ValueError) as error:
+        values = json.loads(path.read_text())
+    except (OSError, ValueError, RecursionError) as error:
         raise FolderError(f"{path} cannot be read ({type(error).__name__}).") from None
+    if not isinstance(values, dict):
+        raise FolderError(f"{path} cannot be read (it holds no JSON object).")
     return values
 
 
 def _lines(path: Path) -> list[dict[str, Any]]:
     try:
-        text = (path / "metrics.jsonl").read_text()
+        text = (path / "metrics.jsonl").read_text(errors="replace")
     except FileNotFoundError:
         return []
     lines = []
-    for line in text.splitlines():
+    for written in text.splitlines():
         try:
-            lines.append(json.loads(line))
+            line = json.loads(written)
         except ValueError:
             continue  # the last line of a run that was killed
+        if isinstance(line, dict):
+            lines.append(line)
     return lines
 
 

@@ -10,8 +10,8 @@ import argparse
 import difflib
 import importlib
 import json
+import os
 import signal
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from types import FrameType
@@ -92,14 +92,17 @@ def _saved(path: Path, preset: str) -> Any:
     try:
         values = json.loads(file.read_text())
         started = values.pop("preset")
-    except (OSError, ValueError, KeyError, AttributeError) as error:
+    except (OSError, ValueError, KeyError, AttributeError, TypeError, RecursionError) as error:
         raise FolderError(
             f"{file} is damaged ({type(error).__name__}): choose another folder with --run, or delete the file to "
             "go on with the preset's settings."
         ) from None
     if started != preset:
         raise FolderError(f"'{path}' holds a run of preset '{started}', not '{preset}': choose another with --run.")
-    return configs.from_values(type(_load(FAMILIES[PRESETS[preset]].presets)[preset]), values)
+    try:
+        return configs.from_values(type(_load(FAMILIES[PRESETS[preset]].presets)[preset]), values)
+    except ConfigError as error:
+        raise FolderError(f"{file} does not hold settings of this version: {error}") from None
 
 
 def _sets(arguments: argparse.Namespace) -> list[str]:
@@ -130,21 +133,33 @@ def _train(preset: str, path: Path, config: Any, arguments: argparse.Namespace) 
     from selfplay import run as runs
     from selfplay.cli import panel
 
+    if arguments.address and not config.run.actors:
+        raise ConfigError("--address is where actors run, and this run has none: ask for some with --actors N.")
     device.tune_process()
     agent = _load(FAMILIES[PRESETS[preset]].agent)(config)
     stop = _StopSignal()
-    with panel.make(preset, path, plain=arguments.plain) as show, folders.Folder(path) as folder:
+    with stop, panel.make(preset, path, plain=arguments.plain) as show, folders.Folder(path) as folder:
         session = runs.Run(agent, folder, show, arguments.address)
         try:
             folder.write_config(preset, configs.to_values(config))
-            with stop:
-                session.train(stop.asked)
+            session.train(stop.asked)
         finally:
             session.close()
-    if stop.asked():
-        print(f"Stopped and saved. The same command goes on: selfplay train {preset} --run {path}")
+    command = f"selfplay train {preset} --run {path}"
+    if session.status.phase == "stopped":
+        print(f"Stopped and saved. The same command goes on: {command}")
         return 130
+    print(f"Saved in {path}. To go on: {command} {_more(config.run, session.status)}")
     return 0
+
+
+def _more(run: Any, status: Any) -> str:
+    """The option that lets a finished run go on."""
+    if status.progress < 1:
+        return "--set run.stop_when_solved=false"
+    if run.generations and status.generation >= run.generations:
+        return f"--generations {2 * run.generations}"
+    return f"--minutes {2 * run.minutes:g}"
 
 
 class _StopSignal:
@@ -163,7 +178,8 @@ class _StopSignal:
         if self._asked:
             raise KeyboardInterrupt
         self._asked = True
-        print("\nStopping: saving first. Ctrl-C again stops at once.", file=sys.stderr)
+        # Not print: that may be what was interrupted.
+        os.write(2, b"\nStopping: saving first. Ctrl-C again stops at once.\n")
 
     def __enter__(self) -> Callable[[], bool]:
         for number in (signal.SIGINT, signal.SIGTERM):

@@ -1,0 +1,161 @@
+"""Settings: what is refused, in which words, and that nothing is lost on the way to JSON and back."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from typing import Any
+
+import msgspec
+import pytest
+
+from selfplay import config as configs
+from selfplay.alphazero.agent import AlphaZero, Config
+from selfplay.alphazero.presets import PRESETS
+from selfplay.errors import ConfigError
+
+TIC_TAC_TOE = PRESETS["tic-tac-toe"]
+LEAVES = sorted(dict(configs.keys(TIC_TAC_TOE)))
+
+
+def refusal(*assignments: str) -> str:
+    with pytest.raises(ConfigError) as caught:
+        configs.override(TIC_TAC_TOE, assignments)
+    message = str(caught.value)
+    assert len(message.splitlines()) == 1
+    return message
+
+
+def value_of(config: Any, key: str) -> Any:
+    return dict(configs.keys(config))[key]
+
+
+def test_a_setting_is_changed_by_its_dotted_key_and_nothing_else_changes() -> None:
+    changed = configs.override(TIC_TAC_TOE, ["actor.num_simulations=64", " search.c_puct = 2.5 "])
+    before, after = dict(configs.keys(TIC_TAC_TOE)), dict(configs.keys(changed))
+    assert {key for key in before if before[key] != after[key]} == {"actor.num_simulations", "search.c_puct"}
+    assert (after["actor.num_simulations"], after["search.c_puct"]) == (64, 2.5)
+
+
+def test_the_last_of_two_assignments_wins() -> None:
+    assert value_of(configs.override(TIC_TAC_TOE, ["run.seed=3", "run.seed=4"]), "run.seed") == 4
+
+
+def test_a_misspelt_key_brings_the_nearest_one() -> None:
+    assert "Did you mean 'actor.num_simulations'?" in refusal("actor.num_simulation=64")
+
+
+def test_a_field_without_its_section_brings_the_whole_key() -> None:
+    assert "Did you mean 'search.c_puct'?" in refusal("c_puct=2")
+    assert "Did you mean 'run.seed'?" in refusal("seed=2")
+
+
+def test_a_section_is_not_a_setting() -> None:
+    assert "no setting is called 'network'" in refusal("network=3")
+
+
+def test_an_assignment_without_equals_is_explained() -> None:
+    assert "key=value" in refusal("actor.num_simulations")
+
+
+def test_a_refusal_shows_the_value_the_key_and_what_is_allowed() -> None:
+    assert refusal("run.seed=abc") == "'abc' does not do for 'run.seed': expected `int`, got `str`."
+    assert refusal("run.seed=-1") == "'-1' does not do for 'run.seed': expected `int` >= 0."
+
+
+def test_a_very_long_or_unprintable_value_is_shortened() -> None:
+    message = refusal("run.seed=" + "9x\n" * 10_000)
+    assert len(message) < 200
+
+
+def test_none_stands_for_no_limit_only_where_that_is_allowed() -> None:
+    assert value_of(configs.override(TIC_TAC_TOE, ["run.minutes=none"]), "run.minutes") is None
+    assert value_of(configs.override(TIC_TAC_TOE, ["run.minutes=NULL"]), "run.minutes") is None
+    assert "'run.seed'" in refusal("run.seed=none")
+
+
+def test_truth_is_spelt_true_or_false() -> None:
+    assert value_of(configs.override(TIC_TAC_TOE, ["search.solve=false"]), "search.solve") is False
+    assert "'search.solve'" in refusal("search.solve=maybe")
+
+
+def test_a_choice_outside_the_list_is_refused() -> None:
+    assert "'search.policy'" in refusal("search.policy=alphabeta")
+
+
+WRONG = ["abc", "-1", "-0.5", "nan", "-nan", "inf", "-inf", "", "[]", "{}", "1e999", "0x10", "1,5", "-1e400", "\x00", "½"]
+
+
+@pytest.mark.parametrize("preset", sorted(PRESETS))
+@pytest.mark.parametrize("key", LEAVES)
+def test_a_wrong_value_is_refused_by_name_or_has_the_right_type(preset: str, key: str) -> None:
+    base = PRESETS[preset]
+    for text in WRONG:
+        try:
+            changed = configs.override(base, [f"{key}={text}"])
+        except ConfigError as error:
+            assert f"'{key}'" in str(error) and len(str(error).splitlines()) == 1, str(error)
+            continue
+        value = value_of(changed, key)
+        old = value_of(base, key)
+        if old is not None:
+            assert type(value) is type(old), f"{key}={text!r} gave {value!r}"
+        if isinstance(value, int | float):
+            assert abs(value) < 1e300, f"{key}={text!r} gave {value!r}"
+
+
+@pytest.mark.parametrize("key", LEAVES)
+def test_no_number_may_be_negative(key: str) -> None:
+    if isinstance(value_of(TIC_TAC_TOE, key), int | float) and not isinstance(value_of(TIC_TAC_TOE, key), bool):
+        assert f"'{key}'" in refusal(f"{key}=-1")
+
+
+def test_numbers_that_are_not_finite_are_refused_from_json_too() -> None:
+    for number in (float("nan"), float("inf")):
+        with pytest.raises(ConfigError, match=r"'search\.c_puct'"):
+            configs.from_values(Config, {"search": {"c_puct": number}})
+
+
+def test_json_and_back_gives_the_same_settings() -> None:
+    for preset in PRESETS.values():
+        text = json.dumps(configs.to_values(preset))
+        assert configs.from_values(Config, json.loads(text)) == preset
+
+
+def test_missing_sections_take_their_defaults() -> None:
+    assert configs.from_values(Config, {}) == Config()
+
+
+def test_an_unknown_key_in_json_is_refused_with_its_section() -> None:
+    with pytest.raises(ConfigError, match=r"'search\.c_put'.*Did you mean 'search\.c_puct'"):
+        configs.from_values(Config, {"search": {"c_put": 1.0}})
+    with pytest.raises(ConfigError, match="'serch'.*Did you mean 'search'"):
+        configs.from_values(Config, {"serch": {}})
+
+
+@pytest.mark.parametrize("wrong", [5, None, [], "x"])
+def test_a_section_that_is_not_an_object_is_refused(wrong: Any) -> None:
+    with pytest.raises(ConfigError):
+        configs.from_values(Config, {"search": wrong})
+
+
+def test_every_setting_says_what_it_means() -> None:
+    meanings = dict(configs.describe(Config))
+    assert sorted(meanings) == LEAVES
+    assert {key for key, meaning in meanings.items() if len(meaning) < 10} == set()
+
+
+def test_settings_cannot_be_changed_in_place() -> None:
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        TIC_TAC_TOE.search.c_puct = 3.0  # type: ignore[misc]
+
+
+def test_presets_keep_their_own_limits() -> None:
+    for preset in PRESETS.values():
+        assert msgspec.convert(configs.to_values(preset), Config) == preset
+
+
+def test_a_game_that_does_not_exist_is_a_mistake_of_the_settings() -> None:
+    wanted = configs.override(TIC_TAC_TOE, ["game=connect-for"])
+    with pytest.raises(ConfigError, match="Did you mean 'connect-four'"):
+        AlphaZero(wanted)

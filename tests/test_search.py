@@ -1,0 +1,577 @@
+"""The tree search against its slow twin, against exact values, and against what its docstrings promise."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+import numba
+import numpy as np
+import pytest
+from naive_search import NaiveSearch, Node
+from toy_games import Bandit, Coins
+
+import games
+from games import base, exhaustive, sample, testing
+from games.tic_tac_toe import TicTacToe
+from selfplay.alphazero import search, tree
+from selfplay.alphazero.evaluators import HashEvaluator, UniformEvaluator
+from selfplay.alphazero.search import Leaves, Results, Search, SearchConfig, halving_sequence
+
+SLOWLY = bool(numba.config.DISABLE_JIT)  # kernels run as plain Python: fewer positions, fewer simulations
+TIC_TAC_TOE, CONNECT_FOUR, COINS = games.make("tic-tac-toe"), games.make("connect-four"), Coins()
+GAMES = pytest.mark.parametrize("game", [TIC_TAC_TOE, CONNECT_FOUR, COINS], ids=lambda game: game.name)
+PUCT, GUMBEL = SearchConfig(policy="puct"), SearchConfig(policy="gumbel", max_num_considered_actions=5)
+POLICIES = pytest.mark.parametrize("config", [PUCT, GUMBEL], ids=["puct", "gumbel"])
+BUDGETS = (1, 2, 7, 32) if SLOWLY else (1, 2, 7, 32, 100)
+
+
+def positions(game: base.Game, count: int, seed: int = 0) -> np.ndarray:
+    """[count] non-terminal states from random games, all plies alike, the start among them."""
+    rng = np.random.default_rng(seed)
+    states = [played.states[rng.integers(len(played.actions))] for played in sample.random_games(game, rng, count - 1)]
+    return np.array([game.initial_states(1)[0], *states], dtype=game.state_dtype)
+
+
+def rngs(count: int, seed: int = 0) -> list[np.random.Generator]:
+    return [np.random.default_rng((seed, i)) for i in range(count)]
+
+
+def crank(running: Search, evaluate: search.Evaluate) -> None:
+    """Turns until every active search is done."""
+    while len(running.finished()) < running.active.sum():
+        leaves = running.leaves()
+        if len(leaves.rows):
+            running.expand(leaves, *evaluate(leaves))
+
+
+def tree_shape(node: Node) -> Iterator[Node]:
+    yield node
+    for edge in node.edges:
+        if edge.child:
+            yield from tree_shape(edge.child)
+
+
+def assert_same_tree(running: Search, row: int, twin: NaiveSearch) -> None:
+    """Node by node: the same positions, actions, visits, sums, proofs; and no node or edge that the twin lacks."""
+    t, game = running.trees, running.game
+    sums: list[tuple[float, float]] = []
+
+    def compare(index: int, node: Node) -> None:
+        assert running.states[index] == node.state[0], "another position"
+        record = t.nodes[index]
+        assert record["visits"] == node.visits
+        assert (tree.UNKNOWN if node.proven is None or node.finished else node.proven) == (
+            tree.UNKNOWN if node.finished else record["proven"]
+        )
+        if not node.finished:
+            sums.append((record["value_sum"], node.value_sum))
+            sums.append((record["draw_sum"], node.draw_sum))
+        assert record["num_edges"] == len(node.edges)
+        for k, edge in enumerate(node.edges):
+            e = record["first_edge"] + k
+            assert t.actions[e] == edge.action and t.edges[e]["prior"] == edge.prior
+            assert t.edges[e]["visits"] == edge.visits
+            child = int(t.edges[e]["child"])
+            assert (child == tree.NO_NODE) == (edge.child is None)
+            if edge.child:
+                assert (t.nodes[child]["parent"], t.nodes[child]["slot"]) == (index, k) and child > index
+                compare(child, edge.child)
+
+    compare(row * running.max_nodes, twin.root)
+    found, expected = np.array(sums).T
+    np.testing.assert_allclose(found, expected, atol=1e-4)
+    nodes = list(tree_shape(twin.root))
+    assert t.num_nodes[row] == len(nodes)
+    assert t.num_edges[row] == sum(len(node.edges) for node in nodes)
+    # Sums of priors are kept as the tree grows, and must survive when it is cut.
+    base_of_row, size = row * running.max_nodes, len(nodes)
+    kept = t.nodes["visited_prior"][base_of_row : base_of_row + size]
+    again = np.zeros(size)
+    for node in range(1, size):
+        parent, slot = t.nodes[base_of_row + node][["parent", "slot"]]
+        again[parent - base_of_row] += t.edges[t.nodes[parent]["first_edge"] + slot]["prior"]
+    np.testing.assert_allclose(kept, again, atol=1e-5)
+    assert game is twin.game
+
+
+def assert_same_results(found: Results, i: int, twin: NaiveSearch) -> None:
+    legal = len(twin.root.edges)
+    assert found.actions[i].tolist() == [e.action for e in twin.root.edges] + [-1] * (found.actions.shape[1] - legal)
+    assert found.visits[i, :legal].tolist() == twin.visits() and not found.visits[i, legal:].any()
+    np.testing.assert_allclose(found.q[i, :legal], twin.q(), atol=1e-5)
+    np.testing.assert_allclose(found.policy[i, :legal], twin.policy(), atol=1e-4)
+    np.testing.assert_allclose(found.value[i], twin.value(), atol=1e-5)
+    proofs = [e.proven if twin.config.solve else None for e in twin.root.edges]
+    assert found.proven[i, :legal].tolist() == [tree.UNKNOWN if proof is None else proof for proof in proofs]
+    assert found.play[i] == twin.play()
+
+
+def assert_equal(a: Results, b: Results) -> None:
+    for name in Results._fields:
+        np.testing.assert_array_equal(getattr(a, name), getattr(b, name), err_msg=name)
+
+
+@pytest.mark.parametrize("game", [COINS, Bandit([0.25, -0.5, 0.75])], ids=lambda game: game.name)
+def test_the_toy_games_keep_the_contract(game: base.Game) -> None:
+    assert [result for result in testing.check_game(game) if not result.passed] == []
+
+
+def test_coins_lets_a_player_move_three_times_in_a_row() -> None:
+    states, movers = COINS.initial_states(1), []
+    for action in range(8):
+        movers.append(int(states["to_play"][0]))
+        states = COINS.step(states, np.array([action])).states
+    assert movers == [0, 1, 1, 0, 0, 0, 1, 1]
+
+
+# Against the twin
+
+
+@GAMES
+@POLICIES
+@pytest.mark.parametrize("solve", [True, False], ids=["solve", "average"])
+@pytest.mark.parametrize("noisy", [False, True], ids=["quiet", "noisy"])
+def test_search_grows_the_same_tree_as_its_twin(
+    game: base.Game, config: SearchConfig, solve: bool, noisy: bool
+) -> None:
+    config = replace(config, solve=solve)
+    evaluate = HashEvaluator(game, seed=3)
+    for budget in BUDGETS:
+        states = positions(game, 5, seed=budget)[-3 if budget > 32 else -5 :]
+        B = len(states)
+        together = Search(game, B, config, budget)
+        found = search.run(game, states, evaluate, config, budget, rngs(B) if noisy else None, together)
+        for i, state in enumerate(states):
+            legal = game.legal_actions(states[i : i + 1])[1][0]
+            noise = together.trees.root_noise[i, :legal].tolist() if noisy else None
+            twin = NaiveSearch(game, state, evaluate, config).run(budget, noise)
+            assert_same_results(found, i, twin)
+            assert_same_tree(together, i, twin)
+
+
+@POLICIES
+@pytest.mark.parametrize("values", [{"c_puct": 4.0, "c_scale": 1.0}, {"fpu_reduction": 1.0, "c_visit": 0.0}])
+def test_constants_mean_the_same_to_the_twin(config: SearchConfig, values: dict) -> None:
+    config = replace(config, **values)
+    states, evaluate = positions(CONNECT_FOUR, 3, seed=8), HashEvaluator(CONNECT_FOUR)
+    found = search.run(CONNECT_FOUR, states, evaluate, config, 60)
+    for i, state in enumerate(states):
+        assert_same_results(found, i, NaiveSearch(CONNECT_FOUR, state, evaluate, config).run(60))
+
+
+@GAMES
+@pytest.mark.parametrize("solve", [True, False], ids=["solve", "average"])
+def test_a_reused_tree_is_the_twins_subtree_move_after_move(game: base.Game, solve: bool) -> None:
+    """Compaction keeps every node below the move played, at every move of a game, and the search goes on from it."""
+    config = replace(PUCT, solve=solve)
+    evaluate = HashEvaluator(game, seed=1)
+    states = positions(game, 4, seed=5)[:2]
+    running = Search(game, 2, config, 50)
+    rows, generators = np.arange(2), rngs(2)
+    running.plant(rows, states, 50, generators)
+    twins = [NaiveSearch(game, state, evaluate, config) for state in states]
+    kept = 0
+    for _ in range(7):
+        crank(running, evaluate)
+        found = running.results(rows)
+        over = []
+        for i, row in enumerate(rows):
+            legal = len(running.game.legal_actions(running.states[[row * running.max_nodes]])[0][0])
+            twins[row].run(50, running.trees.root_noise[row, :legal].tolist())
+            assert_same_tree(running, row, twins[row])
+            assert_same_results(found, i, twins[row])
+            # The most visited move, whatever is proven: the deepest subtree there is.
+            step = game.step(twins[row].root.state, found.actions[[i], found.visits[i].argmax()])
+            over.append(bool(step.states["terminal"][0]))
+        going = ~np.array(over)
+        running.stop(rows[~going])
+        best = found.visits.argmax(axis=1)
+        actions = found.actions[np.arange(len(rows)), best][going]
+        visits = found.visits[np.arange(len(rows)), best][going]
+        rows = rows[going]
+        if not len(rows):
+            break
+        running.advance(rows, actions, 50, [generators[row] for row in rows])
+        for row, action, visits_of_child in zip(rows, actions, visits, strict=True):
+            twins[row].advance(int(action))
+            root = running.trees.nodes[row * running.max_nodes]
+            if twins[row].root.edges:
+                assert root["visits"] == visits_of_child
+                assert_same_tree(running, row, twins[row])
+                kept += 1
+            else:
+                assert root["visits"] == 0
+    assert kept >= 3
+
+
+def test_gumbel_and_reuse_off_start_every_move_with_a_new_tree() -> None:
+    for config in (GUMBEL, replace(PUCT, reuse_tree=False)):
+        running = Search(TIC_TAC_TOE, 1, config, 20)
+        running.plant(np.arange(1), TIC_TAC_TOE.initial_states(1), 20)
+        crank(running, HashEvaluator(TIC_TAC_TOE))
+        running.advance(np.arange(1), np.array([4]), 20)
+        assert running.trees.num_nodes[0] == 1 and running.trees.nodes[0]["visits"] == 0
+        assert running.states[0] == TIC_TAC_TOE.state_after("5")[0]
+
+
+# One search does not know of the others
+
+
+@GAMES
+@POLICIES
+def test_a_batch_equals_its_searches_one_by_one(game: base.Game, config: SearchConfig) -> None:
+    states, evaluate = positions(game, 9), HashEvaluator(game)
+    whole = search.run(game, states, evaluate, config, 32, rngs(9))
+    singles = [search.run(game, states[[i]], evaluate, config, 32, [rngs(9)[i]]) for i in range(9)]
+    joined = Results(*(np.concatenate(field) for field in zip(*singles, strict=True)))
+    assert_equal(whole, joined)
+
+
+@POLICIES
+def test_searches_planted_at_different_times_with_different_budgets_find_what_they_find_alone(
+    config: SearchConfig,
+) -> None:
+    game, evaluate = CONNECT_FOUR, HashEvaluator(CONNECT_FOUR)
+    states, budgets = positions(game, 12, seed=4), [7, 30, 1, 16, 30, 0, 9, 25, 2, 30, 12, 5]
+    running, waiting, owner, done = Search(game, 3, config, 30), list(range(12)), [-1] * 3, {}
+    while len(done) < 12:
+        for row in np.flatnonzero(~running.active)[:1]:  # at most one newcomer a turn
+            if waiting:
+                owner[row] = waiting.pop(0)
+                mine = owner[row]
+                running.plant(np.array([row]), states[[mine]], budgets[mine], [rngs(12)[mine]])
+        leaves = running.leaves()
+        if len(leaves.rows):
+            running.expand(leaves, *evaluate(leaves))
+        for row in running.finished():
+            done[owner[row]] = running.results(np.array([row]))
+            running.stop(np.array([row]))
+    for i, budget in enumerate(budgets):
+        assert_equal(done[i], search.run(game, states[[i]], evaluate, config, budget, [rngs(12)[i]]))
+
+
+@POLICIES
+def test_the_same_seed_gives_the_same_result_and_another_seed_another(config: SearchConfig) -> None:
+    states, evaluate = positions(CONNECT_FOUR, 4), HashEvaluator(CONNECT_FOUR)
+    first, again, other = (search.run(CONNECT_FOUR, states, evaluate, config, 40, rngs(4, seed)) for seed in (1, 1, 2))
+    assert_equal(first, again)
+    assert (first.visits != other.visits).any()
+
+
+def test_an_idle_search_has_no_leaves() -> None:
+    running = Search(TIC_TAC_TOE, 2, PUCT, 5)
+    assert len(running.leaves().rows) == 0 and len(running.finished()) == 0
+
+
+# Noise
+
+
+@POLICIES
+def test_noise_is_new_at_each_move_and_leaves_the_stored_priors_alone(config: SearchConfig) -> None:
+    game, evaluate = CONNECT_FOUR, HashEvaluator(CONNECT_FOUR)
+    states = game.initial_states(1)
+    running, generators = Search(game, 1, config, 40), rngs(1)
+    running.plant(np.arange(1), states, 40, generators)
+    drawn = []
+    for action in (3, 2):
+        crank(running, evaluate)
+        found = running.results(np.arange(1))
+        raw = search.run(game, states, evaluate, config, 0)
+        np.testing.assert_array_equal(found.prior, raw.prior)
+        drawn.append(running.trees.root_noise[0].copy())
+        states = game.step(states, np.array([action])).states
+        running.advance(np.arange(1), np.array([action]), 40, generators)
+    assert (drawn[0] != drawn[1]).all()
+    if config is PUCT:
+        assert drawn[0].sum() == pytest.approx(1) and (drawn[0] >= 0).all()
+
+
+@POLICIES
+def test_noise_turned_down_to_nothing_is_no_noise(config: SearchConfig) -> None:
+    config = replace(config, dirichlet_fraction=0.0, gumbel_scale=0.0)
+    states, evaluate = positions(CONNECT_FOUR, 4), HashEvaluator(CONNECT_FOUR)
+    noisy = search.run(CONNECT_FOUR, states, evaluate, config, 30, rngs(4))
+    assert_equal(noisy, search.run(CONNECT_FOUR, states, evaluate, config, 30))
+
+
+# What is read at the root
+
+
+@POLICIES
+def test_zero_simulations_give_the_raw_policy(config: SearchConfig) -> None:
+    states, evaluate = positions(CONNECT_FOUR, 6), HashEvaluator(CONNECT_FOUR)
+    found = search.run(CONNECT_FOUR, states, evaluate, config, 0)
+    actions, count = CONNECT_FOUR.legal_actions(states)
+    prior, wdl = evaluate(Leaves(np.arange(6), np.arange(6), states, actions, count))
+    np.testing.assert_allclose(found.policy, prior, atol=1e-6)
+    np.testing.assert_array_equal(found.play, prior.argmax(axis=1))
+    np.testing.assert_allclose(found.value, wdl[:, 0] - wdl[:, 2], atol=1e-6)
+    np.testing.assert_allclose(found.wdl, wdl, atol=1e-6)
+    assert not found.visits.any() and not found.exact.any()
+
+
+@GAMES
+@POLICIES
+def test_results_are_consistent(game: base.Game, config: SearchConfig) -> None:
+    states, evaluate = positions(game, 30), HashEvaluator(game)
+    found = search.run(game, states, evaluate, config, 40, rngs(30))
+    legal = found.actions >= 0
+    np.testing.assert_allclose(found.wdl.sum(axis=1), 1, atol=1e-6)
+    np.testing.assert_allclose(found.wdl[:, 0] - found.wdl[:, 2], found.value, atol=1e-6)
+    np.testing.assert_allclose(found.policy.sum(axis=1), 1, atol=1e-6)
+    assert (found.wdl >= -1e-6).all() and (np.abs(found.q) <= 1 + 1e-6).all() and (found.policy >= 0).all()
+    assert not found.policy[~legal].any() and not found.visits[~legal].any() and not found.prior[~legal].any()
+    assert legal[np.arange(30), found.play].all() and (found.policy[np.arange(30), found.play] > 0).all()
+    done = found.exact | (found.visits.sum(axis=1) == 40)
+    assert done.all()
+
+
+def test_the_improved_policy_follows_from_the_results() -> None:
+    """softmax(log prior + sigma(completed q)), with unvisited actions at the mixed value (Danihelka et al. 2022)."""
+    config = replace(GUMBEL, solve=False)
+    states, evaluate = positions(CONNECT_FOUR, 8), HashEvaluator(CONNECT_FOUR)
+    found = search.run(CONNECT_FOUR, states, evaluate, config, 20, rngs(8))
+    raw = search.run(CONNECT_FOUR, states, evaluate, config, 0).value
+    seen = found.visits > 0
+    total = found.visits.sum(axis=1)
+    weighted = (found.prior * found.q * seen).sum(axis=1) / (found.prior * seen).sum(axis=1)
+    mixed = (raw + total * weighted) / (1 + total)
+    completed = np.where(seen, found.q, mixed[:, None])
+    sigma = (config.c_visit + found.visits.max(axis=1, keepdims=True)) * config.c_scale * completed
+    weights = found.prior * np.exp(sigma)
+    np.testing.assert_allclose(found.policy, weights / weights.sum(axis=1, keepdims=True), atol=1e-5)
+    assert (~seen & (found.actions >= 0)).any(), "some action should be unvisited"
+
+
+# Exact knowledge
+
+
+@pytest.fixture(scope="module")
+def endings() -> tuple[np.ndarray, np.ndarray]:
+    """Every tic-tac-toe position with one to four empty cells, and the exact value of each action [B, 9]."""
+    table = exhaustive.solve(TIC_TAC_TOE)
+    states = table.states[~table.states["terminal"] & (table.ply >= (7 if SLOWLY else 5))]
+    return states, TIC_TAC_TOE.exact_action_values(states)
+
+
+def by_edge(values: np.ndarray, found: Results) -> np.ndarray:
+    """[B, K]: exact values of the listed actions, ILLEGAL on the padding."""
+    return np.where(found.actions >= 0, np.take_along_axis(values, np.maximum(found.actions, 0), axis=1), base.ILLEGAL)
+
+
+@pytest.mark.parametrize("evaluate", [UniformEvaluator(), HashEvaluator(TIC_TAC_TOE)], ids=["uniform", "hash"])
+def test_every_ending_of_tic_tac_toe_is_proven(endings: tuple, evaluate: search.Evaluate) -> None:
+    states, values = endings
+    found = search.run(TIC_TAC_TOE, states, evaluate, PUCT, 100 if SLOWLY else 800)
+    exact = by_edge(values, found)
+    assert found.exact.all()
+    np.testing.assert_array_equal(found.value, exact.max(axis=1))
+    np.testing.assert_array_equal(found.wdl, np.eye(3, dtype=np.float32)[1 - exact.max(axis=1)])
+    known = found.proven != tree.UNKNOWN
+    np.testing.assert_array_equal(found.proven[known], exact[known])
+    np.testing.assert_array_equal(exact[np.arange(len(states)), found.play], exact.max(axis=1))
+    # Shares go to moves that keep the value: never to a proven loss, and only to wins where there is one.
+    assert not found.policy[(exact == -1) & (exact.max(axis=1, keepdims=True) > -1)].any()
+    assert not found.policy[(exact < 1) & (exact.max(axis=1, keepdims=True) == 1)].any()
+
+
+def test_gumbel_proves_nothing_that_is_wrong_and_finds_every_win(endings: tuple) -> None:
+    states, values = endings
+    found = search.run(TIC_TAC_TOE, states, HashEvaluator(TIC_TAC_TOE), GUMBEL, 60 if SLOWLY else 300, None)
+    exact = by_edge(values, found)
+    known = found.proven != tree.UNKNOWN
+    np.testing.assert_array_equal(found.proven[known], exact[known])
+    best = exact.max(axis=1)
+    assert found.exact[best != 0].all()
+    np.testing.assert_array_equal(found.value[found.exact], best[found.exact])
+    np.testing.assert_array_equal(exact[np.arange(len(states)), found.play], best)
+
+
+@POLICIES
+def test_the_same_player_moving_again_keeps_the_sign_of_proofs(config: SearchConfig) -> None:
+    states = positions(COINS, 60, seed=2)[1:]
+    values = exhaustive.solve(COINS).action_values(COINS, states)
+    found = search.run(COINS, states, HashEvaluator(COINS), config, 100 if SLOWLY else 400)
+    exact = by_edge(values, found)
+    known = found.proven != tree.UNKNOWN
+    np.testing.assert_array_equal(found.proven[known], exact[known])
+    assert found.exact.sum() > 20 and len(np.unique(found.value[found.exact])) == 3
+
+
+@POLICIES
+def test_without_proofs_values_converge_on_small_trees(endings: tuple, config: SearchConfig) -> None:
+    states, values = (part[::40] for part in endings)
+    config = replace(config, solve=False)
+    found = search.run(TIC_TAC_TOE, states, HashEvaluator(TIC_TAC_TOE), config, 100 if SLOWLY else 2000)
+    exact = by_edge(values, found)
+    played = np.arange(len(states)), found.play
+    assert not found.exact.any() and (found.proven == tree.UNKNOWN).all()
+    np.testing.assert_array_equal(exact[played], exact.max(axis=1))
+    np.testing.assert_allclose(found.q[played], exact[played], atol=0.35 if SLOWLY else 0.1)
+
+
+def test_a_proven_win_is_played_and_a_proven_loss_avoided() -> None:
+    legal = np.array([[True, True, True, False]] * 5)
+    proven = np.array([[-1, 1, 2, 2], [-1, 2, 0, 2], [-1, -1, -1, 2], [2, 2, 2, 2], [-1, -1, 2, 2]])
+    expected = [[0, 1, 0, 0], [0, 1, 1, 0], [1, 1, 1, 0], [1, 1, 1, 0], [0, 0, 1, 0]]
+    np.testing.assert_array_equal(search.allowed_actions(legal, proven), np.array(expected, dtype=bool))
+    # X X .      X to move wins with 3. The evaluator sees every position as lost for its opponent-to-be, with
+    # O O .      almost no prior on the winning move.
+    # . . .
+    state = TIC_TAC_TOE.state_after("1425")
+
+    def misled(leaves: Leaves) -> tuple[np.ndarray, np.ndarray]:
+        prior = np.where(leaves.actions >= 0, 1.0, 0.0)
+        prior[leaves.actions == 2] = 1e-6
+        prior /= prior.sum(axis=1, keepdims=True)
+        return prior.astype(np.float32), np.tile(np.float32([0, 0, 1]), (len(leaves.rows), 1))
+
+    for config in (PUCT, GUMBEL):
+        found = search.run(TIC_TAC_TOE, state, misled, config, 200)
+        assert found.actions[0, found.play[0]] == 2
+        if config is PUCT:
+            assert found.exact[0] and found.value[0] == 1 and found.policy[0].max() == 1
+
+
+# One-step games
+
+
+@POLICIES
+@pytest.mark.parametrize("arms", [2, 5, 70])
+def test_the_best_arm_of_a_bandit_is_found(config: SearchConfig, arms: int) -> None:
+    rewards = np.linspace(-0.9, 0.8, arms)[np.random.default_rng(arms).permutation(arms)].tolist()
+    game = Bandit(rewards)
+    config = replace(config, max_num_considered_actions=arms)
+    for evaluate in (UniformEvaluator(), HashEvaluator(game, seed=1)):
+        found = search.run(game, game.initial_states(1), evaluate, config, 600, rngs(1))
+        assert found.play[0] == int(np.argmax(rewards))
+        seen = found.visits[0] > 0
+        np.testing.assert_allclose(found.q[0, seen], np.array(rewards)[seen], atol=1e-5)
+        assert not found.exact[0], "0.8 is neither a win, a draw nor a loss"
+
+
+@POLICIES
+def test_a_sure_win_among_arms_is_proven(config: SearchConfig) -> None:
+    game = Bandit([0.5, 1.0, -1.0])
+    found = search.run(game, game.initial_states(1), UniformEvaluator(), config, 20)
+    assert found.exact[0] and found.play[0] == 1 and found.value[0] == 1 and found.proven[0, 0] == tree.UNKNOWN
+
+
+# Sequential halving
+
+
+@pytest.mark.parametrize("considered", [1, 2, 3, 4, 7, 16])
+@pytest.mark.parametrize("num_simulations", [0, 1, 2, 7, 16, 50, 200])
+def test_a_halving_sequence_visits_every_action_it_still_considers_equally(
+    considered: int, num_simulations: int
+) -> None:
+    sequence = halving_sequence(considered, num_simulations)
+    assert len(sequence) == num_simulations
+    assert sequence[:considered] == ([0] * considered)[:num_simulations] or considered == 1
+    # Played out, with the actions always in one order: every visit finds an action of the wanted count.
+    visits = [0] * considered
+    for wanted in sequence:
+        visits[visits.index(wanted)] += 1
+    assert sum(visits) == num_simulations and visits == sorted(visits, reverse=True)
+    if considered > 2 and num_simulations >= 50:
+        assert abs(visits[0] - visits[1]) <= 1, "two actions reach the final"
+        assert visits[0] > visits[-1]
+
+
+def test_the_halving_sequence_of_small_cases_by_hand() -> None:
+    """Four actions, n simulations, log2(4) = 2 phases of n/2: first all four, then the better two."""
+    assert halving_sequence(4, 8) == [0, 0, 0, 0, 1, 1, 2, 2]  # one round of four, two rounds of two
+    assert halving_sequence(4, 16) == [0] * 4 + [1] * 4 + [2, 2, 3, 3, 4, 4, 5, 5]  # two rounds, four rounds
+    assert halving_sequence(4, 10) == [0, 0, 0, 0, 1, 1, 2, 2, 3, 3]  # n/2/4 = 1.25: one; then the final goes on
+    assert halving_sequence(2, 5) == [0, 0, 1, 1, 2]
+    assert halving_sequence(1, 4) == [0, 1, 2, 3]
+    # Eight actions, 24 simulations, three phases of 8: one round of eight, two of four, four of two.
+    assert halving_sequence(8, 24) == [0] * 8 + [1] * 4 + [2] * 4 + [3, 3, 4, 4, 5, 5, 6, 6]
+
+
+@pytest.mark.parametrize(("num_simulations", "considered"), [(2, 16), (2, 2), (3, 2), (32, 2), (32, 4), (5, 1)])
+def test_gumbel_tries_only_the_considered_actions_and_plays_one_of_them(num_simulations: int, considered: int) -> None:
+    config = replace(GUMBEL, max_num_considered_actions=considered, solve=False)
+    states, evaluate = positions(CONNECT_FOUR, 10), HashEvaluator(CONNECT_FOUR)
+    running = Search(CONNECT_FOUR, 10, config, num_simulations)
+    found = search.run(CONNECT_FOUR, states, evaluate, config, num_simulations, rngs(10), running)
+    with np.errstate(divide="ignore"):
+        scores = np.log(found.prior) + running.trees.root_noise
+    for i in range(10):
+        first = min(considered, num_simulations, int((found.actions[i] >= 0).sum()))
+        top = set(np.argsort(-scores[i])[:first].tolist())
+        assert set(np.flatnonzero(found.visits[i]).tolist()) == top and found.play[i] in top
+        assert found.visits[i].sum() == num_simulations
+
+
+# Capacity, and mistakes
+
+
+@POLICIES
+@pytest.mark.parametrize("edges_per_node", [1, 2])
+def test_a_tree_without_room_ends_its_search_early_and_stays_usable(config: SearchConfig, edges_per_node: int) -> None:
+    config = replace(config, edges_per_node=edges_per_node, solve=False)
+    states, evaluate = positions(CONNECT_FOUR, 5), HashEvaluator(CONNECT_FOUR)
+    running = Search(CONNECT_FOUR, 5, config, 60)
+    found = search.run(CONNECT_FOUR, states, evaluate, config, 60, rngs(5), running)
+    t = running.trees
+    assert t.full.any()
+    assert (t.num_edges <= running.max_edges).all() and (t.num_nodes <= running.max_nodes).all()
+    assert ((found.visits.sum(axis=1) == 60) | t.full).all() and (found.visits.sum(axis=1) >= 1).all()
+    np.testing.assert_allclose(found.policy.sum(axis=1), 1, atol=1e-6)
+    # It is the twin's tree, stopped early: the evaluation that found no room counts, its actions do not.
+    for i, state in enumerate(states):
+        noise = t.root_noise[i, : (found.actions[i] >= 0).sum()].tolist()
+        twin = NaiveSearch(CONNECT_FOUR, state, evaluate, config)
+        twin.num_simulations, twin.noise = 60, noise
+        while twin.root.visits < 1 + found.visits[i].sum():
+            twin.simulate(twin.root)
+        assert found.visits[i].tolist()[: len(twin.visits())] == twin.visits()
+
+
+def test_full_trees_go_on_to_the_next_move() -> None:
+    """The node that found no room has no actions; a search that goes on from its tree must not walk into it."""
+    config = replace(PUCT, edges_per_node=1, solve=False)
+    evaluate, rows = HashEvaluator(CONNECT_FOUR), np.arange(6)
+    running = Search(CONNECT_FOUR, 6, config, 40)
+    running.plant(rows, CONNECT_FOUR.initial_states(6), 40, rngs(6))
+    for _ in range(6):
+        crank(running, evaluate)
+        assert running.trees.full.all()
+        assert (running.trees.num_edges <= running.max_edges).all()
+        found = running.results(rows)
+        np.testing.assert_allclose(found.policy.sum(axis=1), 1, atol=1e-6)
+        legal, count = CONNECT_FOUR.legal_actions(running.states[rows * running.max_nodes])
+        np.testing.assert_array_equal(found.actions, legal)
+        assert (found.visits.sum(axis=1) >= 1).all() and (count > 0).all()
+        running.advance(rows, found.actions[rows, found.play], 40, rngs(6))
+
+
+def test_the_root_always_finds_room() -> None:
+    game = Bandit(np.linspace(-0.5, 0.5, 40).tolist())
+    for config in (PUCT, GUMBEL):
+        found = search.run(game, game.initial_states(2), UniformEvaluator(), replace(config, edges_per_node=1), 0)
+        assert (found.actions >= 0).all() and not found.visits.any()
+
+
+def test_finished_games_are_settled_without_the_evaluator() -> None:
+    asked: list[np.ndarray] = []
+
+    def evaluate(leaves: Leaves) -> tuple[np.ndarray, np.ndarray]:
+        asked.append(leaves.states)
+        return UniformEvaluator()(leaves)
+
+    search.run(TIC_TAC_TOE, positions(TIC_TAC_TOE, 20), evaluate, replace(PUCT, solve=False), 100)
+    assert not np.concatenate(asked)["terminal"].any()
+
+
+def test_mistakes_are_refused_by_name() -> None:
+    over = TicTacToe().state_after("14253")
+    running = Search(TIC_TAC_TOE, 1, PUCT, 10)
+    with pytest.raises(ValueError, match="game is over"):
+        running.plant(np.arange(1), over, 5)
+    with pytest.raises(ValueError, match="11 simulations were asked for, but room was made for 10"):
+        running.plant(np.arange(1), TIC_TAC_TOE.initial_states(1), 11)
+    with pytest.raises(ValueError, match="32-bit"):
+        Search(TIC_TAC_TOE, 100_000, PUCT, 10_000)

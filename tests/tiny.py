@@ -1,0 +1,98 @@
+"""Runs small enough for tests: tic-tac-toe, a network of a few hundred weights, strength measured on nothing slow."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from selfplay import folder as folders
+from selfplay import run as runs
+from selfplay.alphazero import inference
+from selfplay.alphazero.actor import ActorConfig
+from selfplay.alphazero.agent import AlphaZero, Config
+from selfplay.alphazero.network import NetworkConfig
+from selfplay.alphazero.search import SearchConfig
+from selfplay.alphazero.strength import StrengthConfig
+from selfplay.learner import LearnerConfig
+from selfplay.pool import Weights
+from selfplay.replay import ReplayConfig
+from selfplay.run import RunConfig
+
+NETWORK = NetworkConfig(channels=8, blocks=1, head_channels=4, value_hidden=8)
+CONFIG = Config(
+    game="tic-tac-toe",
+    network=NETWORK,
+    search=SearchConfig(),
+    actor=ActorConfig(concurrent_games=8, num_simulations=6, random_opening_plies=3, past_self_share=0.2),
+    replay=ReplayConfig(samples_per_insert=4.0, window_min=150, learn_after=60),
+    learner=LearnerConfig(batch_size=32),
+    strength=StrengthConfig(num_simulations=2),
+    run=RunConfig(generations=4, generation_rows=120, chunk_rows=30, evaluate_every=1),
+)
+SETTINGS = [  # the same as --set arguments
+    "network.channels=8", "network.blocks=1", "network.head_channels=4", "network.value_hidden=8",
+    "actor.concurrent_games=8", "actor.num_simulations=6", "actor.random_opening_plies=3",
+    "replay.samples_per_insert=4", "replay.window_min=150", "replay.learn_after=60", "learner.batch_size=32",
+    "run.generation_rows=120", "run.chunk_rows=30", "strength.num_simulations=1", "run.evaluate_every=1000",
+]  # fmt: skip
+
+
+def config(**sections: dict[str, Any]) -> Config:
+    """`CONFIG` with fields of its sections changed: config(run={"seed": 2})."""
+    return replace(CONFIG, **{name: replace(getattr(CONFIG, name), **values) for name, values in sections.items()})
+
+
+class Agent(AlphaZero):
+    """Judged by a sum over its weights instead of 4,520 searches."""
+
+    def evaluate(self, weights: Weights) -> dict[str, float]:
+        total = sum(float(value.double().sum()) for value in weights["net"].values())
+        return {"accuracy": abs(total) % 1, "mistakes": 5.0, "positions": 10.0}
+
+
+class Session:
+    """One session of a run in `path`, from opening the folder to closing it."""
+
+    def __init__(self, path: Path, wanted: Config = CONFIG, agent: type[AlphaZero] = Agent) -> None:
+        self.folder = folders.Folder(path)
+        try:
+            self.phases: list[str] = []
+            self.run = runs.Run(agent(wanted), self.folder, lambda status: self.phases.append(status.phase))
+        except BaseException:
+            self.folder.__exit__()
+            raise
+
+    def __enter__(self) -> runs.Run:
+        return self.run
+
+    def __exit__(self, *_: object) -> None:
+        self.run.close()
+        self.folder.__exit__()
+
+
+def train(path: Path, wanted: Config = CONFIG, until: int | None = None) -> runs.Status:
+    """Trains until the budget is used, or until generation `until`; what the panel would show at the end."""
+    with Session(path, wanted) as run:
+        run.train(lambda: until is not None and run.status.generation >= until)
+        return run.status
+
+
+def random_weights(game: Any, seed: int, size: NetworkConfig = NETWORK) -> dict[str, torch.Tensor]:
+    """A network's state_dict with statistics of batch norm that are not the initial ones."""
+    generator = torch.Generator().manual_seed(seed)
+    net = inference.PolicyValueNet(game, size)
+    state = net.state_dict()
+    for name, value in state.items():
+        if name.endswith("running_var"):
+            value.uniform_(0.5, 2.0, generator=generator)
+        elif value.is_floating_point():
+            value.normal_(0.0, 0.3, generator=generator)
+    return state
+
+
+def same_bits(a: np.ndarray, b: np.ndarray) -> bool:
+    return a.dtype == b.dtype and a.shape == b.shape and a.tobytes() == b.tobytes()
