@@ -77,8 +77,8 @@ def main() -> None:
     headline = min(rows, key=lambda row: abs(row["batch"] - 64))
     harness.report(
         "forward", headline["ratio"], "the same module in eager mode, float32, channels last",
-        ratio_of={"batch": headline["batch"]}, game=arguments.game,
-        channels=arguments.channels, blocks=arguments.blocks, device=str(device), dtype=str(dtype).removeprefix("torch."), results=rows,
+        ratio_of={"batch": headline["batch"]}, game=arguments.game, channels=arguments.channels,
+        blocks=arguments.blocks, device=str(device), dtype=str(dtype).removeprefix("torch."), results=rows,
     )  # fmt: skip
 
 

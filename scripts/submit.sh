@@ -6,8 +6,9 @@
 #   scripts/submit.sh connect-four 32 --minutes 240       preset, actors, and what else `selfplay train` takes
 #
 # RAY_API_SERVER_ADDRESS   the head's job server (default http://127.0.0.1:8265, through `ssh -L 8265:127.0.0.1:8265 HEAD`)
-# RAY_AUTH_MODE, RAY_AUTH_TOKEN   as the cluster has them
+# RAY_AUTH_MODE=token      with the cluster's token in ~/.ray/auth_token or RAY_AUTH_TOKEN, where it asks for one
 # RUN        folder of the run, on the head (default ~/selfplay-runs/PRESET); submitting again goes on with it
+# NO_WAIT=1  return at once instead of showing the job's output
 # SELFPLAY   the command on the head (default ~/selfplay/.venv/bin/selfplay)
 set -euo pipefail
 
@@ -18,6 +19,6 @@ run=${RUN:-\$HOME/selfplay-runs/$preset}
 selfplay=${SELFPLAY:-\$HOME/selfplay/.venv/bin/selfplay}
 export RAY_API_SERVER_ADDRESS=${RAY_API_SERVER_ADDRESS:-http://127.0.0.1:8265}
 
-# The job's command is run by a shell on the head, which fills in $HOME.
+# Ray quotes each word of the job's command; the inner shell, on the head, fills in $HOME.
 exec ray job submit ${NO_WAIT:+--no-wait} -- \
-    "$selfplay train $preset --actors $actors --address auto --run $run --plain $*"
+    bash -c "$selfplay train $preset --actors $actors --address auto --run $run --plain $*"

@@ -1,10 +1,13 @@
 #!/usr/bin/env python
 """`selfplay train` from a checkout: scripts/train.py connect-four --minutes 20"""
 
+import os
 import sys
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent))  # so that the checkout is used, installed or not
+ROOT = str(Path(__file__).resolve().parent.parent)
+sys.path.insert(0, ROOT)  # so that the checkout is used, installed or not
+os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [ROOT, os.environ.get("PYTHONPATH")]))  # for actors
 
 from selfplay.cli import main  # noqa: E402
 

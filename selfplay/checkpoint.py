@@ -86,11 +86,11 @@ def read(folder: Path) -> tuple[dict[str, Any], dict[str, bytes]]:
     files = {}
     for name in digests:
         path = folder / name
-        if Path(name).name != name or path.is_symlink():
+        if Path(name).name != name or os.path.islink(path):
             raise CheckpointError(
                 f"{folder / MANIFEST} names {name!a}, which is outside its folder; do not trust it."
             )
-        if not path.is_file():  # missing, or something that reading would wait for
+        if not os.path.isfile(path):  # missing, or something that reading would wait for
             raise CheckpointError(f"{path} is missing; use another checkpoint.")
         try:
             files[name] = path.read_bytes()
@@ -160,7 +160,7 @@ def unpack_tensors(data: bytes, name: str) -> dict[str, torch.Tensor]:
     except (SafetensorError, ValueError, KeyError, AttributeError, RuntimeError) as error:
         raise CheckpointError(f"{name} is not a safetensors file ({error}).") from None
     for key, tensor in tensors.items():
-        if tensor.is_floating_point() and not torch.isfinite(tensor).all():
+        if tensor.is_floating_point() and not torch.isfinite(tensor.float()).all():
             raise CheckpointError(f"{name} holds numbers that are not finite (in {key}); use another checkpoint.")
     return tensors
 

@@ -64,6 +64,7 @@ class Folder:
         except OSError:
             self._lock.seek(0)
             owner = self._lock.read().strip() or "unknown"
+            self._lock.close()
             raise FolderError(
                 f"'{path}' is being trained by process {owner}: wait for it, or choose another --run."
             ) from None

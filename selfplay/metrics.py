@@ -41,15 +41,21 @@ class Metrics:
     def history(self, before: int | None = None) -> list[dict[str, Any]]:
         """All lines so far; with `before`, those of earlier steps only, and the file is cut to them (a run resumed from
         an older state takes back what it had written since). A torn last line is dropped."""
+        try:
+            written = self._path.read_text(errors="replace")
+        except FileNotFoundError:
+            return []
+        except OSError as error:
+            self.failure = f"metrics cannot be read: {error.strerror or error}"
+            return []
         lines = []
-        if self._path.exists():
-            for text in self._path.read_text(errors="replace").splitlines():
-                try:
-                    line = json.loads(text)
-                except ValueError:
-                    continue
-                if isinstance(line, dict) and "step" in line:
-                    lines.append(line)
+        for text in written.splitlines():
+            try:
+                line = json.loads(text)
+            except ValueError:
+                continue
+            if isinstance(line, dict) and "step" in line:
+                lines.append(line)
         if before is not None:
             lines = [line for line in lines if line["step"] < before]
             text = "".join(json.dumps(line) + "\n" for line in lines)

@@ -12,6 +12,7 @@ def curves(history: list[tuple[int, dict[str, float]]], title: str, path: Path) 
     [rows, columns, 3] uint8. The first figure is drawn bold."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
+    from matplotlib.ticker import MaxNLocator
 
     figure = Figure(figsize=(9, 4.5), dpi=100, layout="constrained")
     canvas = FigureCanvasAgg(figure)
@@ -25,7 +26,7 @@ def curves(history: list[tuple[int, dict[str, float]]], title: str, path: Path) 
         axes.plot(generations, values, marker=".", linewidth=2.5 if index == 0 else 1.2, alpha=1 if index == 0 else 0.7,
                   label=f"{name.replace('_', ' ')} {values[-1]:.1%}", zorder=3 if index == 0 else 2)  # fmt: skip
     axes.set_xlabel("generation")
-    axes.xaxis.get_major_locator().set_params(integer=True)
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.yaxis.set_major_formatter(lambda value, _: f"{value:.0%}")
     axes.grid(alpha=0.3)
     axes.set_title(title)

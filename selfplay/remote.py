@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import socket
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -68,6 +69,9 @@ class RayFleet:
         self._restarts = 0
         try:
             self.hosts = ray.get([host.ready.remote() for host in self._hosts], timeout=START_TIMEOUT)
+        except ray.exceptions.RayActorError as error:
+            self.close()
+            raise FleetError(f"an actor died while starting: {_sentence(error)}") from error
         except ray.exceptions.GetTimeoutError:
             free = ray.available_resources().get("CPU", 0)
             self.close()
@@ -161,4 +165,7 @@ def _start_ray(size: int, address: str | None) -> Any:
         where = f"the Ray cluster at '{address}'" if address else "Ray on this machine"
         hint = " Is the address right, and is RAY_AUTH_TOKEN the cluster's token?" if address else ""
         raise FleetError(f"cannot reach {where}: {_sentence(error)}{hint}") from error
+    token = Path.home() / ".ray" / "auth_token"
+    if token.exists() and token.stat().st_uid == os.getuid():
+        token.chmod(0o600)  # Ray leaves it readable for all, and whoever reads it can run code here
     return ray

@@ -18,6 +18,7 @@ from typing import Annotated, Any
 import numpy as np
 from msgspec import Meta
 
+from selfplay import device as devices
 from selfplay import folder as folders
 from selfplay import plots
 from selfplay.agent import Agent
@@ -57,8 +58,9 @@ class RunConfig:
     actors: Annotated[int, Meta(ge=0, le=4096)] = 0
     """Processes that play (on Ray); 0: play in this process."""
 
-    actor_gpus: Annotated[float, Meta(ge=0, le=16)] = 0.0
-    """Share of a GPU that each Ray actor asks for; 0: actors compute on the CPU."""
+    actor_gpus: Annotated[float, Meta(ge=0, le=16)] | None = None
+    """Share of a GPU that each Ray actor asks for; 0: actors compute on the CPU; None: an equal share of what the
+    learner leaves of this machine's GPU (half of it), where it has one."""
 
 
 @dataclass
@@ -130,7 +132,10 @@ class Run:
         from selfplay.remote import RayFleet
 
         self._tell(f"starting {config.actors} actors")
-        return RayFleet(self.agent, seed, config.actors, config.chunk_rows, address, config.actor_gpus)
+        gpus = config.actor_gpus
+        if gpus is None:
+            gpus = 0.5 / config.actors if devices.best().type == "cuda" else 0.0
+        return RayFleet(self.agent, seed, config.actors, config.chunk_rows, address, gpus)
 
     # -- the loop ------------------------------------------------------------------------------------------
 
@@ -152,6 +157,10 @@ class Run:
             raise
         if self._used_up() and self._loss_count:
             self._end_generation()  # what was learned since the last one
+        elif self._used_up() and not self._measured():  # the budget ended with a generation, or was cut since
+            self._measure()
+            self.metrics.history(before=self.status.generation)
+            self._write_metrics()
         self._tell("saving")
         self._save()
         stopped = should_stop() and not self._used_up()
@@ -173,6 +182,8 @@ class Run:
         self._tell("learning" if owed else "playing")
         for chunk in self.fleet.collect(wait=not owed):
             self._insert(chunk)
+        if not owed and self._updates_owed():
+            self._tell("learning")
         started = time.perf_counter()
         while self._updates_owed() and time.perf_counter() - started < (0.5 if self.fleet.size else float("inf")):
             self._learn()

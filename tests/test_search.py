@@ -360,10 +360,10 @@ def by_edge(values: np.ndarray, found: Results) -> np.ndarray:
     return np.where(found.actions >= 0, np.take_along_axis(values, np.maximum(found.actions, 0), axis=1), base.ILLEGAL)
 
 
-@pytest.mark.parametrize("evaluate", [UniformEvaluator(), HashEvaluator(TIC_TAC_TOE)], ids=["uniform", "hash"])
-def test_every_ending_of_tic_tac_toe_is_proven(endings: tuple, evaluate: search.Evaluate) -> None:
+@POLICIES
+def test_every_ending_of_tic_tac_toe_is_proven(endings: tuple, config: SearchConfig) -> None:
     states, values = endings
-    found = search.run(TIC_TAC_TOE, states, evaluate, PUCT, 100 if SLOWLY else 800)
+    found = search.run(TIC_TAC_TOE, states, UniformEvaluator(), config, 200)
     exact = by_edge(values, found)
     assert found.exact.all()
     np.testing.assert_array_equal(found.value, exact.max(axis=1))
@@ -376,16 +376,20 @@ def test_every_ending_of_tic_tac_toe_is_proven(endings: tuple, evaluate: search.
     assert not found.policy[(exact < 1) & (exact.max(axis=1, keepdims=True) == 1)].any()
 
 
-def test_gumbel_proves_nothing_that_is_wrong_and_finds_every_win(endings: tuple) -> None:
+@POLICIES
+def test_a_misleading_evaluator_delays_proofs_but_cannot_falsify_them(endings: tuple, config: SearchConfig) -> None:
+    """Its values are arbitrary. PUCT comes round to every win and loss; Gumbel does not explore below the root, so an
+    action that looked bad once may never be tried again."""
     states, values = endings
-    found = search.run(TIC_TAC_TOE, states, HashEvaluator(TIC_TAC_TOE), GUMBEL, 60 if SLOWLY else 300, None)
+    found = search.run(TIC_TAC_TOE, states, HashEvaluator(TIC_TAC_TOE), config, 100 if SLOWLY else 800)
     exact = by_edge(values, found)
-    known = found.proven != tree.UNKNOWN
+    best, known = exact.max(axis=1), found.proven != tree.UNKNOWN
     np.testing.assert_array_equal(found.proven[known], exact[known])
-    best = exact.max(axis=1)
-    assert found.exact[best != 0].all()
     np.testing.assert_array_equal(found.value[found.exact], best[found.exact])
-    np.testing.assert_array_equal(exact[np.arange(len(states)), found.play], best)
+    right = exact[np.arange(len(states)), found.play] == best
+    assert right[found.exact].all() and right.mean() > 0.99 and found.exact.mean() > 0.9
+    if config is PUCT:
+        assert right.all() and found.exact[best != 0].all()
 
 
 @POLICIES
@@ -402,8 +406,8 @@ def test_the_same_player_moving_again_keeps_the_sign_of_proofs(config: SearchCon
 @POLICIES
 def test_without_proofs_values_converge_on_small_trees(endings: tuple, config: SearchConfig) -> None:
     states, values = (part[::40] for part in endings)
-    config = replace(config, solve=False)
-    found = search.run(TIC_TAC_TOE, states, HashEvaluator(TIC_TAC_TOE), config, 100 if SLOWLY else 2000)
+    evaluate = HashEvaluator(TIC_TAC_TOE) if config is PUCT else UniformEvaluator()
+    found = search.run(TIC_TAC_TOE, states, evaluate, replace(config, solve=False), 100 if SLOWLY else 2000)
     exact = by_edge(values, found)
     played = np.arange(len(states)), found.play
     assert not found.exact.any() and (found.proven == tree.UNKNOWN).all()
@@ -416,22 +420,26 @@ def test_a_proven_win_is_played_and_a_proven_loss_avoided() -> None:
     proven = np.array([[-1, 1, 2, 2], [-1, 2, 0, 2], [-1, -1, -1, 2], [2, 2, 2, 2], [-1, -1, 2, 2]])
     expected = [[0, 1, 0, 0], [0, 1, 1, 0], [1, 1, 1, 0], [1, 1, 1, 0], [0, 0, 1, 0]]
     np.testing.assert_array_equal(search.allowed_actions(legal, proven), np.array(expected, dtype=bool))
-    # X X .      X to move wins with 3. The evaluator sees every position as lost for its opponent-to-be, with
-    # O O .      almost no prior on the winning move.
-    # . . .
-    state = TIC_TAC_TOE.state_after("1425")
 
+    # The evaluator prefers all other cells to 3 and 6 tenfold, and has no opinion on values.
     def misled(leaves: Leaves) -> tuple[np.ndarray, np.ndarray]:
-        prior = np.where(leaves.actions >= 0, 1.0, 0.0)
-        prior[leaves.actions == 2] = 1e-6
-        prior /= prior.sum(axis=1, keepdims=True)
-        return prior.astype(np.float32), np.tile(np.float32([0, 0, 1]), (len(leaves.rows), 1))
+        prior = np.where(np.isin(leaves.actions, (2, 5)), 0.1, leaves.actions >= 0).astype(np.float32)
+        return prior / prior.sum(axis=1, keepdims=True), np.tile(np.float32([0, 1, 0]), (len(leaves.rows), 1))
 
     for config in (PUCT, GUMBEL):
-        found = search.run(TIC_TAC_TOE, state, misled, config, 200)
-        assert found.actions[0, found.play[0]] == 2
-        if config is PUCT:
-            assert found.exact[0] and found.value[0] == 1 and found.policy[0].max() == 1
+        # X X .      X to move: 3 wins at once.
+        # O O .
+        # . . .
+        found = search.run(TIC_TAC_TOE, TIC_TAC_TOE.state_after("1425"), misled, config, 200)
+        assert found.actions[0].tolist() == [2, 5, 6, 7, 8, -1, -1, -1, -1]
+        assert found.play[0] == 0 and found.exact[0] and found.value[0] == 1
+        assert found.policy[0].tolist() == [1, 0, 0, 0, 0, 0, 0, 0, 0]
+        # X X .      O to move: all but 3 lose.
+        # . O .
+        # . . .
+        found = search.run(TIC_TAC_TOE, TIC_TAC_TOE.state_after("152"), misled, config, 200)
+        assert found.actions[0, found.play[0]] == 2 and (found.proven[0] == -1).sum() >= 4
+        assert not found.policy[0, found.proven[0] == -1].any()
 
 
 # One-step games
@@ -442,7 +450,8 @@ def test_a_proven_win_is_played_and_a_proven_loss_avoided() -> None:
 def test_the_best_arm_of_a_bandit_is_found(config: SearchConfig, arms: int) -> None:
     rewards = np.linspace(-0.9, 0.8, arms)[np.random.default_rng(arms).permutation(arms)].tolist()
     game = Bandit(rewards)
-    config = replace(config, max_num_considered_actions=arms)
+    # Gumbel weighs values against priors and noise: with c_scale = 10 the values outweigh them.
+    config = replace(config, max_num_considered_actions=arms, c_scale=10.0)
     for evaluate in (UniformEvaluator(), HashEvaluator(game, seed=1)):
         found = search.run(game, game.initial_states(1), evaluate, config, 600, rngs(1))
         assert found.play[0] == int(np.argmax(rewards))
@@ -530,6 +539,25 @@ def test_a_tree_without_room_ends_its_search_early_and_stays_usable(config: Sear
         assert found.visits[i].tolist()[: len(twin.visits())] == twin.visits()
 
 
+def assert_sound(running: Search, row: int) -> None:
+    """Every node that was searched on has its edges to itself, and links lead there and back."""
+    t, first = running.trees, row * running.max_nodes
+    owners = np.zeros(running.max_edges, dtype=np.int64)
+    for index in range(first, first + t.num_nodes[row]):
+        node = t.nodes[index]
+        mine = range(node["first_edge"], node["first_edge"] + node["num_edges"])
+        owners[np.array(mine, dtype=np.int64) - row * running.max_edges] += 1
+        if node["num_edges"]:
+            assert node["visits"] == 1 + sum(t.edges[edge]["visits"] for edge in mine)
+        for slot, edge in enumerate(mine):
+            child = t.edges[edge]["child"]
+            assert child == tree.NO_NODE or t.nodes[child][["parent", "slot"]].item() == (index, slot)
+        if index > first:
+            assert first <= node["parent"] < index
+            assert node["slot"] < t.nodes[node["parent"]]["num_edges"], "a child of a node without edges"
+    assert (owners[: t.num_edges[row]] == 1).all() and not owners[t.num_edges[row] :].any()
+
+
 def test_full_trees_go_on_to_the_next_move() -> None:
     """The node that found no room has no actions; a search that goes on from its tree must not walk into it."""
     config = replace(PUCT, edges_per_node=1, solve=False)
@@ -539,7 +567,8 @@ def test_full_trees_go_on_to_the_next_move() -> None:
     for _ in range(6):
         crank(running, evaluate)
         assert running.trees.full.all()
-        assert (running.trees.num_edges <= running.max_edges).all()
+        for row in rows:
+            assert_sound(running, row)
         found = running.results(rows)
         np.testing.assert_allclose(found.policy.sum(axis=1), 1, atol=1e-6)
         legal, count = CONNECT_FOUR.legal_actions(running.states[rows * running.max_nodes])
@@ -569,7 +598,7 @@ def test_finished_games_are_settled_without_the_evaluator() -> None:
 def test_mistakes_are_refused_by_name() -> None:
     over = TicTacToe().state_after("14253")
     running = Search(TIC_TAC_TOE, 1, PUCT, 10)
-    with pytest.raises(ValueError, match="game is over"):
+    with pytest.raises(ValueError, match="game is over in the position of row 0"):
         running.plant(np.arange(1), over, 5)
     with pytest.raises(ValueError, match="11 simulations were asked for, but room was made for 10"):
         running.plant(np.arange(1), TIC_TAC_TOE.initial_states(1), 11)

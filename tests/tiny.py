@@ -51,7 +51,8 @@ class Agent(AlphaZero):
 
     def evaluate(self, weights: Weights) -> dict[str, float]:
         total = sum(float(value.double().sum()) for value in weights["net"].values())
-        return {"accuracy": abs(total) % 1, "mistakes": 5.0, "positions": 10.0}
+        names = ("accuracy", "raw_accuracy", "contested_accuracy")
+        return dict.fromkeys(names, abs(total) % 1) | {"mistakes": 5.0, "positions": 10.0, "simulations": 2.0}
 
 
 class Session:

@@ -50,6 +50,13 @@ class ActorConfig:
     cache_entries: Annotated[int, Meta(ge=0)] = 1 << 17
     """Positions whose evaluation is remembered, until new weights come; 0 turns it off."""
 
+    play_on_share: Annotated[float, Meta(ge=0, le=1)] = 0.2
+    """Share of games played on after the search has proven a position; the others end there, with the proven result."""
+
+    value_lambda: Annotated[float, Meta(ge=0, le=1)] = 0.5
+    """The search value that a row records is its own search's with weight 1 - this, and with the rest what the next
+    positions' searches found, and so on to the game's end (TD(lambda), Sutton 1988). 0: its own search only."""
+
     past_self_share: Annotated[float, Meta(ge=0, le=1)] = 0.05
     """Share of the searching spent on games against a past generation; 0 turns it off."""
 
@@ -84,6 +91,7 @@ class _Group:
         self.states = actor.game.initial_states(size)
         self.rngs: list[np.random.Generator] = [np.random.default_rng(0)] * size
         self.moves: list[list[_Move]] = [[] for _ in range(size)]
+        self.play_on = np.zeros(size, dtype=np.bool_)  # this game goes on after a proof
         self.side = np.full(size, -1, dtype=np.int8)  # the newest weights' side; -1: both
         self.games_started = 0
         self.turns = 0
@@ -205,10 +213,11 @@ class Actor:
             record = records[i] if recorded[i] else None
             group.moves[row].append(_Move(record, exact, float(step.reward[i]), float(step.discount[i])))
         self._count(moves=len(rows), exact=results.exact.sum())
+        movers = group.states["to_play"][rows]
         group.states[rows] = step.states
-        over = step.discount == 0
-        for row in rows[over]:
-            self._finish_game(group, row)
+        over = (step.discount == 0) | (results.exact & ~group.play_on[rows])
+        for row, mover in zip(rows[over], movers[over], strict=True):
+            self._finish_game(group, row, mover)
         if over.any():
             self._new_games(group, rows[over])
             self._plant(group, rows[over])
@@ -243,20 +252,25 @@ class Actor:
         rows["search_wdl"], rows["ply"], rows["generation"] = results.wdl, plies, self.generation
         return rows
 
-    def _finish_game(self, group: _Group, row: int) -> None:
-        """Values the game's positions from its end backwards: outcome = reward + discount * outcome of the next."""
+    def _finish_game(self, group: _Group, row: int, mover: int) -> None:
+        """Values the game's positions from its end backwards: outcome = reward + discount * outcome of the next. mover:
+        who made the last move."""
         moves = group.moves[row]
-        outcome = 0.0
+        outcome, later = 0.0, None
         for move in reversed(moves):
             outcome = move.reward + move.discount * outcome
             if move.exact is not None:
-                outcome = float(move.exact)
+                outcome, later = float(move.exact), None
+            later = _wdl(outcome) if later is None else later[:: int(move.discount)]  # -1: win and loss change places
             if move.row is not None:
                 move.row["outcome"] = round(outcome)
+                own = _wdl(outcome) if move.exact is not None else move.row["search_wdl"]
+                later = (1 - self.config.value_lambda) * own + self.config.value_lambda * later
+                move.row["search_wdl"] = later
                 self._finished.append(move.row)
-        last = moves[-1]
-        self._count(games=1, game_plies=len(moves), draws=last.reward == 0,
-                    first_wins=last.reward * (1 if len(moves) % 2 else -1) > 0)  # fmt: skip
+        result = moves[-1].reward if moves[-1].exact is None else moves[-1].exact
+        first_wins = result * (1 if mover == 0 else -1) > 0
+        self._count(games=1, game_plies=len(moves), draws=result == 0, first_wins=first_wins)
 
     def _count(self, **amounts: float) -> None:
         for key, amount in amounts.items():
@@ -271,14 +285,16 @@ class Actor:
             group.rngs[row] = rng
             group.moves[row] = []
             group.states[row] = self._opening(rng)
+            group.play_on[row] = rng.random() < self.config.play_on_share
             group.side[row] = -1 if group.number == 0 else group.games_started % 2
             group.games_started += 1
 
     def _opening(self, rng: np.random.Generator) -> np.void:
         """The position after some uniformly random plies; drawn again if that happens to end the game."""
+        most = min(self.config.random_opening_plies, self.game.max_game_length - 1)
         while True:
             states = self.game.initial_states(1)
-            for _ in range(rng.integers(0, self.config.random_opening_plies + 1)):
+            for _ in range(rng.integers(0, most + 1)):
                 actions, count = self.game.legal_actions(states)
                 states = self.game.step(states, actions[:, rng.integers(0, count[0])]).states
                 if states["terminal"][0]:
@@ -302,6 +318,7 @@ class Actor:
             name = f"group{group.number}."
             arrays[name + "states"] = group.states
             arrays[name + "side"] = group.side
+            arrays[name + "play_on"] = group.play_on
             arrays[name + "rows"] = np.array(
                 [blank if move.row is None else move.row for _, move in flat], dtype=self._row_dtype
             )
@@ -339,6 +356,7 @@ class Actor:
             name = f"group{group.number}."
             group.states = arrays[name + "states"].copy()
             group.side = arrays[name + "side"].copy()
+            group.play_on = arrays[name + "play_on"].copy()
             group.games_started, group.turns = saved["games_started"], saved["turns"]
             group.moves = [[] for _ in group.states]
             for move, row in zip(arrays[name + "moves"], arrays[name + "rows"].copy(), strict=True):
@@ -348,6 +366,11 @@ class Actor:
             group.rngs = [_generator(*stream) for stream in saved["rngs"]]
             group.search.stop(np.arange(len(group.states)))  # until set_weights plants anew
         return True
+
+
+def _wdl(outcome: float) -> np.ndarray:
+    """[3] a sure win, draw or loss."""
+    return np.eye(3, dtype=np.float32)[1 - round(outcome)]
 
 
 _MOVE_DTYPE = np.dtype([("game", "i4"), ("recorded", "?"), ("exact", "f4"), ("reward", "f4"), ("discount", "f4")])

@@ -73,7 +73,7 @@ def _choose_puct(nodes, edges, node, c_puct, fpu_reduction, noise, fraction):
     first = n["first_edge"]
     scale = c_puct * math.sqrt(n["visits"])
     unvisited = n["value_sum"] / n["visits"] - fpu_reduction * math.sqrt(n["visited_prior"])
-    best = -1
+    best = 0  # even if every score is NaN, so that a broken network cannot make us write elsewhere
     best_score = -np.inf
     for k in range(n["num_edges"]):
         edge = edges[first + k]
@@ -101,12 +101,12 @@ def _mixed_value(nodes, edges, node):
     most = 0
     for k in range(n["num_edges"]):
         visits = edges[first + k]["visits"]
+        most = max(most, visits)
         if visits > 0 and edges[first + k]["value_sum"] != LOST:
             prior = max(edges[first + k]["prior"], np.float32(1e-12))
             prior_sum += prior
             weighted += prior * edges[first + k]["value_sum"] / visits
             total += visits
-            most = max(most, visits)
     value = n["raw_value"] + 0.0
     if total > 0:
         value = (value + total * weighted / prior_sum) / (1 + total)
@@ -131,13 +131,13 @@ def _choose_gumbel_inside(nodes, edges, node, c_visit, c_scale):
         edge = edges[first + k]
         q = edge["value_sum"] / edge["visits"] if edge["visits"] > 0 else mixed
         total += edge["prior"] * math.exp(scale * (q - top))
-    best = -1
+    best = 0  # even if every score is NaN, so that a broken network cannot make us write elsewhere
     best_score = -np.inf
     for k in range(n["num_edges"]):
         edge = edges[first + k]
         q = edge["value_sum"] / edge["visits"] if edge["visits"] > 0 else mixed
         improved = edge["prior"] * math.exp(scale * (q - top)) / max(total, 1e-30)
-        score = improved - edge["visits"] / (1.0 + n["visits"])
+        score = improved - edge["visits"] / float(n["visits"])  # 1 + visits of all edges
         if score > best_score:
             best_score = score
             best = k
@@ -168,7 +168,7 @@ def _choose_gumbel_root(nodes, edges, root, c_visit, c_scale, noise, halving, co
     if not found:
         wanted = least
     scale = (c_visit + most) * c_scale
-    best = -1
+    best = 0  # even if every score is NaN, so that a broken network cannot make us write elsewhere
     best_score = -1e30
     for k in range(n["num_edges"]):
         edge = edges[first + k]
@@ -308,10 +308,11 @@ def attach(nodes, edges, num_nodes, full, rows, max_nodes, parent, slot, reward,
         nodes[parent[i]]["visited_prior"] += edge["prior"]
         node[i] = new
         if discount[i] == 0.0:
-            nodes[new]["proven"] = 0  # what it is worth is its reward
+            known = abs(reward[i]) == 1.0 or reward[i] == 0.0  # a reward in between is no win, draw or loss
+            nodes[new]["proven"] = 0 if known else UNKNOWN  # all it is worth is its reward
             value, draw = _known(nodes, new)
             _back_up(nodes, edges, new, value, draw)
-            if solve:
+            if solve and known:
                 _prove_upwards(nodes, edges, new)
 
 
@@ -345,23 +346,17 @@ def reroot(
     nodes, edges, edge_actions, num_nodes, num_edges, full, rows, max_nodes, max_edges, actions, moved, places, kept
 ):  # fmt: skip
     """Changes each tree of `rows` [M]: the subtree below its action [M] becomes the tree. Writes how many nodes stay to
-    kept [M] and where they came from to places [M, max_nodes]; kept is 0, and nothing changes, where there is none."""
+    kept [M] and where they came from to places [M, max_nodes]; kept is 0, and nothing changes, where there is none.
+
+    A full tree is not kept: one of its nodes was evaluated, but has no edges to descend along."""
     for i in range(len(rows)):
+        if full[rows[i]]:
+            kept[i] = 0
+            continue
         kept[i] = _reroot(
-            nodes,
-            edges,
-            edge_actions,
-            num_nodes,
-            num_edges,
-            rows[i],
-            max_nodes,
-            max_edges,
-            actions[i],
-            moved,
-            places[i],
-        )
-        if kept[i] > 0:
-            full[rows[i]] = False
+            nodes, edges, edge_actions, num_nodes, num_edges, rows[i], max_nodes, max_edges,
+            actions[i], moved, places[i],
+        )  # fmt: skip
 
 
 @njit(cache=True)

@@ -30,7 +30,7 @@ CONNECT_FOUR = Config(
     actor=ActorConfig(
         concurrent_games=128, num_simulations=48, random_opening_plies=24,
         temperature=0.8, final_temperature=0.15, temperature_half_life=5.0,
-    ),  # fmt: skip
+    ),
     replay=ReplayConfig(samples_per_insert=6.0, window_min=20_000, window_fraction=0.5),
     learner=LearnerConfig(batch_size=512, learning_rate=2e-3, final_learning_rate=1e-4, ema_decay=0.999),
     strength=StrengthConfig(num_simulations=100),

@@ -108,6 +108,10 @@ class Search:
         self.states = np.zeros(batch * self.max_nodes, dtype=game.state_dtype)
         self.active = np.zeros(batch, dtype=np.bool_)
         self._policy = kernels.GUMBEL if config.policy == "gumbel" else kernels.PUCT
+        # An int among them would be another signature, and compile the kernel anew.
+        self._constants = (
+            float(config.c_puct), float(config.fpu_reduction), float(config.c_visit), float(config.c_scale),
+        )  # fmt: skip
         self._considered = min(config.max_num_considered_actions, game.max_legal_actions)
         self._table_of: dict[int, int] = {}
         self._halving = np.zeros((1, self._considered + 1, max_simulations + 1), dtype=np.int32)
@@ -118,7 +122,7 @@ class Search:
 
     def plant(self, rows: np.ndarray, states: np.ndarray, num_simulations: int, noise: list | None = None) -> None:
         """Starts new searches in `rows` [M] from non-terminal `states` [M]. noise: M generators, or None for none."""
-        rows = np.asarray(rows, dtype=np.int64)
+        rows = np.array(rows, dtype=np.int64)  # a copy: kernels compile anew for read-only and strided arrays
         t = self.trees
         kernels.plant(t.nodes, t.num_nodes, t.num_edges, t.full, rows, self.max_nodes)
         self.states[rows * self.max_nodes] = states
@@ -127,9 +131,9 @@ class Search:
     def advance(self, rows: np.ndarray, actions: np.ndarray, num_simulations: int, noise: list | None = None) -> None:
         """Goes on in `rows` [M] after `actions` [M] were played from their roots to positions that are not terminal.
 
-        Keeps the subtree where the config says so and there is one."""
+        Keeps the subtree where the config says so and there is one, unless the tree was full."""
         t, size = self.trees, self.max_nodes
-        rows, actions = np.asarray(rows, dtype=np.int64), np.asarray(actions, dtype=np.int32)
+        rows, actions = np.array(rows, dtype=np.int64), np.array(actions, dtype=np.int32)
         kept = np.zeros(len(rows), dtype=np.int32)
         if self.config.reuse_tree and self._policy == kernels.PUCT:
             places = np.empty((len(rows), size), dtype=np.int32)
@@ -151,6 +155,10 @@ class Search:
         if num_simulations > self.max_nodes - 2:
             raise ValueError(
                 f"{num_simulations} simulations were asked for, but room was made for {self.max_nodes - 2}."
+            )
+        if not counts.all():
+            raise ValueError(
+                f"The game is over in the position of row {rows[counts == 0][0]}: there is nothing to search."
             )
         t, config = self.trees, self.config
         self.active[rows] = True
@@ -182,17 +190,17 @@ class Search:
 
     def leaves(self) -> Leaves:
         """Descends once in every active search; may be empty when all have finished."""
-        t, c = self.trees, self.config
+        t = self.trees
         rows = np.flatnonzero(self.active)
-        waiting_rows, waiting_nodes = [], []
+        waiting_rows, waiting_nodes = [rows[:0]], [rows[:0]]
         for _ in range(_DESCENTS):
             parent = np.empty(len(rows), dtype=np.int64)
             slot = np.empty(len(rows), dtype=np.int64)
             action = np.empty(len(rows), dtype=np.int32)
             kernels.select(
                 t.nodes, t.edges, t.full, t.root_noise, t.noise_fraction, t.num_simulations, t.table, rows,
-                self.max_nodes, self._policy, c.c_puct, c.fpu_reduction, c.c_visit, c.c_scale, c.solve,
-                self._halving, self._considered, t.actions, parent, slot, action,
+                self.max_nodes, self._policy, *self._constants, self.config.solve, self._halving, self._considered,
+                t.actions, parent, slot, action,
             )  # fmt: skip
             if slot.min(initial=0) < 0:
                 at_root = slot == kernels.AT_ROOT
@@ -206,7 +214,7 @@ class Search:
             node = np.empty(len(rows), dtype=np.int64)
             kernels.attach(
                 t.nodes, t.edges, t.num_nodes, t.full, rows, self.max_nodes, parent, slot,
-                step.reward, step.discount, c.solve, node,
+                step.reward, step.discount, self.config.solve, node,
             )  # fmt: skip
             self.states[node] = step.states  # a node that found no room is -1: it writes to a state nobody reads
             over = (step.discount == 0.0) | (node < 0)
@@ -222,6 +230,7 @@ class Search:
     def expand(self, leaves: Leaves, prior: np.ndarray, wdl: np.ndarray) -> None:
         """Answers `leaves`. prior: [M, K] float32, sums to 1 over each position's actions; wdl: [M, 3] float32."""
         t = self.trees
+        prior, wdl = _for_kernels(prior), _for_kernels(wdl)
         kernels.expand(
             t.nodes, t.edges, t.actions, t.num_edges, t.full, leaves.rows, self.max_edges, leaves.nodes,
             leaves.actions, leaves.count, prior, wdl,
@@ -245,7 +254,7 @@ class Search:
     def results(self, rows: np.ndarray) -> Results:
         """Reads the roots of `rows` [M]. Exact knowledge wins: a proven win is played, a proven loss avoided."""
         t, m, width = self.trees, len(rows), self.game.max_legal_actions
-        rows = np.asarray(rows, dtype=np.int64)
+        rows = np.array(rows, dtype=np.int64)
         actions, visits, proven = (np.empty((m, width), dtype=np.int32) for _ in range(3))
         prior, value_sum = (np.empty((m, width), dtype=np.float32) for _ in range(2))
         mixed, value = (np.empty(m, dtype=np.float32) for _ in range(2))
@@ -277,6 +286,12 @@ class Search:
         most = np.where(candidates, visits, -1)
         final = np.where(most == most.max(axis=1, keepdims=True), scores + self.trees.root_noise[rows], -np.inf)
         return policy, final.argmax(axis=1)
+
+
+def _for_kernels(answers: np.ndarray) -> np.ndarray:
+    """An evaluator's answers as a writeable, C-contiguous float32 array, copied only if they are not one."""
+    fits = answers.flags.carray and answers.dtype == np.float32
+    return answers if fits else np.array(answers, dtype=np.float32, order="C")
 
 
 def allowed_actions(legal: np.ndarray, proven: np.ndarray) -> np.ndarray:

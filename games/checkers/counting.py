@@ -1,0 +1,42 @@
+"""Counting the move tree of checkers, fast: `perft` and `divide` by whole moves. Knows positions, no text but a move's.
+
+A move is a step or a whole jump. Two conventions differ from depth 12 on (from the start position): a king that goes
+round four men can take them both ways round, which is two moves with equal start, end and captures. `keep=True` counts
+every path, as OEIS A133046 does and as single-jump actions do by nature; `keep=False` counts such moves once.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from games import base
+from games.checkers import board, kernels, moves
+
+MAX_ROUND_TRIPS = 4096  # jumps of four and more that one position is given room for
+
+
+def perft(states: np.ndarray, depth: int, keep: bool = True) -> int:
+    """Number of sequences of `depth` whole moves from [1] state_dtype; draw rules are not looked at, as is usual."""
+    (state,) = states
+    if depth <= 0 or state["terminal"]:
+        return int(depth <= 0)
+    jumper = np.uint64(board.bits([int(state["jumper"]) - 1]) if state["jumper"] else 0)
+    levels = depth + 26  # every frame but the first follows a whole move or one of at most 24 captures
+    frames = np.empty((levels, kernels.WORDS), dtype=np.uint64)
+    numbers = np.empty((levels, kernels.NUMBERS), dtype=np.int64)
+    seen = np.empty((levels, 1 if keep else MAX_ROUND_TRIPS, 3), dtype=np.uint64)
+    num_seen = np.zeros(levels, dtype=np.int64)
+    with np.errstate(over="ignore"):  # uncompiled kernels wrap around on purpose
+        count = kernels.perft(
+            state["own"], state["other"], state["kings"], jumper, depth, keep, frames, numbers, seen, num_seen
+        )
+    assert count != kernels.TOO_MANY, "a position has more ways to jump than there is room for"
+    return int(count)
+
+
+def divide(game: base.Game, states: np.ndarray, depth: int) -> dict[str, int]:
+    """perft(depth), every path counted, by first whole move in PDN ("11-15", "22x15x8")."""
+    counts: dict[str, int] = {}
+    for move in moves.whole_moves(game, states[0]):
+        counts[move.path] = counts.get(move.path, 0) + perft(move.states, depth - 1)
+    return counts

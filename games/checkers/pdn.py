@@ -1,0 +1,316 @@
+"""Checkers games as text: PDN, read and written. Every move is replayed, so what is read was played by the rules.
+
+A move names squares 1–32, "11-15" or "22x15x8"; of a jump the ends are enough ("22x8") where only one jump has them,
+and a jump may also be given ply by ply ("22x15 15x8"). Comments, move numbers, annotations and variations are skipped.
+Results are White's first: 1-0 means that White won. "1-0" is a result and never a move, whatever a grammar may say.
+"""
+
+from __future__ import annotations
+
+import re
+import textwrap
+from collections.abc import Iterator, Mapping, Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from games import base
+from games.checkers import fen, moves, rules
+
+RESULTS = ("1-0", "0-1", "1/2-1/2", "*")
+GAME_TYPE = "21"  # English checkers in the list of PDN
+MAX_TAGS = 1000  # of a game
+MAX_VARIATIONS = 100_000  # of a text
+_SAME_RESULT = {"2-0": "1-0", "0-2": "0-1", "1-1": "1/2-1/2"}  # points of a match, as some files have it
+_OWN_TAGS = ("Result", "GameType", "SetUp", "FEN")  # follow from the game itself
+
+# Alternatives that start alike are ordered; each runs over a character once or twice at most, so noise costs no time.
+_TOKEN = re.compile(
+    r"""
+      (?P<skip>    (?> \s++ | \{[^}]*\} | [;%][^\n]*+ | \$\d{1,3} | \d{1,6}\.++ | [!?]++ )++ )
+    | (?P<tag>     \[ \s* (?P<name>\w{1,64}) \s+ "(?P<value>(?>[^"\\\n]++|\\.)*+)" \s* \] )
+    | (?P<result>  (?: 1-0 | 0-1 | 1/2-1/2 | \* | 2-0 | 0-2 | 1-1 ) (?=[\s\[\]{}();]|$) )
+    | (?P<move>    \d{1,2} (?: [-x:] \d{1,2} ){1,12} (?![\d\w]) )
+    | (?P<open>    \( )
+    | (?P<close>   \) )
+    """,
+    re.VERBOSE | re.ASCII,
+)
+
+
+class PdnError(base.IllegalMove):
+    """Text that is no PDN of a game by the rules; the message says where and why."""
+
+
+class Record(NamedTuple):
+    """One game."""
+
+    tags: Mapping[str, str]  # as read, or as given to `record`
+    start: np.ndarray  # [1] state_dtype
+    moves: Sequence[moves.Move]
+    result: str  # one of RESULTS
+
+    @property
+    def actions(self) -> list[int]:
+        """One a ply."""
+        return [action for move in self.moves for action in move.actions]
+
+    @property
+    def end(self) -> np.ndarray:
+        """[1] state_dtype: the last position."""
+        return self.moves[-1].states if self.moves else self.start
+
+
+# Reading
+
+
+def read(text: str, game: rules.Checkers | None = None) -> list[Record]:
+    """All games of a text, at least one. Raises PdnError in one sentence at the first thing that is wrong."""
+    game = game or rules.Checkers()
+    games: list[Record] = []
+    reader = _Reader(game)
+    for kind, token, position in _tokens(text):
+        if kind == "tag" and reader.in_moves:
+            games.append(reader.finish())
+            reader = _Reader(game)
+        try:
+            reader.take(kind, token)
+        except base.IllegalMove as error:
+            line = text.count("\n", 0, position) + 1
+            raise PdnError(f"game {len(games) + 1}, line {line}: {error}") from None
+        if reader.done:
+            games.append(reader.finish())
+            reader = _Reader(game)
+    try:
+        if reader.touched:
+            games.append(reader.finish())
+    except base.IllegalMove as error:
+        raise PdnError(f"game {len(games) + 1}: {error}") from None
+    if not games:
+        raise PdnError("there is no game in this text.")
+    return games
+
+
+def _tokens(text: str) -> Iterator[tuple[str, re.Match, int]]:
+    """(kind, match, position) of all that means something in the main line of each game."""
+    position, depth, opened, variations = 0, 0, 0, 0
+    while position < len(text):
+        token = _TOKEN.match(text, position)
+        if token is None:
+            line = text.count("\n", 0, position) + 1
+            if text[position] == "{":
+                raise PdnError(f"line {line}: a comment begins with {{ and does not end.")
+            rest = text[position : position + 60].split()
+            shown = base.shorten(rest[0] if rest else text[position])
+            raise PdnError(
+                f"line {line}: '{shown}' is not PDN; expected are tags such as [Event \"…\"], moves such as 11-15 or"
+                " 22x15 on squares 1 to 32, and a result such as 1-0."
+            )
+        kind = str(token.lastgroup)
+        depth += (kind == "open") - (kind == "close")
+        variations += kind == "open"
+        if variations > MAX_VARIATIONS:
+            raise PdnError(f"there are more than {MAX_VARIATIONS} variations.")
+        if depth < 0:
+            raise PdnError(f"line {text.count(chr(10), 0, position) + 1}: ')' closes a variation that was not opened.")
+        if kind == "open":
+            opened = position
+        elif depth == 0 and kind not in ("skip", "close"):
+            yield kind, token, position
+        position = token.end()
+    if depth:
+        raise PdnError(f"line {text.count(chr(10), 0, opened) + 1}: a variation begins with ( and does not end.")
+
+
+class _Reader:
+    """One game as it is read, token by token."""
+
+    def __init__(self, game: rules.Checkers) -> None:
+        self.game = game
+        self.tags: dict[str, str] = {}
+        self.start = self.now = game.initial_states(1)
+        self.moves: list[moves.Move] = []
+        self.part: moves.Move | None = None  # of a jump that goes on with the next token
+        self.result = ""
+        self.in_moves = self.done = False
+
+    @property
+    def touched(self) -> bool:
+        return self.in_moves or bool(self.tags)
+
+    def take(self, kind: str, token: re.Match) -> None:
+        if kind == "tag":
+            self._tag(token["name"], re.sub(r"\\(.)", r"\1", token["value"]))
+        elif kind == "result":
+            if not self.touched:
+                raise PdnError(f"'{token[0]}' is a result without a game.")
+            self.result = _SAME_RESULT.get(token[0], token[0])
+            self.in_moves = self.done = True
+            self._check_end()
+        else:
+            self.in_moves = True
+            self._move(token[0])
+
+    def _tag(self, name: str, value: str) -> None:
+        if name in self.tags:
+            raise PdnError(f"the tag {name} is given twice.")
+        self.tags[name] = value
+        if len(self.tags) > MAX_TAGS:
+            raise PdnError(f"a game has more than {MAX_TAGS} tags.")
+        if name == "GameType" and value.split(",")[0].strip() != GAME_TYPE:
+            raise PdnError(f"GameType {base.shorten(value)} is another game; English checkers is {GAME_TYPE}.")
+        if name == "FEN":
+            self.start = self.now = fen.read(value, self.game)
+
+    def _move(self, text: str) -> None:
+        if len(self.moves) >= self.game.max_game_length:
+            raise PdnError(f"a game has at most {self.game.max_game_length} plies.")
+        try:
+            move = resolve(self.game, self.now[0], text)
+        except base.IllegalMove as error:
+            raise PdnError(f"move {len(self.moves) + 1}: {error}") from None
+        self.now = move.states
+        if self.part is not None:
+            move = moves.Move(
+                self.part.squares + move.squares[1:], self.part.actions + move.actions, move.states, True
+            )  # fmt: skip
+        self.part = move if self.now["jumper"][0] else None
+        if self.part is None:
+            self.moves.append(move)
+
+    def _check_end(self) -> None:
+        if self.part is not None:
+            raise PdnError(f"the game ends in the middle of the jump {self.part.path}.")
+        tag = self.tags.get("Result", "")
+        tag = _SAME_RESULT.get(tag, tag)
+        if tag and tag not in RESULTS:
+            raise PdnError(f"the result '{base.shorten(tag)}' is none of {', '.join(RESULTS)}.")
+        if self.result and tag and self.result != tag:
+            raise PdnError(f"the tag says {tag}, but the moves end with {self.result}.")
+        self.result = self.result or tag or "*"
+        by_rule = result_of(self.game, self.start, self.moves)
+        if by_rule != "*" and self.result not in ("*", by_rule):
+            raise PdnError(f"the result is given as {self.result}, but the game ended {by_rule} on the board.")
+
+    def finish(self) -> Record:
+        self._check_end()
+        return Record(self.tags, self.start, tuple(self.moves), self.result)
+
+
+def resolve(game: rules.Checkers, state: np.void, text: str) -> moves.Move:
+    """The move that `text` names: by all its squares, by its ends, or by the first plies of a jump, which then is to
+    be continued. Raises IllegalMove, naming the legal moves, or those that `text` may mean."""
+    numbers = tuple(int(number) for number in re.findall(r"\d+", text)) if len(text) <= 60 else ()
+    legal = moves.whole_moves(game, state)
+    exact = [move for move in legal if move.squares == numbers]
+    ends = [move for move in legal if len(numbers) == 2 and (move.squares[0], move.squares[-1]) == numbers]
+    firsts = [move for move in legal if move.squares[: len(numbers)] == numbers and len(numbers) >= 2]
+    if exact:
+        return exact[0]
+    if len({rules.placement(move.states[0]) for move in ends}) == 1 and not firsts:
+        return ends[0]
+    if ends:
+        paths = " or ".join(dict.fromkeys(move.path for move in [*ends, *firsts]))
+        raise base.IllegalMove(f"'{base.shorten(text)}' can mean {paths}; name all squares.")
+    if firsts:
+        return _first_plies(game, state, firsts[0], len(numbers) - 1)
+    if not legal:
+        raise base.IllegalMove(f"'{base.shorten(text)}' cannot be played: the game is over.")
+    forced = " A jump is forced." if legal[0].jump else ""
+    names = ", ".join(dict.fromkeys(move.path for move in legal))
+    raise base.IllegalMove(f"'{base.shorten(text)}' is not a legal move here.{forced} Legal moves: {names}.")
+
+
+def _first_plies(game: rules.Checkers, state: np.void, move: moves.Move, plies: int) -> moves.Move:
+    states = np.array([state], dtype=game.state_dtype)
+    for action in move.actions[:plies]:
+        states = game.step(states, np.array([action])).states
+    return moves.Move(move.squares[: plies + 1], move.actions[:plies], states, True)
+
+
+def result_of(game: rules.Checkers, start: np.ndarray, played: Sequence[moves.Move]) -> str:
+    """What the rules say of a game: one of RESULTS, "*" while it goes on. start: [1] state_dtype."""
+    end = played[-1].states if played else start
+    if not end["terminal"][0]:
+        return "*"
+    stuck = end.copy()
+    stuck["terminal"] = False  # a draw leaves moves, a loss does not
+    if game.legal_actions(stuck)[1][0]:
+        return "1/2-1/2"
+    return "1-0" if end["to_play"][0] == 0 else "0-1"
+
+
+# Writing
+
+
+def record(
+    game: rules.Checkers,
+    actions: Sequence[int],
+    start: np.ndarray | None = None,
+    tags: Mapping[str, str] | None = None,
+    result: str | None = None,
+) -> Record:
+    """A game from its plies. start: [1] state_dtype; result: None for what the rules say. Raises IllegalMove."""
+    start = game.initial_states(1) if start is None else start.copy()
+    if start["jumper"][0]:
+        raise PdnError("a game cannot begin in the middle of a jump.")
+    played, states = [], start
+    squares: tuple[int, ...] = ()
+    since = 0
+    for ply, action in enumerate(actions):
+        state = states[0]
+        states = game.play(state, int(action)).states
+        text = game.action_to_string(state, int(action))
+        numbers = tuple(map(int, re.findall(r"\d+", text)))
+        squares = squares + numbers[1:] if squares else numbers
+        if not states["jumper"][0]:
+            played.append(moves.Move(squares, tuple(map(int, actions[since : ply + 1])), states, "x" in text))
+            squares, since = (), ply + 1
+    if squares:
+        raise PdnError("the actions end in the middle of a jump.")
+    by_rule = result_of(game, start, played)
+    if result is not None and (result not in RESULTS or by_rule not in ("*", result)):
+        raise PdnError(f"the result cannot be '{base.shorten(result)}' where the rules say {by_rule}.")
+    return Record(dict(tags or {}), start, tuple(played), result or by_rule)
+
+
+def write(game: rules.Checkers, played: Record) -> str:
+    """The game as PDN, ending in an empty line. Raises PdnError for tags that PDN has no way to say."""
+    tags = {name: value for name, value in played.tags.items() if name not in _OWN_TAGS}
+    tags |= {"Result": played.result, "GameType": GAME_TYPE}
+    if rules.placement(played.start[0]) != rules.placement(game.initial_states(1)[0]):
+        tags |= {"SetUp": "1", "FEN": fen.write(played.start[0])}
+    lines = []
+    for name, value in tags.items():
+        if not re.fullmatch(r"\w{1,64}", name, re.ASCII):
+            raise PdnError(f"'{base.shorten(name)}' is no name for a tag: letters, digits and _ only.")
+        if any(ord(character) < 32 for character in value):
+            raise PdnError(f"the tag {name} holds a control character: '{base.shorten(value)}'.")
+        escaped = value.replace("\\", "\\\\").replace('"', '\\"')
+        lines.append(f'[{name} "{escaped}"]')
+    text = " ".join([*move_texts(game, played, number_sign="\xa0"), played.result])  # no line ends after a number
+    wrapped = textwrap.fill(text, 79, break_long_words=False, break_on_hyphens=False).replace("\xa0", " ")
+    return "\n".join([*lines, "", wrapped, "", ""])
+
+
+def move_texts(game: rules.Checkers, played: Record, number_sign: str = "") -> list[str]:
+    """The moves in their shortest clear form; with a number_sign, move numbers and that sign before Black's."""
+    texts, before, number = [], played.start, 0
+    for move in played.moves:
+        to_play = int(before["to_play"][0])
+        clear = not move.jump or len(move.squares) == 2 or _means(game, before[0], move)
+        text = move.ends if clear else move.path
+        if to_play == 0 or not texts:
+            number += 1
+            text = f"{number}{'.' if to_play == 0 else '...'}{number_sign}{text}" if number_sign else text
+        texts.append(text)
+        before = move.states
+    return texts
+
+
+def _means(game: rules.Checkers, state: np.void, move: moves.Move) -> bool:
+    """Whether the ends of a move are enough to name it."""
+    try:
+        return rules.placement(resolve(game, state, move.ends).states[0]) == rules.placement(move.states[0])
+    except base.IllegalMove:
+        return False

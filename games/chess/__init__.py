@@ -1,0 +1,1 @@
+"""Chess: rules in Numba bitboards, planes and policy codes, and text through python-chess."""

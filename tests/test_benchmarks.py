@@ -1,0 +1,42 @@
+"""Every benchmark runs, and prints one JSON line with what a figure needs to mean something. Speeds are not judged."""
+
+from __future__ import annotations
+
+import json
+import math
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+FOLDER = Path(__file__).resolve().parent.parent / "benchmarks"
+OTHERS = {"harness.py", "plain.py", "signature.py"}  # shared code, and what has a test of its own
+QUICK = ["--seconds", "0.01", "--repeats", "1"]
+SMALL = ["--channels", "8", "--blocks", "1", "--game", "tic-tac-toe"]
+OPTIONS = {
+    "rules": ["tic-tac-toe", "--batch", "16"],
+    "search": ["--games", "tic-tac-toe", "--simulations", "8", "--batches", "2"],
+    "forward": [*SMALL, "--batches", "1", "64"],
+    "self_play": [*SMALL, "--simulations", "4", "--concurrent-games", "8", "--seconds", "0.5"],
+    "learner": [*SMALL, "--batch-size", "32"],
+    "actors": [*SMALL, "--simulations", "4", "--chunk-rows", "20", "--seconds", "1"],
+}
+
+
+def test_every_benchmark_is_tried() -> None:
+    assert {path.name for path in FOLDER.glob("*.py")} - {"__init__.py"} == OTHERS | {f"{name}.py" for name in OPTIONS}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", OPTIONS)
+def test_a_benchmark_prints_one_json_line(name: str, tmp_path: Path) -> None:
+    command = [sys.executable, str(FOLDER / f"{name}.py"), *QUICK, *OPTIONS[name]]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=110, check=False)
+    assert done.returncode == 0, done.stderr
+    (line,) = done.stdout.splitlines()
+    figures = json.loads(line)
+    assert figures["benchmark"] == name
+    assert math.isfinite(figures["ratio"]) and figures["ratio"] > 0
+    assert figures["against"] and figures["threads"] == 1 and figures["cpu"]
+    assert {"selfplay", "python", "torch", "numpy", "numba"} <= set(figures["versions"])
