@@ -21,6 +21,8 @@ ENTRY_POINT_GROUP = "selfplay.games"
 _TABLE = {
     "tic-tac-toe": "games.tic_tac_toe:TicTacToe",
     "connect-four": "games.connect_four.rules:ConnectFour",
+    "checkers": "games.checkers.rules:Checkers",
+    "chess": "games.chess.rules:Chess",
 }
 
 

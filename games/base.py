@@ -165,6 +165,13 @@ def shorten(text: str, limit: int = 40) -> str:
     return safe if len(safe) <= limit else safe[: limit - 1] + "…"
 
 
+def copied(states: np.ndarray) -> np.ndarray:
+    """A writeable, C-contiguous copy of `states` [B]. NumPy copies records field by field, bytes at once."""
+    if not states.flags.c_contiguous:
+        return states.copy()
+    return states.view(np.dtype((np.void, states.dtype.itemsize))).copy().view(states.dtype)
+
+
 def kernel_ready(states: np.ndarray) -> np.ndarray:
     """`states` as a writeable, aligned, C-contiguous array, copied only if it is not one.
 

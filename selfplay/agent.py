@@ -34,6 +34,8 @@ class Agent(Protocol):
     """
 
     row_dtype: np.dtype
+    per_second: tuple[str, ...]  # sums of the actors' that are shown per second
+    ratios: Mapping[str, tuple[str, str]]  # and those that are shown as a ratio of two: name → (part, whole)
     config: Any  # frozen dataclass with at least .run, .replay, .learner
 
     def identity(self) -> dict[str, Any]:

@@ -115,8 +115,7 @@ def _manifest(folder: Path) -> tuple[dict[str, Any], dict[str, str]]:
     if version != FORMAT and isinstance(version, int):
         raise CheckpointError(f"{folder} has format {version}, this version reads format {FORMAT}: update selfplay.")
     written = {"format": version, "meta": meta, "files": digests}
-    unsealed = json.dumps(written, indent=1).encode()  # of development runs before 2026-11-21; goes with them
-    if not (isinstance(meta, dict) and isinstance(digests, dict)) or data not in (_sealed(written), unsealed):
+    if not (isinstance(meta, dict) and isinstance(digests, dict)) or data != _sealed(written):
         raise CheckpointError(f"{path} is damaged: it is not as it was written; use another checkpoint.")
     return meta, digests
 

@@ -7,6 +7,7 @@ weights by reference and plays until it has a chunk of rows. Weights are put int
 from __future__ import annotations
 
 import os
+import re
 import socket
 from collections.abc import Mapping
 from pathlib import Path
@@ -20,6 +21,7 @@ from selfplay.fleet import Chunk
 from selfplay.pool import Weights
 
 START_TIMEOUT = 120.0  # seconds for an actor to answer for the first time
+CONNECT_TIMEOUT = 5.0  # seconds for a cluster's address to answer at all
 
 
 class _Host:
@@ -69,9 +71,6 @@ class RayFleet:
         self._restarts = 0
         try:
             self.hosts = ray.get([host.ready.remote() for host in self._hosts], timeout=START_TIMEOUT)
-        except ray.exceptions.RayActorError as error:
-            self.close()
-            raise FleetError(f"an actor died while starting: {_sentence(error)}") from error
         except ray.exceptions.GetTimeoutError:
             free = ray.available_resources().get("CPU", 0)
             self.close()
@@ -81,7 +80,7 @@ class RayFleet:
             ) from None
         except ray.exceptions.RayError as error:
             self.close()
-            raise FleetError(f"an actor did not start: {_sentence(error)}") from error
+            raise FleetError(f"an actor died while starting: {_sentence(error)}") from error
         self._weights: Any = None
         self._generation = 0
         self._calls: dict[Any, int] = {}  # call in flight → actor
@@ -146,8 +145,23 @@ class RayFleet:
 
 
 def _sentence(error: BaseException) -> str:
-    """The first line of an error's message, or its kind where it has none."""
-    return next((line for line in str(error).splitlines() if line.strip()), type(error).__name__)
+    """What a person can use of an error's message: Ray puts the cause last, below traces, and colours some of it."""
+    plain = re.sub(r"\x1b\[[0-9;]*m", "", str(error))
+    lines = [line.strip() for line in plain.splitlines() if line.strip()]
+    causes = [line for line in lines if re.match(r"[\w.]*(Error|Exception|Exit|Interrupt)\b.*:", line)]
+    return (causes or lines[:1] or [type(error).__name__])[-1]
+
+
+def _answers(address: str) -> bool:
+    """Whether anything listens at host:port (Ray itself tries for minutes); True for what is no such address."""
+    host, _, port = address.removeprefix("ray://").rpartition(":")
+    if not host or not port.isdigit():
+        return True
+    try:
+        socket.create_connection((host.strip("[]"), int(port)), timeout=CONNECT_TIMEOUT).close()
+    except (OSError, OverflowError):
+        return False
+    return True
 
 
 def _start_ray(size: int, address: str | None) -> Any:
@@ -159,6 +173,8 @@ def _start_ray(size: int, address: str | None) -> Any:
     if address is None:
         # The driver learns while actors play, so on a small machine they share cores: Ray is told of enough.
         options |= {"num_cpus": max(size, os.cpu_count() or 1), "include_dashboard": False}
+    elif not _answers(address):
+        raise FleetError(f"cannot reach the Ray cluster at '{address}': nothing answers there. Is the address right?")
     try:
         ray.init(address=address or "local", **options)
     except (ConnectionError, RuntimeError, ValueError, OSError) as error:

@@ -63,7 +63,7 @@ class Replay:
         """[size] rows drawn uniformly, with replacement, from the window. Raises ValueError when it is empty."""
         if not self.inserted:
             raise ValueError("the replay is empty: nothing can be sampled.")
-        return self._ring[self._place(rng.integers(self.inserted - len(self), self.inserted, size))]
+        return self._ring.take(self._place(rng.integers(self.inserted - len(self), self.inserted, size)))
 
     def rows(self, first: int, last: int) -> np.ndarray:
         """Rows first … last - 1 by number; they must still be held."""

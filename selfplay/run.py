@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Annotated, Any
 
 import numpy as np
@@ -28,6 +28,7 @@ from selfplay.learner import Learner
 from selfplay.metrics import Metrics
 from selfplay.pool import Pool
 from selfplay.replay import Replay
+from selfplay.status import Status
 
 
 @dataclass(frozen=True)
@@ -61,26 +62,6 @@ class RunConfig:
     actor_gpus: Annotated[float, Meta(ge=0, le=16)] | None = None
     """Share of a GPU that each Ray actor asks for; 0: actors compute on the CPU; None: an equal share of what the
     learner leaves of this machine's GPU (half of it), where it has one."""
-
-
-@dataclass
-class Status:
-    """Where the run stands; what a panel shows."""
-
-    generation: int = 0
-    steps: int = 0
-    rows: int = 0
-    games: int = 0
-    seconds: float = 0.0  # wall time spent, over all sessions
-    progress: float = 0.0  # share of the budget used, in [0, 1]
-    phase: str = "starting"
-    generation_progress: float = 0.0  # share of this generation's rows
-    window: int = 0
-    rates: dict[str, float] = field(default_factory=dict)  # of the last seconds: games/s, positions/s, …
-    losses: dict[str, float] = field(default_factory=dict)  # mean over the last generation
-    figures: dict[str, float] = field(default_factory=dict)  # of the last measurement
-    history: list[tuple[int, dict[str, float]]] = field(default_factory=list)  # (generation, figures)
-    notes: list[str] = field(default_factory=list)  # sentences for the user, newest last
 
 
 Report = Callable[[Status], None]
@@ -304,13 +285,9 @@ class Run:
         done = {key: value - before.get(key, 0.0) for key, value in self._sums.items()}
         if seconds < 0.5 or not done.get("positions"):
             return
-        rates = {f"{key}/s": done.get(key, 0.0) / seconds for key in ("games", "positions", "evaluations")}
-        rates["batch"] = done.get("evaluations", 0.0) / max(done.get("batches", 0.0), 1)
-        rates["cache_hits"] = done.get("cache_hits", 0.0) / max(done.get("cache_lookups", 0.0), 1)
-        rates["plies"] = done.get("game_plies", 0.0) / max(done.get("games", 0.0), 1)
-        rates["exact"] = done.get("exact", 0.0) / max(done.get("moves", 0.0), 1)
-        rates["draws"] = done.get("draws", 0.0) / max(done.get("games", 0.0), 1)
-        rates["first_wins"] = done.get("first_wins", 0.0) / max(done.get("games", 0.0), 1)
+        rates = {f"{key}/s": done.get(key, 0.0) / seconds for key in self.agent.per_second}
+        for name, (part, whole) in self.agent.ratios.items():
+            rates[name] = done.get(part, 0.0) / max(done.get(whole, 0.0), 1)
         rates["lag"] = done.get("lag", 0.0) / max(done.get("chunks", 0.0), 1)
         rates["reuse"] = self.learner.steps * self.agent.config.learner.batch_size / max(self.replay.inserted, 1)
         self.status.rates = rates

@@ -23,7 +23,6 @@ from selfplay.alphazero.search import SearchConfig
 
 CONFIG = ActorConfig(
     concurrent_games=8, num_simulations=8, random_opening_plies=3, past_self_share=0.0,
-    play_on_share=1.0, value_lambda=0.0,
 )  # fmt: skip
 SEARCH = SearchConfig(solve=False)
 TIC_TAC_TOE = games.make("tic-tac-toe")
@@ -165,52 +164,6 @@ def test_a_blunder_after_a_proof_does_not_change_what_was_proven() -> None:
     actor._finish_game(group, 0, 0)
     assert rows["outcome"].tolist() == [-1, 1, 1, -1]
     assert [row["outcome"] for row in actor._finished] == [-1, 1, 1, -1]
-
-
-def test_a_game_ends_where_its_result_is_proven_unless_it_plays_on() -> None:
-    for share, allowed in ((0.0, {False}), (0.5, {False, True}), (1.0, {False, True})):
-        config = replace(CONFIG, num_simulations=60, play_on_share=share)
-        actor = with_hash(make(config, replace(SEARCH, solve=True)))
-        seen = spy(actor)
-        _, stats = actor.generate(150)
-        played_on = set()
-        for moves in seen:
-            proofs = [exact is not None for _, exact, _, _ in moves]
-            played_on.add(any(proofs[:-1]))
-            assert moves[-1][3] == 0 or (proofs[-1] and share < 1)
-        assert played_on == allowed
-        results = [reward if exact is None else exact for _, exact, reward, _ in (moves[-1] for moves in seen)]
-        assert stats["draws"] == sum(result == 0 for result in results)
-        last = [moves[-1][0]["state"]["to_play"] for moves in seen]
-        assert stats["first_wins"] == sum(
-            (1 if mover == 0 else -1) * result > 0 for mover, result in zip(last, results, strict=True)
-        )
-
-
-@pytest.mark.parametrize("weight", [0.0, 0.4, 1.0])
-def test_search_values_are_mixed_with_what_later_searches_found(weight: float) -> None:
-    game = toy_games.Coins()  # where the player to move does not always change
-    plain = with_hash(make(replace(CONFIG, num_simulations=20), replace(SEARCH, solve=True), game))
-    mixed = with_hash(make(replace(CONFIG, num_simulations=20, value_lambda=weight), replace(SEARCH, solve=True), game))
-    own, found = spy(plain), spy(mixed)
-    plain.generate(150)
-    mixed.generate(150)
-    proofs = 0
-    for moves, others in zip(own, found, strict=True):
-        later = np.zeros(3)
-        for place in range(len(moves) - 1, -1, -1):
-            (row, exact, reward, discount), (other, *_) = moves[place], others[place]
-            assert row["state"] == other["state"]
-            sure = reward if exact is None else exact
-            if exact is not None or discount == 0:
-                later = np.eye(3)[1 - int(sure)]
-            elif discount == -1:
-                later = later[::-1]
-            mine = np.eye(3)[1 - exact] if exact is not None else row["search_wdl"]
-            later = (1 - weight) * mine + weight * later
-            np.testing.assert_allclose(other["search_wdl"], later, atol=1e-5)
-            proofs += exact is not None
-    assert proofs > 10
 
 
 @pytest.mark.parametrize("policy", ["puct", "gumbel"])

@@ -83,10 +83,7 @@ def test_perft_making_every_move_and_perft_through_the_contract_count_the_same(n
 def in_check(states, checked):
     """Writes whether the mover is in check."""
     for i in range(len(states)):
-        position = kernels.load(states[i])
-        own, pawns, knights, diagonals, straights, kings = position[:6]
-        occupied = pawns | knights | diagonals | straights | kings
-        checked[i] = kernels.attacked(position, kernels.lowest(kings & own), occupied, occupied ^ own)
+        checked[i] = kernels.in_check(kernels.load(states[i]))
 
 
 def breakdown(depth: int) -> tuple[int, int, int, int, int]:
@@ -235,6 +232,28 @@ def test_shorter_histories_are_the_first_planes_of_longer_ones(history_length: i
     assert np.array_equal(planes[:, pieces:], longest[:, -7:])
     with pytest.raises(ValueError, match="history_length is 9"):
         rules.Chess(history_length=9)
+
+
+def test_playouts_are_the_same_games_played_through_the_contract_one_by_one() -> None:
+    starts = [GAME.initial_states(1), GAME.chess960_states([7]), at("4k3/8/8/8/8/8/4Q3/4K3 b - - 0 1")]
+    starts.append(at("k7/8/1K6/8/8/8/1Q1Q4/8 w - - 0 1"))
+    starts.append(GAME.state_after("f2f3 e7e5 g2g4 d8h4"))
+    seeds = np.arange(3 if SLOW_MACHINE else 30, dtype=np.uint64)
+    batch = np.concatenate([starts[2 if SLOW_MACHINE else int(seed) % len(starts)] for seed in seeds])
+    plies = np.zeros(len(batch), dtype=np.int64)
+    outcome = GAME.playouts(batch, seeds, plies)
+    assert np.array_equal(GAME.playouts(batch, seeds), outcome)
+    for i, seed in enumerate(base.mix64(seeds)):
+        states, mover, value, length = batch[i : i + 1], batch["to_play"][i], 0, 0
+        draw = np.array([seed])
+        while not states["terminal"][0]:
+            draw = base.mix64(draw + np.uint64(0x9E3779B97F4A7C15))
+            actions, count = GAME.legal_actions(states)
+            turn = 1 if states["to_play"][0] == mover else -1
+            step = GAME.step(states, actions[:, int(draw[0] >> np.uint64(32)) * int(count[0]) >> 32])
+            states, value, length = step.states, int(step.reward[0]) * turn, length + 1
+        assert (outcome[i], plies[i]) == (value, length)
+    assert SLOW_MACHINE or set(outcome.tolist()) == {-1, 0, 1}
 
 
 # Actions
@@ -414,14 +433,18 @@ def test_keys_know_side_rights_repetition_and_a_near_end() -> None:
     again = GAME.state_after("g1f3 g8f6 f3g1 f6g8")
     assert GAME.position_key(start) == GAME.position_key(again) and GAME.key(start) != GAME.key(again)
     e4 = "rnbqkbnr/pppppppp/8/8/4P3/8/PPPP1PPP/RNBQKBNR b {} - {} 1"
-    keys = {int(GAME.key(at(e4.format(*rest)))[0]) for rest in (("KQkq", 0), ("KQk", 0), ("-", 0), ("-", 70), ("-", 90))}
+    keys = {
+        int(GAME.key(at(e4.format(*rest)))[0]) for rest in (("KQkq", 0), ("KQk", 0), ("-", 0), ("-", 70), ("-", 90))
+    }
     assert len(keys) == 5
     assert GAME.key(at(e4.format("-", 0))) == GAME.key(at(e4.format("-", 30)))  # far from fifty moves: one evaluation
     assert GAME.key(at("4k3/8/8/8/8/8/P7/4K3 w - - 0 1")) != GAME.key(at("4k3/8/8/8/8/8/P7/4K3 b - - 0 1"))
 
 
 def test_a_useless_en_passant_square_changes_no_key() -> None:
-    assert GAME.key(GAME.state_after("e2e4")) == GAME.key(at("rnbqkbnr/pppppppp/8/8/4P3/8/PPPP1PPP/RNBQKBNR b KQkq e3 0 1"))
+    assert GAME.key(GAME.state_after("e2e4")) == GAME.key(
+        at("rnbqkbnr/pppppppp/8/8/4P3/8/PPPP1PPP/RNBQKBNR b KQkq e3 0 1")
+    )
 
 
 def test_the_board_is_drawn_with_white_below_for_both() -> None:

@@ -335,9 +335,9 @@ def test_a_run_whose_budget_is_used_up_returns_at_once_and_says_so(whole_run: Pa
 
 
 def test_a_budget_in_minutes_ends_a_run_with_a_generation_of_what_was_learned(tmp_path: Path) -> None:
-    wanted = tiny.config(run={"generations": None, "minutes": 0.02, "evaluate_every": 1000})
+    wanted = tiny.config(run={"generations": None, "minutes": 0.1, "evaluate_every": 1000})
     status = tiny.train(tmp_path / "run", wanted)
-    assert status.progress == 1.0 and "The budget of 0.02 minutes is used up." in status.notes
+    assert status.progress == 1.0 and "The budget of 0.1 minutes is used up." in status.notes
     lines = lines_of(tmp_path / "run")
     assert [line["step"] for line in lines] == list(range(1, status.generation + 1))
     if lines:

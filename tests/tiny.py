@@ -21,6 +21,7 @@ from selfplay.learner import LearnerConfig
 from selfplay.pool import Weights
 from selfplay.replay import ReplayConfig
 from selfplay.run import RunConfig
+from selfplay.status import Status
 
 NETWORK = NetworkConfig(channels=8, blocks=1, head_channels=4, value_hidden=8)
 CONFIG = Config(
@@ -75,7 +76,7 @@ class Session:
         self.folder.__exit__()
 
 
-def train(path: Path, wanted: Config = CONFIG, until: int | None = None) -> runs.Status:
+def train(path: Path, wanted: Config = CONFIG, until: int | None = None) -> Status:
     """Trains until the budget is used, or until generation `until`; what the panel would show at the end."""
     with Session(path, wanted) as run:
         run.train(lambda: until is not None and run.status.generation >= until)

@@ -1,4 +1,4 @@
-"""Numba kernels of the checkers engine: one alpha–beta search to a fixed depth, in slices. Knows no text, no clock time.
+"""Numba kernels of the checkers engine: one alpha–beta search to a fixed depth, in slices. Knows no text.
 
 The search is negamax over single plies with an explicit stack of frames, one a level. After a jump that goes on the
 same side moves: its value is not negated and its depth not lowered. As captures are forced, a position with one is
@@ -54,11 +54,10 @@ _FULL = np.uint64(board.FULL)
 _KING_ROW = np.uint64(board.KING_ROW)
 _BACK_ROW = np.uint64(board.BACK_ROW)
 _CENTRE = np.uint64(board.bits([9, 10, 13, 14, 17, 18, 21, 22]))
-_CORNERS = np.uint64(board.bits([0, 4, 27, 31]))  # the double corners, where a lone king holds out: by the turn, alike
+_CORNERS = np.uint64(board.bits([0, 4, 27, 31]))  # the double corners, where a lone king holds out
 _EDGES = np.uint64(board.bits([3, 4, 11, 12, 19, 20, 27, 28]))
 _ROWS = tuple(np.uint64(board.bits(range(4 * row, 4 * row + 4))) for row in range(8))
-_ZERO = np.uint64(0)
-_ONE = np.uint64(1)
+_ZERO, _ONE = np.uint64(0), np.uint64(1)
 _FOUR, _FIVE, _EIGHT, _TEN = np.uint64(4), np.uint64(5), np.uint64(8), np.uint64(10)
 
 

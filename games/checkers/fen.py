@@ -14,7 +14,7 @@ from games.checkers import board, rules
 
 MAX_LENGTH = 400  # characters: 24 pieces with every square named need 100
 MAX_PIECES = 12
-_PIECE = re.compile(r"(K?)(\d{1,2})(?:-(\d{1,2}))?")
+_PIECE = re.compile(r"(K?)(\d{1,2})(?:-(\d{1,2}))?", re.ASCII)
 
 
 def read(text: str, game: rules.Checkers) -> np.ndarray:

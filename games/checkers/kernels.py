@@ -25,7 +25,7 @@ TOO_MANY = -1  # returned by perft when its lists are too short
 
 
 @njit(cache=True)
-def popcount(word: np.uint64) -> np.int64:
+def popcount(word):
     """Number of ones. LLVM recognises the pattern and emits one instruction."""
     word = word - ((word >> _ONE) & np.uint64(0x5555555555555555))
     word = (word & np.uint64(0x3333333333333333)) + ((word >> np.uint64(2)) & np.uint64(0x3333333333333333))
@@ -34,13 +34,13 @@ def popcount(word: np.uint64) -> np.int64:
 
 
 @njit(cache=True)
-def low_bit(word: np.uint64) -> np.int64:
+def low_bit(word):
     """Number of the lowest one of a word that is not 0."""
     return popcount((word ^ (word - _ONE)) >> _ONE)
 
 
 @njit(cache=True)
-def turn(word: np.uint64) -> np.uint64:
+def turn(word):
     """The board turned by 180°: bit b becomes bit 34 - b."""
     word = ((word >> _ONE) & np.uint64(0x5555555555555555)) | ((word & np.uint64(0x5555555555555555)) << _ONE)
     two, sixteen, half = np.uint64(2), np.uint64(16), np.uint64(32)
@@ -52,7 +52,7 @@ def turn(word: np.uint64) -> np.uint64:
 
 
 @njit(cache=True)
-def shifted(word: np.uint64, direction: np.int64) -> np.uint64:
+def shifted(word, direction):
     """Every square's neighbour in a direction; may set bits that are no squares."""
     if direction == 0:
         return word << _FOUR
@@ -67,7 +67,7 @@ def shifted(word: np.uint64, direction: np.int64) -> np.uint64:
 
 
 @njit(cache=True)
-def steppers(own: np.uint64, other: np.uint64, kings: np.uint64) -> tuple:
+def steppers(own, other, kings):
     """Pieces that can step, one word a direction."""
     empty = _FULL & ~(own | other)
     crowned = own & kings
@@ -75,7 +75,7 @@ def steppers(own: np.uint64, other: np.uint64, kings: np.uint64) -> tuple:
 
 
 @njit(cache=True)
-def jumpers(own: np.uint64, other: np.uint64, kings: np.uint64) -> tuple:
+def jumpers(own, other, kings):
     """Pieces that can jump, one word a direction."""
     empty = _FULL & ~(own | other)
     crowned = own & kings
@@ -88,12 +88,12 @@ def jumpers(own: np.uint64, other: np.uint64, kings: np.uint64) -> tuple:
 
 
 @njit(cache=True)
-def any_of(words: tuple) -> np.uint64:
+def any_of(words):
     return words[0] | words[1] | words[2] | words[3]
 
 
 @njit(cache=True)
-def moved(own: np.uint64, other: np.uint64, kings: np.uint64, start: np.uint64, direction: np.int64, jump: bool) -> tuple:
+def moved(own, other, kings, start, direction, jump):
     """One action: (own, other, kings, target, crowned), the board not turned. start, target: words of one bit."""
     target = shifted(start, direction)
     if jump:
@@ -111,7 +111,7 @@ def moved(own: np.uint64, other: np.uint64, kings: np.uint64, start: np.uint64, 
 
 
 @njit(cache=True)
-def can_jump(own: np.uint64, other: np.uint64, kings: np.uint64, piece: np.uint64) -> bool:
+def can_jump(own, other, kings, piece):
     return (any_of(jumpers(own, other, kings)) & piece) != _ZERO
 
 
@@ -119,7 +119,7 @@ def can_jump(own: np.uint64, other: np.uint64, kings: np.uint64, piece: np.uint6
 
 
 @njit(cache=True)
-def list_actions(states: np.ndarray, i: int, row: np.ndarray) -> np.int64:
+def list_actions(states, i, row):
     """Writes the legal actions of states[i], ascending, to row [K]; returns how many."""
     if states[i]["terminal"]:
         return 0
@@ -146,7 +146,7 @@ def list_actions(states: np.ndarray, i: int, row: np.ndarray) -> np.int64:
 
 
 @njit(cache=True)
-def occurred_before(states: np.ndarray, i: int) -> np.int64:
+def occurred_before(states, i):
     """How often the position states[i], with the same player to move, stood on the board since the last capture or
     man's move: takes the kings' steps in its history back, two by two."""
     own, other, clock = states[i]["own"], states[i]["other"], np.int64(states[i]["clock"])
@@ -168,7 +168,7 @@ def occurred_before(states: np.ndarray, i: int) -> np.int64:
 
 
 @njit(cache=True)
-def advance(states: np.ndarray, i: int, action: int, quiet_plies: int, occurrences: int) -> tuple:
+def advance(states, i, action, quiet_plies, occurrences):
     """Plays an action in states[i], in place; returns (reward, discount). Draw limits: see Checkers; 0 is none."""
     square, direction, jump = action >> 3, (action >> 1) & 3, (action & 1) == 1
     bit = square + square // 8
@@ -186,7 +186,7 @@ def advance(states: np.ndarray, i: int, action: int, quiet_plies: int, occurrenc
     else:
         for k in range(clock):
             history[k] = 0
-        clock = 0
+        clock = np.int64(0)
     states[i]["clock"] = clock
     states[i]["repetitions"] = 0
     if jump and not crowned and can_jump(own, other, kings, target):
@@ -256,13 +256,13 @@ def observe(states, quiet_plies, clock_steps, planes):
 
 
 @njit(cache=True)
-def playout(states, seeds, quiet_plies, occurrences, row, value, plies):
+def playout(states, seeds, quiet_plies, occurrences, row, outcome, plies):
     """Plays each of `states` [B] to its end by uniformly random actions, in place. seeds: [B] uint64, advanced in place
-    (splitmix64, one stream a game); row: [K] int32 scratch. Writes value [B] for the player to move at the outset,
-    and plies [B]."""
+    (splitmix64, one stream a game); row: [K] int32 scratch. Writes outcome [B] int8 for the player to move at the
+    outset, and plies [B]."""
     for i in range(len(states)):
         first = states[i]["to_play"]
-        value[i] = 0.0
+        outcome[i] = 0
         plies[i] = 0
         while not states[i]["terminal"]:
             n = list_actions(states, i, row)
@@ -273,7 +273,8 @@ def playout(states, seeds, quiet_plies, occurrences, row, value, plies):
             pick = np.int64(((x ^ (x >> np.uint64(31))) >> np.uint64(32)) * np.uint64(n) >> np.uint64(32))
             mover = states[i]["to_play"]
             reward, _ = advance(states, i, np.int64(row[pick]), quiet_plies, occurrences)
-            value[i] = reward if mover == first else -reward
+            if reward > 0:
+                outcome[i] = 1 if mover == first else -1
             plies[i] += 1
 
 
@@ -293,7 +294,7 @@ def _enter(frames, numbers, level, own, other, kings, movers, start, left, jump,
 
 
 @njit(cache=True)
-def _is_new(seen, num_seen, root, own, other, start) -> np.int64:
+def _is_new(seen, num_seen, root, own, other, start):
     """1 and remembers it if no move of frame `root` had the same start, end and captures, else 0; or TOO_MANY."""
     for k in range(num_seen[root]):
         if seen[root, k, 0] == own and seen[root, k, 1] == other and seen[root, k, 2] == start:

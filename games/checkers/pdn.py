@@ -20,7 +20,7 @@ from games.checkers import fen, moves, rules
 RESULTS = ("1-0", "0-1", "1/2-1/2", "*")
 GAME_TYPE = "21"  # English checkers in the list of PDN
 MAX_TAGS = 1000  # of a game
-MAX_VARIATIONS = 100_000  # of a text
+MAX_VARIATIONS = 10_000  # of a text
 _SAME_RESULT = {"2-0": "1-0", "0-2": "0-1", "1-1": "1/2-1/2"}  # points of a match, as some files have it
 _OWN_TAGS = ("Result", "GameType", "SetUp", "FEN")  # follow from the game itself
 
@@ -200,7 +200,7 @@ class _Reader:
 def resolve(game: rules.Checkers, state: np.void, text: str) -> moves.Move:
     """The move that `text` names: by all its squares, by its ends, or by the first plies of a jump, which then is to
     be continued. Raises IllegalMove, naming the legal moves, or those that `text` may mean."""
-    numbers = tuple(int(number) for number in re.findall(r"\d+", text)) if len(text) <= 60 else ()
+    numbers = tuple(int(number) for number in re.findall(r"\d+", text, re.ASCII)) if len(text) <= 60 else ()
     legal = moves.whole_moves(game, state)
     exact = [move for move in legal if move.squares == numbers]
     ends = [move for move in legal if len(numbers) == 2 and (move.squares[0], move.squares[-1]) == numbers]
@@ -295,7 +295,8 @@ def write(game: rules.Checkers, played: Record) -> str:
 
 def move_texts(game: rules.Checkers, played: Record, number_sign: str = "") -> list[str]:
     """The moves in their shortest clear form; with a number_sign, move numbers and that sign before Black's."""
-    texts, before, number = [], played.start, 0
+    texts: list[str] = []
+    before, number = played.start, 0
     for move in played.moves:
         to_play = int(before["to_play"][0])
         clear = not move.jump or len(move.squares) == 2 or _means(game, before[0], move)

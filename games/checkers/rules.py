@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 
 from games import base
-from games.checkers import board, kernels
+from games.checkers import board, counting, kernels
 
 QUIET_PLIES = 80
 OCCURRENCES = 3
@@ -76,9 +76,9 @@ class Checkers(base.Game):
         if occurrences != 0 and not 2 <= occurrences <= 255:
             raise ValueError(f"occurrences is {occurrences}; allowed are 2 to 255, or 0 for no draws by repetition.")
         self.quiet_plies, self.occurrences = quiet_plies, occurrences
-        if quiet_plies != QUIET_PLIES:
-            self.state_dtype = state_dtype_of(quiet_plies)  # type: ignore[misc]  # the record grows with the limit
-            self.max_game_length = (_MAX_IRREVERSIBLE_PLIES + 1) * quiet_plies  # type: ignore[misc]
+        self.max_game_length = (_MAX_IRREVERSIBLE_PLIES + 1) * quiet_plies  # type: ignore[misc]
+        if quiet_plies > QUIET_PLIES:  # the record has to grow, and the kernels to be compiled for it
+            self.state_dtype = state_dtype_of(quiet_plies)  # type: ignore[misc]
 
     # -- rules ---------------------------------------------------------------------------------------
 
@@ -90,7 +90,7 @@ class Checkers(base.Game):
 
     @np.errstate(over="ignore")  # uncompiled kernels wrap around on purpose, here and below
     def step(self, states: np.ndarray, actions: np.ndarray) -> base.Step:
-        after = states.copy()
+        after = base.copied(states)
         reward = np.empty(len(states), dtype=np.float32)
         discount = np.empty(len(states), dtype=np.float32)
         actions = base.kernel_ready(np.asarray(actions, dtype=np.int32))
@@ -124,15 +124,21 @@ class Checkers(base.Game):
         keys = base.mix64(base.mix64(first) ^ second)
         return np.where(keys == 0, np.uint64(1), keys)
 
+    def perft(self, state: np.void, depth: int, keep: bool = True) -> int:
+        """Sequences of `depth` whole moves, rules of draw aside. keep: see `counting.py`."""
+        return counting.perft(np.array([state], dtype=self.state_dtype), depth, keep)
+
     @np.errstate(over="ignore")
-    def playouts(self, states: np.ndarray, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
-        """Plays B positions to the end by random actions: (value [B] float32 in {-1, 0, 1} for the player to move in
-        `states`, plies [B] int64)."""
-        value, plies = np.empty(len(states), dtype=np.float32), np.empty(len(states), dtype=np.int64)
-        seeds = rng.integers(0, 2**64, size=len(states), dtype=np.uint64)
+    def playouts(self, states: np.ndarray, seeds: np.ndarray) -> np.ndarray:
+        """[B] int8: outcomes of random games from B positions, +1, 0 or -1 for the player to move there.
+
+        seeds: [B] uint64; equal seeds give equal games, whatever else is in the batch.
+        """
+        outcome, plies = np.empty(len(states), dtype=np.int8), np.empty(len(states), dtype=np.int64)
+        seeds = base.mix64(np.asarray(seeds))  # of its own: the kernel counts them up
         row = np.empty(MAX_LEGAL_ACTIONS, dtype=np.int32)
-        kernels.playout(states.copy(), seeds, self.quiet_plies, self.occurrences, row, value, plies)
-        return value, plies
+        kernels.playout(base.copied(states), seeds, self.quiet_plies, self.occurrences, row, outcome, plies)
+        return outcome
 
     # -- text ----------------------------------------------------------------------------------------
 

@@ -100,19 +100,22 @@ def boards_of(state):
 def earlier_occurrences(state):
     """How often the position stood before, in the `window` of moves that can be taken back to comparable positions.
 
-    It can have stood before only if the player who moved last had earlier left the square that he now came to.
+    The piece that moved last is traced back first: only where it stood on its square can the positions be the same.
     """
     moves, ply, window = state["moves"], np.int64(state["ply"]), np.int64(state["window"])
-    arrived = (moves[(ply - 1) % MEMORY] >> 6) & 63
-    returned = False
-    for back in range(3, window + 1, 2):
-        returned |= (moves[(ply - back) % MEMORY] & 63) == arrived
-    if not returned:
-        return 0
+    last = moves[(ply - 1) % MEMORY]
+    arrived, at = (last >> 6) & 63, last & 63
+    furthest = 0
+    for back in range(3, window, 2):
+        move = moves[(ply - back) % MEMORY]
+        if (move >> 6) & 63 == at:
+            at = move & 63
+        if at == arrived:
+            furthest = back + 1
     now = boards_of(state)
     then = now
     count = 0
-    for back in range(1, window + 1):
+    for back in range(1, furthest + 1):
         then = take_back(then, moves[(ply - back) % MEMORY], back & 1 == 0)
         if back & 1 == 0 and then == now:
             count += 1
@@ -164,8 +167,10 @@ def observe(states, history, max_length, planes):
                 boards = take_back(boards, state["moves"][(ply - back) % MEMORY], back & 1 == 0)
             draw_pieces(boards, planes[i], back * PER_POSITION)
             repeats = (np.int64(state["repeats"]) >> (2 * back)) & 3
-            for level in range(1, 1 + min(repeats, 2)):
-                planes[i, :, :, back * PER_POSITION + 11 + level] = 1.0
+            if repeats >= 1:
+                planes[i, :, :, back * PER_POSITION + 12] = 1.0
+            if repeats >= 2:
+                planes[i, :, :, back * PER_POSITION + 13] = 1.0
         first = history * PER_POSITION
         rooks, kings, own = state["castling"], state["kings"], state["own"]
         for square in range(64):

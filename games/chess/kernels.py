@@ -15,14 +15,14 @@ from __future__ import annotations
 import numpy as np
 from numba import config, njit
 
-from games.chess.geometry import (
-    ANTIDIAGONAL, BETWEEN, DIAGONAL, DIAGONALS, FILE, KING, KNIGHT, LINE, PAWN, RANK, STRAIGHTS,
-)  # fmt: skip
+from games.chess.geometry import ANTIDIAGONAL, BETWEEN, DIAGONAL, DIAGONALS, FILE, KING, KNIGHT, LINE, PAWN, STRAIGHTS
+from games.chess.geometry import RANK as RANK_ATTACKS
 
-if config.DISABLE_JIT:
+if config.DISABLE_JIT:  # type: ignore[attr-defined]
     np.seterr(over="ignore")  # NumPy's scalars warn where the arithmetic of bitboards wraps around on purpose
 
-EMPTY, ONE, THREE, EIGHT = np.uint64(0), np.uint64(1), np.uint64(3), np.uint64(8)
+EMPTY, ONE, TWO, THREE, EIGHT, SIXTEEN, HALF = (np.uint64(n) for n in (0, 1, 2, 3, 8, 16, 32))
+EVEN_BYTES, EVEN_WORDS = np.uint64(0x00FF00FF00FF00FF), np.uint64(0x0000FFFF0000FFFF)
 ALL = np.uint64(2**64 - 1)
 RANK_1, RANK_3, RANK_7, RANK_8 = (np.uint64(0xFF << 8 * rank) for rank in (0, 2, 6, 7))
 NOT_FILE_A, NOT_FILE_H = np.uint64(0xFEFEFEFEFEFEFEFE), np.uint64(0x7F7F7F7F7F7F7F7F)
@@ -44,7 +44,7 @@ PERFT_LEVEL = np.dtype([*POSITION, ("sources", "u8"), ("promoted", "u8")])
 @njit(cache=True)
 def popcount(bits):
     bits = bits - ((bits >> ONE) & np.uint64(0x5555555555555555))
-    bits = (bits & np.uint64(0x3333333333333333)) + ((bits >> np.uint64(2)) & np.uint64(0x3333333333333333))
+    bits = (bits & np.uint64(0x3333333333333333)) + ((bits >> TWO) & np.uint64(0x3333333333333333))
     bits = (bits + (bits >> np.uint64(4))) & np.uint64(0x0F0F0F0F0F0F0F0F)
     return (bits * np.uint64(0x0101010101010101)) >> np.uint64(56)
 
@@ -58,11 +58,9 @@ def lowest(bits):
 @njit(cache=True)
 def flip(bits):
     """The board upside down."""
-    bits = ((bits >> EIGHT) & np.uint64(0x00FF00FF00FF00FF)) | ((bits & np.uint64(0x00FF00FF00FF00FF)) << EIGHT)
-    bits = ((bits >> np.uint64(16)) & np.uint64(0x0000FFFF0000FFFF)) | (
-        (bits & np.uint64(0x0000FFFF0000FFFF)) << np.uint64(16)
-    )
-    return (bits >> np.uint64(32)) | (bits << np.uint64(32))
+    bits = ((bits >> EIGHT) & EVEN_BYTES) | ((bits & EVEN_BYTES) << EIGHT)
+    bits = ((bits >> SIXTEEN) & EVEN_WORDS) | ((bits & EVEN_WORDS) << SIXTEEN)
+    return (bits >> HALF) | (bits << HALF)
 
 
 # Attacks
@@ -85,7 +83,7 @@ def slide_diagonal(square, occupied):
 def slide_straight(square, occupied):
     bit, swapped = ONE << square, ONE << (square ^ np.uint64(56))
     first = square & np.uint64(56)  # of the rank
-    along = RANK[((square & np.uint64(7)) << np.uint64(6)) | ((occupied >> (first | ONE)) & np.uint64(63))]
+    along = RANK_ATTACKS[((square & np.uint64(7)) << np.uint64(6)) | ((occupied >> (first | ONE)) & np.uint64(63))]
     return slide(bit, swapped, occupied, FILE[square]) | (along << first)
 
 
@@ -156,7 +154,7 @@ def castling_rooks(position, king, occupied, them):
         rook = lowest(rooks)
         rooks &= rooks - ONE
         short = rook > king
-        king_to, rook_to = (np.uint64(6), np.uint64(5)) if short else (np.uint64(2), THREE)
+        king_to, rook_to = (np.uint64(6), np.uint64(5)) if short else (TWO, THREE)
         walk = BETWEEN[king, king_to]
         arrivals = (ONE << king_to) | (ONE << rook_to)
         others = occupied ^ (ONE << king) ^ (ONE << rook)
@@ -300,7 +298,7 @@ def make(position, source, target, promotion):
     start, end = ONE << source, ONE << target
     next_en_passant = EMPTY
     if own & end:  # castling
-        king_to, rook_to = (np.uint64(6), np.uint64(5)) if target > source else (np.uint64(2), THREE)
+        king_to, rook_to = (np.uint64(6), np.uint64(5)) if target > source else (TWO, THREE)
         kings ^= start ^ (ONE << king_to)
         straights ^= end ^ (ONE << rook_to)
         own = (own ^ start ^ end) | (ONE << king_to) | (ONE << rook_to)
@@ -324,11 +322,13 @@ def make(position, source, target, promotion):
                 pawns ^= end
                 if promotion == ONE:
                     knights |= end
-                if promotion == EMPTY or promotion == np.uint64(2):
+                elif promotion == TWO:
                     diagonals |= end
-                if promotion == EMPTY or promotion == THREE:
+                elif promotion == THREE:
                     straights |= end
-            elif end == start << np.uint64(16):
+                else:
+                    diagonals, straights = diagonals | end, straights | end
+            elif end == start << SIXTEEN:
                 beside = ((end & NOT_FILE_A) >> ONE) | ((end & NOT_FILE_H) << ONE)
                 if beside & pawns & ~own:
                     next_en_passant = end >> EIGHT
@@ -364,7 +364,7 @@ def perft(stack, targets, depth, bulk):
     """
     if bulk and depth == 1:
         return np.int64(count_moves(load(stack[0])))
-    nodes = level = 0
+    nodes, level = np.int64(0), 0
     stack[0]["sources"] = generate(load(stack[0]), targets[0])
     stack[0]["promoted"] = EMPTY
     while level >= 0:
@@ -391,7 +391,7 @@ def perft(stack, targets, depth, bulk):
             continue
         store(stack[level + 1], child)
         if level == depth - 1:
-            nodes += 1
+            nodes += np.int64(1)
         else:
             level += 1
             stack[level]["sources"] = generate(child, targets[level])
@@ -422,8 +422,38 @@ def kind_of(position, source, target):
 
 
 @njit(cache=True)
+def play(state, source, target, promotion):
+    """Changes the record `state` by a legal move, all but `terminal` and `repeats`; returns the position reached."""
+    before = load(state)
+    kind = kind_of(before, source, target)
+    position = make(before, source, target, promotion)
+    own, pawns, knights, diagonals, straights, kings, castling, en_passant = position
+    if en_passant:
+        occupied = pawns | knights | diagonals | straights | kings
+        if en_passant_capturers(position, lowest(kings & own), occupied, occupied ^ own) == EMPTY:
+            en_passant = EMPTY  # kept only if it can be taken, so that equal positions have equal records
+    store(state, (own, pawns, knights, diagonals, straights, kings, castling, en_passant))
+    quiet = kind == QUIET and (before[1] >> source) & ONE == EMPTY
+    # Positions before a move that cannot be taken back, or with rights that are gone, are never met again.
+    comparable = quiet and before[7] == EMPTY and flip(castling) == before[6]
+    state["moves"][state["ply"] % MEMORY] = source | (target << np.uint64(6)) | np.uint64(kind << 12)
+    state["ply"] += 1
+    state["clock"] = state["clock"] + 1 if quiet or kind == CASTLING else 0
+    state["window"] = state["window"] + 1 if comparable else 0
+    state["to_play"] = 1 - state["to_play"]
+    return position
+
+
+@njit(cache=True)
+def in_check(position):
+    own, pawns, knights, diagonals, straights, kings = position[:6]
+    occupied = pawns | knights | diagonals | straights | kings
+    return attacked(position, lowest(kings & own), occupied, occupied ^ own)
+
+
+@njit(cache=True)
 def advance(states, actions, move_table, reward, discount):
-    """Plays legal actions [B] in place, draws by rule aside (`draws.judge`): mate and stalemate end a game here.
+    """Plays legal actions [B] in place, draws by rule aside (`history.judge`): mate and stalemate end a game here.
 
     Writes reward and discount [B]. move_table: [A, 3] uint8, source, target and promotion of each action.
     """
@@ -433,31 +463,12 @@ def advance(states, actions, move_table, reward, discount):
         if state["terminal"]:
             continue
         move = move_table[actions[i]]
-        source, target = np.uint64(move[0]), np.uint64(move[1])
-        before = load(state)
-        kind = kind_of(before, source, target)
-        after = make(before, source, target, np.uint64(move[2]))
-        own, pawns, knights, diagonals, straights, kings, castling, en_passant = after
-        occupied = pawns | knights | diagonals | straights | kings
-        them = occupied ^ own
-        king = lowest(kings & own)
-        if en_passant and en_passant_capturers(after, king, occupied, them) == EMPTY:
-            en_passant = EMPTY  # kept only if it can be taken, so that equal positions have equal records
-        quiet = kind == QUIET and (before[1] >> source) & ONE == EMPTY
-        # Positions before a move that cannot be taken back, or with rights that are gone, are never met again.
-        comparable = quiet and before[7] == EMPTY and flip(castling) == before[6]
-        store(state, (own, pawns, knights, diagonals, straights, kings, castling, en_passant))
-        state["moves"][state["ply"] % MEMORY] = source | (target << np.uint64(6)) | np.uint64(kind << 12)
-        state["ply"] += 1
-        state["clock"] = state["clock"] + 1 if quiet or kind == CASTLING else 0
-        state["window"] = state["window"] + 1 if comparable else 0
-        state["to_play"] = 1 - state["to_play"]
-        if count_moves(load(state)) == EMPTY:
-            state["terminal"] = True
-            if attacked(after, king, occupied, them):
-                reward[i] = 1.0
-        else:
+        position = play(state, np.uint64(move[0]), np.uint64(move[1]), np.uint64(move[2]))
+        if count_moves(position):
             discount[i] = -1.0
+        else:
+            state["terminal"] = True
+            reward[i] = 1.0 if in_check(position) else 0.0
 
 
 @njit(cache=True)

@@ -61,8 +61,8 @@ def from_fen(game: Chess, text: str, chess960: bool = False) -> np.ndarray:
     shown = base.shorten(text)
     if len(text) > MAX_FEN or not text.isascii() or not 4 <= len(text.split()) <= 6:
         raise base.IllegalMove(
-            f"'{shown}' is no FEN: that has four to six fields (pieces, side to move, castling, en passant, clock, move)"
-            f" and at most {MAX_FEN} characters."
+            f"'{shown}' is no FEN: that has four to six fields (pieces, side to move, castling, en passant, clock,"
+            f" move number) and at most {MAX_FEN} characters."
         )
     try:
         board = chess.Board(" ".join(text.split()), chess960=chess960)
@@ -223,8 +223,8 @@ def write_pgn(game: Chess, start: np.ndarray, plies: Sequence[Ply], headers: dic
     initial = game.initial_states(1)
     if start.tobytes() != initial.tobytes():
         board = board_of(start[0])
-        usual = {"e1", "e8"} >= {chr(97 + k % 8) + str(k // 8 + 1) for k in range(64) if board.kings >> k & 1}
-        board.chess960 = bool(board.castling_rights) and not (usual and board.castling_rights & ~_CORNERS == 0)
+        board.chess960 = False
+        board.chess960 = board.clean_castling_rights() != board.castling_rights
         tree.setup(board)
     node, states = tree, start
     for number, ply in enumerate(plies, start=1):
@@ -237,9 +237,6 @@ def write_pgn(game: Chess, start: np.ndarray, plies: Sequence[Ply], headers: dic
     tree.headers["Result"] = result(states[0])
     tree.headers.update(headers or {})
     return f"{tree}\n"
-
-
-_CORNERS = 1 | 1 << 7 | 1 << 56 | 1 << 63
 
 
 def read_pgn(game: Chess, text: str) -> Record:
@@ -267,12 +264,9 @@ def _visitor(game: Chess) -> Any:
     """A visitor for python-chess's parser that gathers a Record and lets no error pass."""
     chess_pgn = _library("chess.pgn")
 
-    class Gather(chess_pgn.BaseVisitor):  # type: ignore[misc, name-defined]
+    class Gather(chess_pgn.BaseVisitor):  # type: ignore[name-defined]
         def begin_game(self) -> None:
             self.record = Record(game.initial_states(1), [], {})
-
-        def begin_headers(self) -> Any:
-            return chess_pgn.Headers({})
 
         def visit_header(self, name: str, value: str) -> None:
             self.record.headers[name] = value

@@ -26,11 +26,11 @@ class Chess(base.Game):
     Actions are 1,858 codes (`geometry`): from square to square as a queen or a knight goes, from the mover's view; a
     pawn that arrives becomes a queen unless the code names another piece; to castle, the king goes onto his own rook.
 
-    Planes, from the mover's view, row 0 on the far side: for each of `history_length` positions, the latest first, six of own
-    pieces, six of the other's (P N B R Q K) and two that say that the position stood once, twice before; then whether
-    castling is open (own short, long; the other's), the en passant target, plies played / max_game_length, and
-    clock / 100. With history_length = 8 these are AlphaZero's 119 (Silver et al. 2018, table S1), but for the colour plane,
-    which tells nothing where the board is turned, and whose place the en passant target takes.
+    Planes, from the mover's view, row 0 on the far side: for each of `history_length` positions, the latest first, six
+    of own pieces, six of the other's (P N B R Q K) and two that say that the position stood once, twice before; then
+    whether castling is open (own short, long; the other's), the en passant target, plies played / max_game_length, and
+    clock / 100. With history_length = 8 these are AlphaZero's 119 (Silver et al. 2018, table S1), but for the colour
+    plane, which tells nothing where the board is turned, and whose place the en passant target takes.
     """
 
     name = "chess"
@@ -73,7 +73,7 @@ class Chess(base.Game):
         return np.concatenate([_start(int(number)) for number in numbers])
 
     def step(self, states: np.ndarray, actions: np.ndarray) -> base.Step:
-        after = states.copy()
+        after = base.copied(states)
         reward = np.empty(len(states), dtype=np.float32)
         discount = np.empty(len(states), dtype=np.float32)
         kernels.advance(after, np.ascontiguousarray(actions, dtype=np.int32), geometry.MOVE, reward, discount)
@@ -119,9 +119,38 @@ class Chess(base.Game):
             stack[0][name] = state[name]
         return int(kernels.perft(stack, np.empty((depth, geometry.SQUARES), dtype=np.uint64), depth, bulk))
 
+    def playouts(self, states: np.ndarray, seeds: np.ndarray, plies: np.ndarray | None = None) -> np.ndarray:
+        """[B] int8: outcomes of random games from B positions, +1, 0 or -1 for the player to move there.
+
+        seeds: [B] uint64; equal seeds give equal games, whatever else is in the batch. Adds the length of each game to
+        plies [B], if given.
+        """
+        going, seeds, mover = base.copied(states), base.mix64(np.asarray(seeds)), np.array(states["to_play"])
+        row, scratch = np.arange(len(states)), np.empty(geometry.SQUARES, dtype=np.uint64)
+        actions = np.empty((len(states), self.max_legal_actions), dtype=np.int32)
+        count = np.empty(len(states), dtype=np.int32)
+        reward, discount = (np.empty(len(states), dtype=np.float32) for _ in range(2))
+        outcome = np.zeros(len(states), dtype=np.int8)
+        games = row  # which of the B are going on, one in each row of `going`
+        while len(going):
+            kernels.legal_actions(going, geometry.CODE, scratch, actions, count)
+            seeds = base.mix64(seeds + np.uint64(0x9E3779B97F4A7C15))
+            if plies is not None:
+                plies[games] += count[: len(going)] > 0
+            number = (seeds >> np.uint64(32)) * count[: len(going)].astype(np.uint64) >> np.uint64(32)
+            chosen = actions[row[: len(going)], number.astype(np.int64)]
+            kernels.advance(going, chosen, geometry.MOVE, reward, discount)
+            history.judge(going, self.max_game_length, discount)
+            won = reward[: len(going)] > 0
+            outcome[games[won]] = np.where(going["to_play"][won] == mover[won], -1, 1)
+            live = np.flatnonzero(~going["terminal"])
+            if 8 * len(live) <= 7 * len(going):  # else the finished games are passed over
+                going, seeds, mover, games = going.take(live), seeds[live], mover[live], games[live]
+        return outcome
+
     def settled(self, states: np.ndarray) -> np.ndarray:
         """[B] state_dtype: set-up positions with `terminal` as it must be: no legal move, or a draw by rule."""
-        settled = states.copy()
+        settled = base.copied(states)
         settled["terminal"] = False
         settled["terminal"] = self.legal_actions(settled)[1] == 0
         history.judge(settled, self.max_game_length, np.zeros(len(states), dtype=np.float32))
@@ -197,10 +226,9 @@ def chess960_pieces(number: int) -> str:
 
 def _start(number: int) -> np.ndarray:
     """[1] state_dtype."""
-    both_sides = {
-        piece: sum((1 << file) | (1 << (56 + file)) for file, here in enumerate(chess960_pieces(number)) if here == piece)
-        for piece in "NBRQK"
-    }
+    rank = chess960_pieces(number)
+    files = {piece: sum(1 << file for file in range(8) if rank[file] == piece) for piece in "NBRQK"}
+    both_sides = {piece: bits | bits << 56 for piece, bits in files.items()}
     state = np.zeros(1, dtype=Chess.state_dtype)
     state["own"] = 0xFFFF
     state["pawns"] = 0x00FF00000000FF00

@@ -36,7 +36,7 @@ class ConnectFour(base.Game):
         return np.zeros(batch, dtype=self.state_dtype)
 
     def step(self, states: np.ndarray, actions: np.ndarray) -> base.Step:
-        after = states.copy()
+        after = base.copied(states)
         reward = np.zeros(len(states), dtype=np.float32)
         discount = np.zeros(len(states), dtype=np.float32)
         _step(after, np.ascontiguousarray(actions, dtype=np.int32), reward, discount)

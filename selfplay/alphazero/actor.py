@@ -50,13 +50,6 @@ class ActorConfig:
     cache_entries: Annotated[int, Meta(ge=0)] = 1 << 17
     """Positions whose evaluation is remembered, until new weights come; 0 turns it off."""
 
-    play_on_share: Annotated[float, Meta(ge=0, le=1)] = 0.2
-    """Share of games played on after the search has proven a position; the others end there, with the proven result."""
-
-    value_lambda: Annotated[float, Meta(ge=0, le=1)] = 0.5
-    """The search value that a row records is its own search's with weight 1 - this, and with the rest what the next
-    positions' searches found, and so on to the game's end (TD(lambda), Sutton 1988). 0: its own search only."""
-
     past_self_share: Annotated[float, Meta(ge=0, le=1)] = 0.05
     """Share of the searching spent on games against a past generation; 0 turns it off."""
 
@@ -91,7 +84,6 @@ class _Group:
         self.states = actor.game.initial_states(size)
         self.rngs: list[np.random.Generator] = [np.random.default_rng(0)] * size
         self.moves: list[list[_Move]] = [[] for _ in range(size)]
-        self.play_on = np.zeros(size, dtype=np.bool_)  # this game goes on after a proof
         self.side = np.full(size, -1, dtype=np.int8)  # the newest weights' side; -1: both
         self.games_started = 0
         self.turns = 0
@@ -215,7 +207,7 @@ class Actor:
         self._count(moves=len(rows), exact=results.exact.sum())
         movers = group.states["to_play"][rows]
         group.states[rows] = step.states
-        over = (step.discount == 0) | (results.exact & ~group.play_on[rows])
+        over = step.discount == 0
         for row, mover in zip(rows[over], movers[over], strict=True):
             self._finish_game(group, row, mover)
         if over.any():
@@ -256,19 +248,15 @@ class Actor:
         """Values the game's positions from its end backwards: outcome = reward + discount * outcome of the next. mover:
         who made the last move."""
         moves = group.moves[row]
-        outcome, later = 0.0, None
+        outcome = 0.0
         for move in reversed(moves):
             outcome = move.reward + move.discount * outcome
             if move.exact is not None:
-                outcome, later = float(move.exact), None
-            later = _wdl(outcome) if later is None else later[:: int(move.discount)]  # -1: win and loss change places
+                outcome = float(move.exact)
             if move.row is not None:
                 move.row["outcome"] = round(outcome)
-                own = _wdl(outcome) if move.exact is not None else move.row["search_wdl"]
-                later = (1 - self.config.value_lambda) * own + self.config.value_lambda * later
-                move.row["search_wdl"] = later
                 self._finished.append(move.row)
-        result = moves[-1].reward if moves[-1].exact is None else moves[-1].exact
+        result = moves[-1].reward
         first_wins = result * (1 if mover == 0 else -1) > 0
         self._count(games=1, game_plies=len(moves), draws=result == 0, first_wins=first_wins)
 
@@ -285,7 +273,6 @@ class Actor:
             group.rngs[row] = rng
             group.moves[row] = []
             group.states[row] = self._opening(rng)
-            group.play_on[row] = rng.random() < self.config.play_on_share
             group.side[row] = -1 if group.number == 0 else group.games_started % 2
             group.games_started += 1
 
@@ -318,7 +305,6 @@ class Actor:
             name = f"group{group.number}."
             arrays[name + "states"] = group.states
             arrays[name + "side"] = group.side
-            arrays[name + "play_on"] = group.play_on
             arrays[name + "rows"] = np.array(
                 [blank if move.row is None else move.row for _, move in flat], dtype=self._row_dtype
             )
@@ -356,7 +342,6 @@ class Actor:
             name = f"group{group.number}."
             group.states = arrays[name + "states"].copy()
             group.side = arrays[name + "side"].copy()
-            group.play_on = arrays[name + "play_on"].copy()
             group.games_started, group.turns = saved["games_started"], saved["turns"]
             group.moves = [[] for _ in group.states]
             for move, row in zip(arrays[name + "moves"], arrays[name + "rows"].copy(), strict=True):
@@ -366,11 +351,6 @@ class Actor:
             group.rngs = [_generator(*stream) for stream in saved["rngs"]]
             group.search.stop(np.arange(len(group.states)))  # until set_weights plants anew
         return True
-
-
-def _wdl(outcome: float) -> np.ndarray:
-    """[3] a sure win, draw or loss."""
-    return np.eye(3, dtype=np.float32)[1 - round(outcome)]
 
 
 _MOVE_DTYPE = np.dtype([("game", "i4"), ("recorded", "?"), ("exact", "f4"), ("reward", "f4"), ("discount", "f4")])

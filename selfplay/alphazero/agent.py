@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Annotated, Any
+from typing import Annotated, Any, ClassVar
 
 import numpy as np
 import torch
@@ -53,6 +53,16 @@ class Config:
 
 class AlphaZero:
     """See `selfplay.agent.Agent`."""
+
+    per_second = ("games", "positions", "evaluations")
+    ratios: ClassVar = {
+        "batch": ("evaluations", "batches"),
+        "cache_hits": ("cache_hits", "cache_lookups"),
+        "plies": ("game_plies", "games"),
+        "exact": ("exact", "moves"),
+        "draws": ("draws", "games"),
+        "first_wins": ("first_wins", "games"),
+    }
 
     def __init__(self, config: Config) -> None:
         self.config = config

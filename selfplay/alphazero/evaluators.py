@@ -26,19 +26,11 @@ class UniformEvaluator:
     """Every legal action alike, every position a draw: search on its own."""
 
     def __call__(self, leaves: Leaves) -> Answer:
-        width = leaves.actions.shape[1]
-        prior = _UNIFORM[: width + 1, :width][leaves.count] if width < len(_UNIFORM) else _uniform(leaves)
-        return prior, np.broadcast_to(_DRAW, (len(leaves.rows), 3)).copy()
-
-
-_DRAW = np.array([0.0, 1.0, 0.0], dtype=np.float32)
-# _UNIFORM[count] is 1 / count on the first `count` places.
-_UNIFORM = (np.arange(64) < np.arange(65)[:, None]) / np.maximum(np.arange(65), 1)[:, None].astype(np.float32)
-_UNIFORM = _UNIFORM.astype(np.float32)
-
-
-def _uniform(leaves: Leaves) -> np.ndarray:
-    return ((leaves.actions >= 0) / np.maximum(leaves.count, 1)[:, None]).astype(np.float32)
+        prior = (leaves.actions >= 0).astype(np.float32)
+        prior /= np.maximum(leaves.count, 1)[:, None]
+        wdl = np.zeros((len(leaves.rows), 3), dtype=np.float32)
+        wdl[:, 1] = 1.0
+        return prior, wdl
 
 
 class HashEvaluator:

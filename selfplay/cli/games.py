@@ -28,12 +28,13 @@ def run(arguments: argparse.Namespace) -> int:
 
 def _list() -> int:
     import games
+    from games import base
 
     print(f"{'name':16} {'actions':>8} {'plies':>6}  {'planes':12} {'symmetries':>10}  exact solver")
     for name in games.available():
         game = games.make(name)
         planes = "×".join(map(str, game.observation_shape))
-        exact = game.exact_action_values(game.initial_states(1)) is not None
+        exact = type(game).exact_action_values is not base.Game.exact_action_values
         print(f"{name:16} {game.num_actions:8} {game.max_game_length:6}  {planes:12} {game.num_symmetries:10}  "
               f"{'yes' if exact else 'no'}")  # fmt: skip
     return 0

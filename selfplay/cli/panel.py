@@ -14,7 +14,7 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from selfplay.run import Status
+from selfplay.status import Status
 
 LINE_EVERY = 30.0  # seconds between plain lines while nothing new is measured
 BARS = "▁▂▃▄▅▆▇█"
