@@ -84,6 +84,7 @@ def test_counts_are_not_those_of_related_games() -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(600)
 @pytest.mark.skipif(SLOW_MACHINE, reason="nothing is compiled")
 def test_telling_captures_apart_by_their_ends_alone_loses_six_moves_at_depth_eight() -> None:
     level = START
@@ -250,6 +251,17 @@ def test_who_cannot_move_loses_even_when_the_game_would_be_drawn() -> None:
     for move, reward in (("4-8", 1), ("31-27", 0)):
         step = game.play(state, game.action_from_string(state, move))
         assert (step.reward[0], step.discount[0]) == (reward, 0) and step.states["terminal"][0]
+
+
+def test_a_record_may_name_a_jump_as_one_move_or_ply_by_ply() -> None:
+    opening = "11-16 21-17 8-11 23-18 16-19"
+    path, ends, plies = (GAME.state_after(f"{opening} {jump}") for jump in ("24x15x8", "24x8", "24x15 15x8"))
+    assert sample.same(path, ends) and sample.same(ends, plies) and plies["to_play"] == 0
+    assert GAME.state_after(f"{opening} 24x15")["jumper"] == 32 - 15 + 1
+    with pytest.raises(base.IllegalMove, match=r"move 6: '24-20' is not a legal move here. A jump is forced."):
+        GAME.state_after(f"{opening} 24-20")
+    with pytest.raises(base.IllegalMove, match="13521 moves were given, but a game has at most 13520"):
+        GAME.state_after("11-15 " * 13521)
 
 
 def test_a_lost_last_piece_loses() -> None:

@@ -7,7 +7,7 @@ import pytest
 from numba import config as numba_config
 
 from games import sample
-from games.checkers import counting, engine, fen, openings, rules
+from games.checkers import counting, engine, fen, moves, openings, rules
 from games.checkers import engine_kernels as kernels
 from games.checkers import kernels as rules_kernels
 
@@ -37,7 +37,7 @@ def minimax(states: np.ndarray, depth: int, ply: int, line: list[bytes]) -> int:
     open_state["terminal"] = False
     if not GAME.legal_actions(open_state)[1][0]:
         return ply - kernels.WIN
-    here = np.array(rules.placement(state)).tobytes()
+    here = np.array(moves.placement(state)).tobytes()
     if ply > 0 and (state["clock"] >= GAME.quiet_plies or (state["clock"] and here in line[-int(state["clock"]) :])):
         return 0
     jump = any("x" in text for text in legal)
@@ -107,7 +107,7 @@ def test_positions_before_are_known_from_the_history() -> None:
         )
         hashes = [kernels.hash_of(one["own"], one["other"], one["kings"], np.uint64(0)) for one in earlier]
     assert past.tolist() == [int(one) for one in hashes[:-1]]
-    assert past_of(states[0]) == [np.array(rules.placement(one)).tobytes() for one in earlier[:-1]]
+    assert past_of(states[0]) == [np.array(moves.placement(one)).tobytes() for one in earlier[:-1]]
 
 
 def test_the_engines_moves_are_the_rules_moves() -> None:

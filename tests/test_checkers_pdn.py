@@ -73,7 +73,7 @@ def test_two_jumps_over_the_same_men_mean_the_same() -> None:
     state = fen.read("B:W6,14,7,15,32:BK2", GAME)[0]
     paths = [move.path for move in moves.whole_moves(GAME, state)]
     assert paths == ["2x9x18x11x2", "2x11x18x9x2"]
-    assert pdn.resolve(GAME, state, "2x2").path == paths[0], "both ways over the same men: one position"
+    assert moves.resolve(GAME, state, "2x2").path == paths[0], "both ways over the same men: one position"
 
 
 def test_two_jumps_with_equal_ends_over_other_men_must_be_named_in_full() -> None:
@@ -89,9 +89,9 @@ def test_two_jumps_with_equal_ends_over_other_men_must_be_named_in_full() -> Non
     state = fen.read("B:W7,8,15,16,23,24,26,27,28:B3", GAME)[0]
     assert [move.path for move in moves.whole_moves(GAME, state)] == ["3x10x19", "3x12x19"]
     with pytest.raises(base.IllegalMove, match="'3x19' can mean 3x10x19 or 3x12x19; name all squares"):
-        pdn.resolve(GAME, state, "3x19")
-    assert pdn.resolve(GAME, state, "3x12x19").path == "3x12x19"
-    written = pdn.write(GAME, pdn.record(GAME, pdn.resolve(GAME, state, "3x12x19").actions, np.array([state])))
+        moves.resolve(GAME, state, "3x19")
+    assert moves.resolve(GAME, state, "3x12x19").path == "3x12x19"
+    written = pdn.write(GAME, pdn.record(GAME, moves.resolve(GAME, state, "3x12x19").actions, np.array([state])))
     assert "3x12x19" in written and moves_of(written) == ["3x12x19"]
 
 
@@ -177,7 +177,7 @@ def test_five_megabytes_of_noise_are_refused_at_once(noise) -> None:
 @EXAMPLES
 @given(st.text(alphabet='0123456789-x:.[](){}" BWK,*/\n\\;%$!?aé', max_size=60))
 def test_any_text_is_read_or_refused(text: str) -> None:
-    for read in (pdn.read, lambda given: fen.read(given, GAME), lambda given: pdn.resolve(GAME, START, given)):
+    for read in (pdn.read, lambda given: fen.read(given, GAME), lambda given: moves.resolve(GAME, START, given)):
         try:
             read(text)
         except base.IllegalMove as error:
@@ -216,7 +216,7 @@ def test_what_is_written_is_read_again(seed: int, plies: int, tags: dict[str, st
     (again,) = pdn.read(text, GAME)
     assert again.actions == game.actions and again.result == game.result
     assert {name: again.tags[name] for name in tags} == tags
-    assert rules.placement(again.end[0]) == rules.placement(played.states[end])
+    assert moves.placement(again.end[0]) == moves.placement(played.states[end])
     assert pdn.write(GAME, again) == text and max(map(len, text.splitlines()[-8:])) <= 90
     bare = " ".join(pdn.move_texts(GAME, game))
     if bare and begin == 0:
@@ -244,7 +244,7 @@ def test_a_game_from_a_position_carries_it() -> None:
 
 
 def test_the_start_and_kings_as_text() -> None:
-    assert fen.write(START) == START_FEN and rules.placement(fen.read(START_FEN, GAME)[0]) == rules.placement(START)
+    assert fen.write(START) == START_FEN and moves.placement(fen.read(START_FEN, GAME)[0]) == moves.placement(START)
     for text in ("W:WK1,30:BK32", "B:W:BK4", "W:W5:B"):
         assert fen.write(fen.read(text, GAME)[0]) == text
     assert fen.read("W:WK1,30:B", GAME)["terminal"] == [False] and fen.read("B:W5:B", GAME)["terminal"] == [True]

@@ -3,6 +3,7 @@ but a move's own."""
 
 from __future__ import annotations
 
+import re
 from typing import NamedTuple
 
 import numpy as np
@@ -50,3 +51,39 @@ def whole_moves(game: base.Game, state: np.void) -> list[Move]:
                 found.append(move)
         pending.extend(reversed(longer))
     return sorted(found, key=lambda move: move.actions)
+
+
+def placement(state: np.void) -> tuple[int, ...]:
+    """What a position is without its history: (own, other, kings, jumper, to_play)."""
+    return tuple(int(state[field]) for field in ("own", "other", "kings", "jumper", "to_play"))
+
+
+def resolve(game: base.Game, state: np.void, text: str) -> Move:
+    """The move that `text` names: by all its squares, by its ends, or by the first plies of a jump, which then is to
+    be continued. Raises IllegalMove, naming the legal moves, or those that `text` may mean."""
+    numbers = tuple(int(number) for number in re.findall(r"\d+", text, re.ASCII)) if len(text) <= 60 else ()
+    legal = whole_moves(game, state)
+    exact = [move for move in legal if move.squares == numbers]
+    ends = [move for move in legal if len(numbers) == 2 and (move.squares[0], move.squares[-1]) == numbers]
+    firsts = [move for move in legal if move.squares[: len(numbers)] == numbers and len(numbers) >= 2]
+    if exact:
+        return exact[0]
+    if len({placement(move.states[0]) for move in ends}) == 1 and not firsts:
+        return ends[0]
+    if ends:
+        paths = " or ".join(dict.fromkeys(move.path for move in [*ends, *firsts]))
+        raise base.IllegalMove(f"'{base.shorten(text)}' can mean {paths}; name all squares.")
+    if firsts:
+        return _first_plies(game, state, firsts[0], len(numbers) - 1)
+    if not legal:
+        raise base.IllegalMove(f"'{base.shorten(text)}' cannot be played: the game is over.")
+    forced = " A jump is forced." if legal[0].jump else ""
+    names = ", ".join(dict.fromkeys(move.path for move in legal))
+    raise base.IllegalMove(f"'{base.shorten(text)}' is not a legal move here.{forced} Legal moves: {names}.")
+
+
+def _first_plies(game: base.Game, state: np.void, move: Move, plies: int) -> Move:
+    states = np.array([state], dtype=game.state_dtype)
+    for action in move.actions[:plies]:
+        states = game.step(states, np.array([action])).states
+    return Move(move.squares[: plies + 1], move.actions[:plies], states, True)

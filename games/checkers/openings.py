@@ -66,7 +66,7 @@ def derive(game: rules.Checkers, depth: int = 11) -> list[str]:
         for second in moves.whole_moves(game, first.states[0]):
             for third in moves.whole_moves(game, second.states[0]):
                 opening = f"{first.ends} {second.ends} {third.ends}"
-                found.setdefault(rules.placement(third.states[0]), (opening, third.states[0]))
+                found.setdefault(moves.placement(third.states[0]), (opening, third.states[0]))
     scores = {opening: searcher.analyze(state, depth).score for opening, state in found.values()}
     return sorted((opening for opening, score in scores.items() if abs(score) < LOST_A_MAN), key=_numbers)
 

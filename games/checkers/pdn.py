@@ -166,7 +166,7 @@ class _Reader:
         if len(self.moves) >= self.game.max_game_length:
             raise PdnError(f"a game has at most {self.game.max_game_length} plies.")
         try:
-            move = resolve(self.game, self.now[0], text)
+            move = moves.resolve(self.game, self.now[0], text)
         except base.IllegalMove as error:
             raise PdnError(f"move {len(self.moves) + 1}: {error}") from None
         self.now = move.states
@@ -195,37 +195,6 @@ class _Reader:
     def finish(self) -> Record:
         self._check_end()
         return Record(self.tags, self.start, tuple(self.moves), self.result)
-
-
-def resolve(game: rules.Checkers, state: np.void, text: str) -> moves.Move:
-    """The move that `text` names: by all its squares, by its ends, or by the first plies of a jump, which then is to
-    be continued. Raises IllegalMove, naming the legal moves, or those that `text` may mean."""
-    numbers = tuple(int(number) for number in re.findall(r"\d+", text, re.ASCII)) if len(text) <= 60 else ()
-    legal = moves.whole_moves(game, state)
-    exact = [move for move in legal if move.squares == numbers]
-    ends = [move for move in legal if len(numbers) == 2 and (move.squares[0], move.squares[-1]) == numbers]
-    firsts = [move for move in legal if move.squares[: len(numbers)] == numbers and len(numbers) >= 2]
-    if exact:
-        return exact[0]
-    if len({rules.placement(move.states[0]) for move in ends}) == 1 and not firsts:
-        return ends[0]
-    if ends:
-        paths = " or ".join(dict.fromkeys(move.path for move in [*ends, *firsts]))
-        raise base.IllegalMove(f"'{base.shorten(text)}' can mean {paths}; name all squares.")
-    if firsts:
-        return _first_plies(game, state, firsts[0], len(numbers) - 1)
-    if not legal:
-        raise base.IllegalMove(f"'{base.shorten(text)}' cannot be played: the game is over.")
-    forced = " A jump is forced." if legal[0].jump else ""
-    names = ", ".join(dict.fromkeys(move.path for move in legal))
-    raise base.IllegalMove(f"'{base.shorten(text)}' is not a legal move here.{forced} Legal moves: {names}.")
-
-
-def _first_plies(game: rules.Checkers, state: np.void, move: moves.Move, plies: int) -> moves.Move:
-    states = np.array([state], dtype=game.state_dtype)
-    for action in move.actions[:plies]:
-        states = game.step(states, np.array([action])).states
-    return moves.Move(move.squares[: plies + 1], move.actions[:plies], states, True)
 
 
 def result_of(game: rules.Checkers, start: np.ndarray, played: Sequence[moves.Move]) -> str:
@@ -278,7 +247,7 @@ def write(game: rules.Checkers, played: Record) -> str:
     """The game as PDN, ending in an empty line. Raises PdnError for tags that PDN has no way to say."""
     tags = {name: value for name, value in played.tags.items() if name not in _OWN_TAGS}
     tags |= {"Result": played.result, "GameType": GAME_TYPE}
-    if rules.placement(played.start[0]) != rules.placement(game.initial_states(1)[0]):
+    if moves.placement(played.start[0]) != moves.placement(game.initial_states(1)[0]):
         tags |= {"SetUp": "1", "FEN": fen.write(played.start[0])}
     lines = []
     for name, value in tags.items():
@@ -312,6 +281,6 @@ def move_texts(game: rules.Checkers, played: Record, number_sign: str = "") -> l
 def _means(game: rules.Checkers, state: np.void, move: moves.Move) -> bool:
     """Whether the ends of a move are enough to name it."""
     try:
-        return rules.placement(resolve(game, state, move.ends).states[0]) == rules.placement(move.states[0])
+        return moves.placement(moves.resolve(game, state, move.ends).states[0]) == moves.placement(move.states[0])
     except base.IllegalMove:
         return False

@@ -10,6 +10,7 @@ import numpy as np
 
 from games import base
 from games.checkers import board, counting, kernels
+from games.checkers import moves as whole
 
 QUIET_PLIES = 80
 OCCURRENCES = 3
@@ -148,6 +149,20 @@ class Checkers(base.Game):
         to_play = int(state["to_play"])
         return f"{board.number(start, to_play)}{'x' if over >= 0 else '-'}{board.number(target, to_play)}"
 
+    def state_after(self, moves: str) -> np.ndarray:
+        """[1] state_dtype: the position after PDN moves such as "11-15 22-18 15x22"; a jump over several pieces is one
+        move ("22x15x8", or "22x8" where that is clear) or several plies ("22x15 15x8"). Raises IllegalMove."""
+        tokens = moves.split()
+        if len(tokens) > self.max_game_length:
+            raise base.IllegalMove(f"{len(tokens)} moves were given, but a game has at most {self.max_game_length}.")
+        states = self.initial_states(1)
+        for number, token in enumerate(tokens, start=1):
+            try:
+                states = whole.resolve(self, states[0], token).states
+            except base.IllegalMove as error:
+                raise base.IllegalMove(f"move {number}: {error}") from None
+        return states
+
     def to_string(self, state: np.void) -> str:
         """The board with White at the bottom: b and w men, B and W kings. Square numbers stand on the left."""
         marks = marks_of(state)
@@ -161,11 +176,6 @@ class Checkers(base.Game):
         if state["jumper"]:
             lines.append(f"{board.number(int(state['jumper']) - 1, int(state['to_play']))} jumps on")
         return "\n".join(lines)
-
-
-def placement(state: np.void) -> tuple[int, ...]:
-    """What a position is without its history: (own, other, kings, jumper, to_play)."""
-    return tuple(int(state[field]) for field in ("own", "other", "kings", "jumper", "to_play"))
 
 
 def marks_of(state: np.void) -> list[str]:

@@ -20,6 +20,7 @@ from games.base import Game
 from selfplay import device as devices
 from selfplay.alphazero.network import ConvNorm, NetworkConfig, PolicyValueNet
 from selfplay.alphazero.search import Leaves
+from selfplay.errors import TrainingDiverged
 
 Forward = Callable[[torch.Tensor], tuple[torch.Tensor, torch.Tensor]]
 """planes [B, P, R, C], channels last, in the compute dtype → (policy logits [B, A], win/draw/loss logits [B, 3])."""
@@ -198,7 +199,11 @@ class NetworkEvaluator:
         self.batches += 1
         with torch.inference_mode():
             policy, wdl = self.forward(self.planes(leaves.states))
-            return legal_softmax(policy.float().cpu().numpy(), leaves.actions), wdl.float().softmax(1).cpu().numpy()
+            prior = legal_softmax(policy.float().cpu().numpy(), leaves.actions)
+            shares: np.ndarray = wdl.float().softmax(1).cpu().numpy()
+        if not (np.isfinite(shares).all() and np.isfinite(prior).all()):
+            raise TrainingDiverged("the network's answers are not finite numbers: go back to an earlier checkpoint.")
+        return prior, shares
 
     def planes(self, states: np.ndarray) -> torch.Tensor:
         """[B, P, R, C] in the compute dtype on the device, channels last."""

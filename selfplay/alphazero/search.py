@@ -167,7 +167,7 @@ class Search:
         t.table[rows] = self._halving_table(num_simulations)
         t.root_noise[rows] = 0.0
         t.noise_fraction[rows] = config.dirichlet_fraction if noise is not None else 0.0
-        for row, count, rng in zip(rows, counts, noise or [], strict=False):
+        for row, count, rng in zip(rows, counts, noise, strict=True) if noise is not None else ():
             if self._policy == kernels.GUMBEL:
                 t.root_noise[row, :count] = config.gumbel_scale * rng.gumbel(size=count)
             else:

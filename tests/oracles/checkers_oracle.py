@@ -100,9 +100,7 @@ def play_pydraughts(rng: np.random.Generator) -> tuple[str, int]:
         found = theirs.legal_moves()
         if state["terminal"] and found:
             return "our draw", plies
-        require(
-            sorted(move.squares for move in ours), sorted(tuple(move.steps_move) for move in found), "moves", state
-        )
+        require(sorted(move.squares for move in ours), sorted(tuple(move.steps_move) for move in found), "moves", state)
         if not found:
             winner = {draughts.WHITE: 1, draughts.BLACK: 0}.get(theirs.winner())
             require(1 - int(state["to_play"]), winner, "winner", state)
