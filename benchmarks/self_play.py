@@ -25,7 +25,7 @@ def main() -> None:
     parser.add_argument("--channels", type=int, default=64)
     parser.add_argument("--blocks", type=int, default=5)
     parser.add_argument("--simulations", type=int, default=64)
-    parser.add_argument("--concurrent-games", type=int, default=64)
+    parser.add_argument("--concurrent-games", type=int, default=128)
     parser.add_argument("--policy", default="puct", choices=["puct", "gumbel"])
     arguments = parser.parse_args()
     harness.start()

@@ -57,6 +57,7 @@ class ActorConfig:
     """Restart searches in progress when new weights come, so that no tree mixes two networks."""
 
 
+_FINISH_SHARE = 16  # moves are finished when this part of all games waits for it: few calls for many games
 _COLD = 0.02  # below this temperature the search's own choice is played
 
 
@@ -178,7 +179,7 @@ class Actor:
         """One turn of the crank: finish moves that are due, then one evaluation for every game that waits."""
         group.turns += 1
         finished = group.search.finished()
-        if len(finished):
+        if len(finished) * _FINISH_SHARE >= len(group.states):
             self._finish_moves(group, finished)
         leaves = group.search.leaves()
         if not len(leaves.rows):
