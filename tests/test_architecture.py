@@ -18,7 +18,9 @@ import pytest
 ROOT = Path(__file__).resolve().parent.parent
 MAX_LINES = 400
 LONGER = {
-    "selfplay.alphazero.kernels": 450,  # kernels that call each other share a file: Numba's cache sees no other
+    # Kernels that call each other share a file: Numba's cache sees no other.
+    "selfplay.alphazero.kernels": 460,
+    "games.chess.kernels": 510,
 }
 
 # Third parties that have one place, and ours that must stay light. Names are module prefixes.
