@@ -6,8 +6,8 @@
 #   VENV=/tmp/v scripts/setup.sh         environment elsewhere
 #   PYTHON=python3.12 scripts/setup.sh   another interpreter (3.11 or later)
 #
-# Without a GPU, the CPU build of torch saves some 2 GB of download:
-#   PIP_EXTRA_INDEX_URL=https://download.pytorch.org/whl/cpu scripts/setup.sh
+# Without a GPU, the CPU build of torch saves some 2 GB of download; pytorch.org names its index, CPU_INDEX here:
+#   PIP_EXTRA_INDEX_URL=CPU_INDEX scripts/setup.sh
 set -euo pipefail
 cd "$(dirname "$0")/.."
 

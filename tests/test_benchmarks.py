@@ -20,6 +20,7 @@ OPTIONS = {
     "forward": [*SMALL, "--batches", "1", "64"],
     "self_play": [*SMALL, "--simulations", "4", "--concurrent-games", "8", "--seconds", "0.5"],
     "learner": [*SMALL, "--batch-size", "32"],
+    "perft": ["--depth", "3", "--batch", "16"],
     "actors": [*SMALL, "--simulations", "4", "--chunk-rows", "20", "--seconds", "1"],
 }
 
