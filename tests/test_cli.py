@@ -76,7 +76,7 @@ def weights_folder(run: Path, name: str = "connect-four") -> Path:
 
 def test_help_of_every_subcommand_loads_nothing_heavy_and_shows_examples() -> None:
     code = """
-import contextlib, io, sys, time
+import contextlib, io, sys
 from selfplay.cli import main
 for words in ([], *([name] for name in main.COMMANDS), *(pair.split() for pair in ("games check", "runs show"))):
     text = io.StringIO()
@@ -87,13 +87,12 @@ for words in ([], *([name] for name in main.COMMANDS), *(pair.split() for pair i
             assert left.code == 0, words
     assert "examples:" in text.getvalue() and "usage: selfplay" in text.getvalue(), words
 heavy = {"torch", "ray", "numba", "numpy", "matplotlib", "rich", "tensorboard", "msgspec"} & set(sys.modules)
-print("heavy:", sorted(heavy), "seconds:", time.process_time())
+print("heavy:", sorted(heavy))
 """
     done = subprocess.run(
         [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, timeout=60, check=True
     )
     assert "heavy: []" in done.stdout
-    assert float(done.stdout.split("seconds:")[1]) < 0.5
 
 
 def test_the_version_is_told(selfplay: Any) -> None:
