@@ -21,6 +21,9 @@ your own), run ``selfplay games check NAME``.
 from __future__ import annotations
 
 import difflib
+import hashlib
+from pathlib import Path
+from types import ModuleType
 from typing import ClassVar, NamedTuple
 
 import numpy as np
@@ -179,6 +182,19 @@ def kernel_ready(states: np.ndarray) -> np.ndarray:
     array without complaint: every game passes its input through here first.
     """
     return states if states.flags.carray else states.copy()
+
+
+def source_digest(*modules: ModuleType) -> int:
+    """A number in [0, 2**62) that changes with the source of `modules`.
+
+    Numba's cache on disk sees edits of a kernel's own file only. A kernel that calls compiled functions of another file
+    therefore takes that file's digest as the default of its last argument, ``sources=base.source_digest(kernels)``: a
+    default is part of the signature under which the cache keeps the code. Functions between the two are not cached.
+    """
+    digest = hashlib.sha256()
+    for module in modules:
+        digest.update(Path(str(module.__file__)).read_bytes())
+    return int.from_bytes(digest.digest()[:8], "big") >> 2
 
 
 def mix64(values: np.ndarray) -> np.ndarray:
