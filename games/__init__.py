@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import difflib
 import importlib
+import inspect
 from functools import cache
 from importlib import metadata
 from typing import TYPE_CHECKING
@@ -36,10 +37,11 @@ def available() -> list[str]:
 
 
 @cache
-def make(name: str) -> Game:
-    """The game called `name`; one shared instance, since games hold no state.
+def make(name: str, **options: int) -> Game:
+    """The game called `name`; one shared instance for each choice of options, since games hold no state.
 
-    Raises ValueError, naming the nearest match and all known games, when there is none of that name.
+    options: arguments of the game's class, such as chess's history_length. Raises ValueError, naming what is known,
+    when there is no game of that name, or when it does not take an option or its value.
     """
     location = _TABLE.get(name) or _plugins().get(name)
     if location is None:
@@ -47,5 +49,9 @@ def make(name: str) -> Game:
         hint = f" Did you mean '{near[0]}'?" if near else ""
         raise ValueError(f"no game is called '{name}'.{hint} Known games: {', '.join(available())}.")
     module, _, attribute = location.partition(":")
-    game: Game = getattr(importlib.import_module(module), attribute)()
-    return game
+    kind: type[Game] = getattr(importlib.import_module(module), attribute)
+    known = list(inspect.signature(kind).parameters)
+    for option in options:
+        if option not in known:
+            raise ValueError(f"{name} has no option '{option}'; its options: {', '.join(known) or 'none'}.")
+    return kind(**options)

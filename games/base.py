@@ -22,13 +22,15 @@ from __future__ import annotations
 
 import difflib
 import hashlib
+from collections.abc import Sequence
 from pathlib import Path
 from types import ModuleType
-from typing import ClassVar, NamedTuple
+from typing import ClassVar, NamedTuple, Protocol
 
 import numpy as np
 
 ILLEGAL = -128  # in exact action values: the action is not legal in this position
+WEYL = np.uint64(0x9E3779B97F4A7C15)  # odd, 2**64 over the golden ratio: adding it runs through all words evenly
 
 
 class IllegalMove(ValueError):
@@ -52,6 +54,13 @@ class Yardstick(NamedTuple):
     stage_names: tuple[str, ...]
 
 
+class Engine(Protocol):
+    """A game's own opponent, such as alpha–beta: asked about one position at a time."""
+
+    def best_action(self, state: np.void, depth: int | None = None, nodes: int | None = None) -> int:
+        """The action to play in a position that is not terminal, found within `depth` moves and `nodes` positions."""
+
+
 class Game:
     """Base class of all games. A subclass sets the class constants and writes the methods that raise here.
 
@@ -67,6 +76,7 @@ class Game:
     observation_shape: ClassVar[tuple[int, int, int]]  # (P, R, C)
     num_symmetries: ClassVar[int] = 1  # the identity, number 0, included
     move_separator: ClassVar[str] = " "  # between the moves of a game record; "" when every move is one character
+    has_fen: ClassVar[bool] = False  # positions can be given and told as FEN; without it, by the moves that lead there
 
     # -- rules ---------------------------------------------------------------------------------------
 
@@ -90,6 +100,11 @@ class Game:
         """[B] uint64, equal for equal positions, well mixed: for caches, repetition and duplicates."""
         raise NotImplementedError
 
+    def action_planes(self) -> np.ndarray | None:
+        """[A] int64: the place of each action on planes × rows × columns of the board, flattened in this order, for a
+        network whose policy is planes over the board, as AlphaZero's is; None where actions have no such place."""
+        return None
+
     # -- symmetries: games without them inherit the identity -------------------------------------------------------
 
     def symmetric_states(self, states: np.ndarray, symmetry: np.ndarray) -> np.ndarray:
@@ -106,9 +121,26 @@ class Game:
         """The action in the game's own notation. state: one record of state_dtype."""
         raise NotImplementedError
 
+    def move_to_string(self, state: np.void, actions: Sequence[int]) -> str:
+        """A whole move: `actions` of one player in a row from `state`, almost always a single one."""
+        texts = []
+        for action in actions:
+            texts.append(self.action_to_string(state, action))
+            state = self.step(np.array([state], dtype=self.state_dtype), np.array([action])).states[0]
+        return self.move_separator.join(texts)
+
     def to_string(self, state: np.void) -> str:
         """The board as plain text, several lines, readable without colour."""
         raise NotImplementedError
+
+    def from_fen(self, text: str) -> np.ndarray:
+        """[1] state_dtype: the position that `text` describes. Raises IllegalMove, saying what is wrong, also for a
+        game without FEN."""
+        raise IllegalMove(f"positions of {self.name} have no FEN; give the moves that lead there instead.")
+
+    def to_fen(self, state: np.void) -> str | None:
+        """The position as FEN, or None where there is none for it."""
+        return None
 
     # -- exact knowledge, where a game has it --------------------------------------------------------------
 
@@ -120,6 +152,56 @@ class Game:
     def yardstick(self) -> Yardstick | None:
         """A fixed set of positions with exact values, or None when the game has no exact solver."""
         return None
+
+    # -- rough knowledge, for reference players --------------------------------------------------------------
+
+    def heuristic(self, states: np.ndarray) -> np.ndarray:
+        """[B] float32 in [-1, 1]: who is ahead at a glance, for the player to move; by material, say. 0: no idea."""
+        return np.zeros(len(states), dtype=np.float32)
+
+    def engine(self) -> Engine | None:
+        """A new engine of the game's own, or None where it has none."""
+        return None
+
+    def openings(self) -> np.ndarray | None:
+        """[N] state_dtype: positions that matches begin from, by custom; None where a game has no such list."""
+        return None
+
+    def perft(self, state: np.void, depth: int) -> int:
+        """Number of sequences of `depth` whole moves from `state`. A game may count faster than this does, and then
+        looks past draws that depend on a game's history, as published counts do."""
+        from games import perft
+
+        return perft.perft(self, depth, np.array([state], dtype=self.state_dtype))
+
+    # -- random play -------------------------------------------------------------------------------------
+
+    def playouts(self, states: np.ndarray, seeds: np.ndarray, plies: np.ndarray | None = None) -> np.ndarray:
+        """[B] int8: outcomes of uniformly random games from B positions, +1, 0 or -1 for the player to move there; a
+        reward between is taken by its sign, and a game that is over already has the outcome 0.
+
+        seeds: [B] uint64; equal seeds give equal games, whatever else is in the batch. Adds each game's length to plies
+        [B] int64, if given. A game may do this faster, but plays these very games: at its n-th move (n = 1, 2, …) the
+        action's place in the list is mix64(mix64(seed) + n * WEYL), its upper half, times count, over 2**32.
+        """
+        outcome = np.zeros(len(states), dtype=np.int8)
+        games = np.flatnonzero(~states["terminal"])  # which of the B are going on, one in each row of what follows
+        going, stream, view = states.take(games), mix64(np.asarray(seeds)[games]), np.ones(len(games), np.float32)
+        for _ in range(self.max_game_length):
+            if not len(games):
+                break
+            actions, count = self.legal_actions(going)
+            stream = stream + WEYL
+            place = (mix64(stream) >> np.uint64(32)) * count.astype(np.uint64) >> np.uint64(32)
+            step = self.step(going, actions[np.arange(len(games)), place.astype(np.int64)])
+            outcome[games] = np.sign(view * step.reward)  # 0 before the end
+            if plies is not None:
+                plies[games] += 1
+            live = np.flatnonzero(step.discount)
+            going, view = step.states, view * step.discount
+            if len(live) < len(games):
+                games, going, stream, view = games[live], going.take(live), stream[live], view[live]
+        return outcome
 
     # -- derived from the above --------------------------------------------------------------------------
 
@@ -147,18 +229,23 @@ class Game:
             raise IllegalMove(f"action {action} is not legal here; legal actions: {actions[0, : count[0]].tolist()}.")
         return self.step(states, np.array([action]))
 
-    def state_after(self, moves: str) -> np.ndarray:
-        """[1] state_dtype: the position after a game record such as "4453". Raises IllegalMove, naming the ply."""
+    def play_text(self, states: np.ndarray, text: str) -> np.ndarray:
+        """[1] state_dtype: the position after the move `text` in states [1]. Raises IllegalMove, as
+        action_from_string."""
+        return self.step(states, np.array([self.action_from_string(states[0], text)])).states
+
+    def state_after(self, moves: str, start: np.ndarray | None = None) -> np.ndarray:
+        """[1] state_dtype: the position after a game record such as "4453", from `start` [1] or the game's start.
+        Raises IllegalMove, naming the move."""
         tokens = moves.split() if self.move_separator else [text for text in moves if not text.isspace()]
         if len(tokens) > self.max_game_length:
             raise IllegalMove(f"{len(tokens)} moves were given, but a game has at most {self.max_game_length} plies.")
-        states = self.initial_states(1)
-        for ply, token in enumerate(tokens, start=1):
+        states = self.initial_states(1) if start is None else start
+        for number, token in enumerate(tokens, start=1):
             try:
-                action = self.action_from_string(states[0], token)
+                states = self.play_text(states, token)
             except IllegalMove as error:
-                raise IllegalMove(f"move {ply}: {error}") from None
-            states = self.step(states, np.array([action])).states
+                raise IllegalMove(f"move {number}: {error}") from None
         return states
 
 

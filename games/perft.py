@@ -40,19 +40,23 @@ def perft(game: base.Game, depth: int, states: np.ndarray | None = None) -> int:
 
 
 def divide(game: base.Game, depth: int, states: np.ndarray | None = None) -> dict[str, int]:
-    """perft(depth) of one position ([1] state_dtype) by first action, in the game's notation.
+    """perft(depth) of one position ([1] state_dtype) by first move, in the game's notation; counted by `game.perft`.
 
     Turns a wrong total into one wrong move: compare with another program's, play the move that differs, repeat.
     """
     states = game.initial_states(1) if states is None else states
-    _, actions, step = exhaustive.expand(game, states)
     counts = {}
-    for i, action in enumerate(actions):
-        if step.discount[i] > 0:
-            count = perft(game, depth, step.states[i : i + 1])
-        elif step.discount[i] == 0:
-            count = int(depth == 1)
-        else:
-            count = perft(game, depth - 1, step.states[i : i + 1])
-        counts[game.action_to_string(states[0], int(action))] = count
+    pending: list[tuple[list[int], np.ndarray]] = [([], states)]
+    while pending:
+        begun, here = pending.pop()
+        longer = []
+        _, actions, step = exhaustive.expand(game, here)
+        for i, action in enumerate(actions.tolist()):
+            after = step.states[i : i + 1]
+            if step.discount[i] > 0:
+                longer.append(([*begun, action], after))
+                continue
+            text = game.move_to_string(states[0], [*begun, action])
+            counts[text] = int(depth == 1) if step.discount[i] == 0 else game.perft(after[0], depth - 1)
+        pending.extend(reversed(longer))
     return counts

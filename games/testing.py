@@ -14,10 +14,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from games import base
+from games import answers, base
 from games.sample import Sample, same
 
-Answers = dict[str, np.ndarray]  # what a game says of B positions, by name of the question
 NONSENSE = "not-a-move"  # text that is a move in no game
 
 
@@ -48,51 +47,6 @@ def check_game(game: base.Game, rng: np.random.Generator | None = None, num_game
     return results
 
 
-# Asking, comparing and drawing
-
-
-def require(holds: np.ndarray | np.bool | bool, game: base.Game, states: np.ndarray, message: str) -> None:
-    """Raises AssertionError with `message` and a drawing of the first of B `states` for which `holds` [B] is false."""
-    wrong = np.flatnonzero(~np.broadcast_to(holds, len(states)))
-    if len(wrong):
-        state = states[wrong[0]]
-        raise AssertionError(
-            f"{message}, in {len(wrong)} of {len(states)} positions, the first of them with to_play"
-            f" {state['to_play']}, terminal {state['terminal']}:\n{game.to_string(state)}"
-        )
-
-
-def _require_kind(name: str, array: np.ndarray, shape: tuple[int, ...], dtype: Any) -> None:
-    found = f"{name} must be {shape} {np.dtype(dtype).name}, is {array.shape} {array.dtype.name}"
-    assert array.shape == shape and array.dtype == dtype, found
-
-
-def _answers(game: base.Game, states: np.ndarray, actions: np.ndarray) -> Answers:
-    """Everything that a game says of B positions; actions: [B], each legal."""
-    stepped = game.step(states, actions)
-    legal, count = game.legal_actions(states)
-    return {
-        "step: states": stepped.states,
-        "step: reward": stepped.reward,
-        "step: discount": stepped.discount,
-        "legal_actions: actions": legal,
-        "legal_actions: count": count,
-        "observe": game.observe(states),
-        "key": game.key(states),
-    }
-
-
-def _require_same(game: base.Game, states: np.ndarray, a: Answers, b: Answers, message: str) -> None:
-    for name in a:
-        require(same(a[name], b[name]), game, states, f"{name} {message}")
-
-
-def _any_legal(game: base.Game, states: np.ndarray) -> np.ndarray:
-    """[B] int32: one legal action each, 0 where the game is over."""
-    actions, count = game.legal_actions(states.copy())
-    return np.where(count > 0, actions[np.arange(len(states)), np.maximum(count - 1, 0)], 0).astype(np.int32)
-
-
 # The checks: declarations
 
 
@@ -112,17 +66,17 @@ def declarations_are_complete(game: base.Game, sample: Sample) -> None:
 def initial_states_are_ready_to_play(game: base.Game, sample: Sample) -> None:
     """Equal, not terminal, with a legal action; none at all when none are asked for."""
     states = game.initial_states(3)
-    _require_kind("initial_states", states, (3,), game.state_dtype)
-    require(same(states, states[[0, 0, 0]]), game, states, "initial states differ")
-    require(~states["terminal"] & (game.legal_actions(states)[1] > 0), game, states, "the start is the end")
+    answers.require_kind("initial_states", states, (3,), game.state_dtype)
+    answers.require(same(states, states[[0, 0, 0]]), game, states, "initial states differ")
+    answers.require(~states["terminal"] & (game.legal_actions(states)[1] > 0), game, states, "the start is the end")
     none = game.initial_states(0)
-    for name, answer in _answers(game, none, np.zeros(0, dtype=np.int32)).items():
+    for name, answer in answers.answers_of(game, none, np.zeros(0, dtype=np.int32)).items():
         assert len(answer) == 0, f"{name} of an empty batch must be empty"
 
 
 def games_end_within_max_game_length(game: base.Game, sample: Sample) -> None:
     last = np.array([played.states[-1] for played in sample.games], dtype=game.state_dtype)
-    require(last["terminal"], game, last, f"a game has not ended after {game.max_game_length} plies")
+    answers.require(last["terminal"], game, last, f"a game has not ended after {game.max_game_length} plies")
 
 
 # The checks: step
@@ -131,21 +85,21 @@ def games_end_within_max_game_length(game: base.Game, sample: Sample) -> None:
 def discount_follows_the_mover(game: base.Game, sample: Sample) -> None:
     """-1 when the opponent moves next, +1 when the same player does, 0 when the game is over."""
     before, _, step = sample.moves()
-    require(np.isin(step.states["to_play"], (0, 1)), game, step.states, "to_play is neither 0 nor 1")
+    answers.require(np.isin(step.states["to_play"], (0, 1)), game, step.states, "to_play is neither 0 nor 1")
     again = step.states["to_play"] == before["to_play"]
     expected = np.where(step.states["terminal"], 0, np.where(again, 1, -1))
-    require(step.discount == expected, game, step.states, "discount does not fit to_play and terminal")
+    answers.require(step.discount == expected, game, step.states, "discount does not fit to_play and terminal")
     stepped = game.step(before[:1], sample.games[0].actions[:1])
-    _require_kind("reward", stepped.reward, (1,), np.float32)
-    _require_kind("discount", stepped.discount, (1,), np.float32)
-    _require_kind("states", stepped.states, (1,), game.state_dtype)
+    answers.require_kind("reward", stepped.reward, (1,), np.float32)
+    answers.require_kind("discount", stepped.discount, (1,), np.float32)
+    answers.require_kind("states", stepped.states, (1,), game.state_dtype)
 
 
 def reward_comes_at_the_end(game: base.Game, sample: Sample) -> None:
     """In [-1, 1], and zero before the end."""
     _, _, step = sample.moves()
-    require(np.abs(step.reward) <= 1, game, step.states, "reward is outside [-1, 1]")
-    require((step.reward == 0) | step.states["terminal"], game, step.states, "reward is not 0 before the end")
+    answers.require(np.abs(step.reward) <= 1, game, step.states, "reward is outside [-1, 1]")
+    answers.require((step.reward == 0) | step.states["terminal"], game, step.states, "reward is not 0 before the end")
 
 
 def terminal_states_step_to_themselves(game: base.Game, sample: Sample) -> None:
@@ -153,8 +107,10 @@ def terminal_states_step_to_themselves(game: base.Game, sample: Sample) -> None:
     states = sample.states[sample.states["terminal"]]
     for action in (0, game.num_actions - 1):
         step = game.step(states.copy(), np.full(len(states), action, dtype=np.int32))
-        require(same(step.states, states), game, states, "a terminal state steps to another")
-        require((step.reward == 0) & (step.discount == 0), game, states, "a terminal state has reward or discount")
+        answers.require(same(step.states, states), game, states, "a terminal state steps to another")
+        answers.require(
+            (step.reward == 0) & (step.discount == 0), game, states, "a terminal state has reward or discount"
+        )
 
 
 # The checks: actions
@@ -165,22 +121,26 @@ def legal_actions_are_sorted_lists(game: base.Game, sample: Sample) -> None:
     states = sample.states
     actions, count = game.legal_actions(states)
     shape = (len(states), game.max_legal_actions)
-    _require_kind("actions", actions, shape, np.int32)
-    _require_kind("count", count, shape[:1], np.int32)
-    require((count >= 0) & (count <= shape[1]), game, states, "count is outside 0 … max_legal_actions")
+    answers.require_kind("actions", actions, shape, np.int32)
+    answers.require_kind("count", count, shape[:1], np.int32)
+    answers.require((count >= 0) & (count <= shape[1]), game, states, "count is outside 0 … max_legal_actions")
     listed = np.arange(shape[1]) < count[:, None]
-    require(((actions == -1) == ~listed).all(axis=1), game, states, "actions and count disagree about the padding")
+    answers.require(
+        ((actions == -1) == ~listed).all(axis=1), game, states, "actions and count disagree about the padding"
+    )
     in_range = (actions >= -1) & (actions < game.num_actions)
-    require(in_range.all(axis=1), game, states, "an action is outside 0 … num_actions - 1")
+    answers.require(in_range.all(axis=1), game, states, "an action is outside 0 … num_actions - 1")
     rising = (np.diff(actions, axis=1) > 0) | ~listed[:, 1:]
-    require(rising.all(axis=1), game, states, "legal actions do not ascend")
+    answers.require(rising.all(axis=1), game, states, "legal actions do not ascend")
 
 
 def legal_actions_run_out_at_the_end(game: base.Game, sample: Sample) -> None:
     """None exactly when terminal."""
     states = sample.states
     count = game.legal_actions(states.copy())[1]
-    require((count == 0) == states["terminal"], game, states, "no legal action must mean terminal, and the reverse")
+    answers.require(
+        (count == 0) == states["terminal"], game, states, "no legal action must mean terminal, and the reverse"
+    )
 
 
 def moves_round_trip_through_text(game: base.Game, sample: Sample) -> None:
@@ -190,14 +150,16 @@ def moves_round_trip_through_text(game: base.Game, sample: Sample) -> None:
         actions, count = game.legal_actions(here.copy())
         for action in actions[0, : count[0]]:
             text = game.action_to_string(state, int(action))
-            require(game.action_from_string(state, text) == action, game, here, f"'{text}' is not action {action}")
+            answers.require(
+                game.action_from_string(state, text) == action, game, here, f"'{text}' is not action {action}"
+            )
             one_token = len(text.split()) == 1 and text == text.strip() and (game.move_separator or len(text) == 1)
-            require(bool(one_token), game, here, f"'{text}' cannot be told apart in a game record")
+            answers.require(bool(one_token), game, here, f"'{text}' cannot be told apart in a game record")
     for played in sample.games[:10]:
         pairs = zip(played.states[:-1], played.actions, strict=True)
         record = game.move_separator.join(game.action_to_string(state, int(action)) for state, action in pairs)
         end = played.states[-1:]
-        require(same(game.state_after(record), end), game, end, f"the record '{record}' leads elsewhere")
+        answers.require(same(game.state_after(record), end), game, end, f"the record '{record}' leads elsewhere")
 
 
 def boards_are_plain_text(game: base.Game, sample: Sample) -> None:
@@ -210,20 +172,20 @@ def illegal_moves_are_refused(game: base.Game, sample: Sample) -> None:
     """`action_from_string` names what is legal; `play` takes nothing that is not."""
     for state in sample.some(50):
         here = np.array([state], dtype=game.state_dtype)
-        legal = {int(action): game.action_to_string(state, int(action)) for action in _legal_set(game, state)}
+        legal = {int(action): game.action_to_string(state, int(action)) for action in answers.legal_set(game, state)}
         try:
             game.action_from_string(state, NONSENSE)
         except base.IllegalMove as error:
             named = all(text in str(error) for text in legal.values())
-            require(named, game, here, f"the message '{error}' does not name the legal moves")
+            answers.require(named, game, here, f"the message '{error}' does not name the legal moves")
         else:
-            require(False, game, here, f"'{NONSENSE}' is taken for a move")
+            answers.require(False, game, here, f"'{NONSENSE}' is taken for a move")
         for action in {-1, game.num_actions, min(set(range(game.num_actions + 1)) - legal.keys())}:
             try:
                 game.play(state, action)
             except base.IllegalMove:
                 continue
-            require(False, game, here, f"play takes the illegal action {action}")
+            answers.require(False, game, here, f"play takes the illegal action {action}")
 
 
 # The checks: purity
@@ -232,7 +194,10 @@ def illegal_moves_are_refused(game: base.Game, sample: Sample) -> None:
 def inputs_are_left_alone(game: base.Game, sample: Sample) -> None:
     """No method changes its input, not even one that is marked read-only: compiled code would write through that."""
     kept = sample.some(256)
-    kept_actions, symmetry = _any_legal(game, kept), np.zeros(len(kept), dtype=np.int64) + game.num_symmetries - 1
+    kept_actions, symmetry = (
+        answers.any_legal(game, kept),
+        np.zeros(len(kept), dtype=np.int64) + game.num_symmetries - 1,
+    )
     calls: dict[str, Callable[[np.ndarray, np.ndarray], Any]] = {
         "step": game.step,
         "legal_actions": lambda states, _: game.legal_actions(states),
@@ -247,40 +212,48 @@ def inputs_are_left_alone(game: base.Game, sample: Sample) -> None:
             states.flags.writeable = actions.flags.writeable = writeable
             call(states, actions)
             untouched = same(states, kept) & (actions == kept_actions)
-            require(untouched, game, kept, f"{name} changes its {'' if writeable else 'read-only '}input")
+            answers.require(untouched, game, kept, f"{name} changes its {'' if writeable else 'read-only '}input")
 
 
 def answers_repeat(game: base.Game, sample: Sample) -> None:
     """The same question has the same answer, also after pickling game and positions."""
     states = sample.some(256)
-    actions = _any_legal(game, states)
-    first = _answers(game, states.copy(), actions.copy())
-    _require_same(game, states, first, _answers(game, states.copy(), actions.copy()), "differs when asked again")
+    actions = answers.any_legal(game, states)
+    first = answers.answers_of(game, states.copy(), actions.copy())
+    answers.require_same(
+        game, states, first, answers.answers_of(game, states.copy(), actions.copy()), "differs when asked again"
+    )
     again, thawed = pickle.loads(pickle.dumps((game, states)))
-    _require_same(game, states, first, _answers(again, thawed, actions.copy()), "differs after pickling")
+    answers.require_same(
+        game, states, first, answers.answers_of(again, thawed, actions.copy()), "differs after pickling"
+    )
 
 
 def batches_equal_single_positions(game: base.Game, sample: Sample) -> None:
     """B positions at once, one by one, or every second element of a larger array: the answers are the same."""
     states = sample.some(64)
-    actions = _any_legal(game, states)
-    whole = _answers(game, states.copy(), actions.copy())
-    singles = [_answers(game, states[i : i + 1].copy(), actions[i : i + 1].copy()) for i in range(len(states))]
+    actions = answers.any_legal(game, states)
+    whole = answers.answers_of(game, states.copy(), actions.copy())
+    singles = [
+        answers.answers_of(game, states[i : i + 1].copy(), actions[i : i + 1].copy()) for i in range(len(states))
+    ]
     joined = {name: np.concatenate([single[name] for single in singles]) for name in whole}
-    _require_same(game, states, whole, joined, "differs between a batch and single positions")
-    strided = _answers(game, np.repeat(states, 2)[::2], np.repeat(actions, 2)[::2])
-    _require_same(game, states, whole, strided, "differs for a strided array")
+    answers.require_same(game, states, whole, joined, "differs between a batch and single positions")
+    strided = answers.answers_of(game, np.repeat(states, 2)[::2], np.repeat(actions, 2)[::2])
+    answers.require_same(game, states, whole, strided, "differs for a strided array")
 
 
 def padding_is_ignored(game: base.Game, sample: Sample) -> None:
     """Bytes between the fields of a record may hold anything."""
     states = sample.some(64)
-    actions = _any_legal(game, states)
+    actions = answers.any_legal(game, states)
     dirty = np.full(states.nbytes, 0xA5, dtype=np.uint8).view(game.state_dtype)
     for name in game.state_dtype.names or ():
         dirty[name] = states[name]
-    clean = _answers(game, states.copy(), actions.copy())
-    _require_same(game, states, clean, _answers(game, dirty, actions.copy()), "depends on bytes between the fields")
+    clean = answers.answers_of(game, states.copy(), actions.copy())
+    answers.require_same(
+        game, states, clean, answers.answers_of(game, dirty, actions.copy()), "depends on bytes between the fields"
+    )
 
 
 # The checks: view, keys, symmetries
@@ -291,8 +264,10 @@ def observations_are_float_planes(game: base.Game, sample: Sample) -> None:
     states = sample.states
     planes = game.observe(states)
     shape = (len(states), *game.observation_shape)
-    _require_kind("observe", planes, shape, np.float32)
-    require(((planes >= 0) & (planes <= 1)).all(axis=(1, 2, 3)), game, states, "an observation is outside [0, 1]")
+    answers.require_kind("observe", planes, shape, np.float32)
+    answers.require(
+        ((planes >= 0) & (planes <= 1)).all(axis=(1, 2, 3)), game, states, "an observation is outside [0, 1]"
+    )
 
 
 def positions_are_seen_by_the_mover(game: base.Game, sample: Sample) -> None:
@@ -304,13 +279,13 @@ def positions_are_seen_by_the_mover(game: base.Game, sample: Sample) -> None:
     if "own" not in (game.state_dtype.names or ()):
         return
     states = sample.some(256)
-    actions = _any_legal(game, states)
+    actions = answers.any_legal(game, states)
     swapped = states.copy()
     swapped["to_play"] ^= 1
-    mine, theirs = _answers(game, states, actions), _answers(game, swapped, actions)
+    mine, theirs = answers.answers_of(game, states, actions), answers.answers_of(game, swapped, actions)
     theirs["step: states"]["to_play"] ^= 1
     del mine["key"], theirs["key"]
-    _require_same(game, states, mine, theirs, "depends on which colour is to move")
+    answers.require_same(game, states, mine, theirs, "depends on which colour is to move")
 
 
 def keys_identify_positions(game: base.Game, sample: Sample) -> None:
@@ -320,48 +295,49 @@ def keys_identify_positions(game: base.Game, sample: Sample) -> None:
     """
     states = sample.states
     keys = game.key(states.copy())
-    _require_kind("key", keys, (len(states),), np.uint64)
-    require(keys != 0, game, states, "key is 0, which tables use for an empty slot")
+    answers.require_kind("key", keys, (len(states),), np.uint64)
+    answers.require(keys != 0, game, states, "key is 0, which tables use for an empty slot")
     for field_equal in _groups([_fields(state) for state in states]):
-        require(keys[field_equal] == keys[field_equal[0]], game, states[field_equal], "equal positions, two keys")
+        answers.require(
+            keys[field_equal] == keys[field_equal[0]], game, states[field_equal], "equal positions, two keys"
+        )
     for key_equal in _groups(keys.tolist()):
         first = states[key_equal[0]]
         for other in states[key_equal[1:]]:
             agree = first["to_play"] == other["to_play"] and game.to_string(first) == game.to_string(other)
             if not (first["terminal"] or other["terminal"]):
-                agree = agree and _legal_set(game, first) == _legal_set(game, other)
+                agree = agree and answers.legal_set(game, first) == answers.legal_set(game, other)
             pair = np.array([other], dtype=game.state_dtype)
-            require(bool(agree), game, pair, f"two positions share a key; the other is\n{game.to_string(first)}\nFound")
+            answers.require(
+                bool(agree), game, pair, f"two positions share a key; the other is\n{game.to_string(first)}\nFound"
+            )
 
 
 def symmetries_commute_with_play(game: base.Game, sample: Sample) -> None:
     """Turning then playing equals playing then turning; number 0 changes nothing; legal actions turn with the board."""
     states = sample.some(256)
-    actions = _any_legal(game, states)
+    actions = answers.any_legal(game, states)
     legal = game.legal_actions(states.copy())[0]
     step = game.step(states.copy(), actions.copy())
     for number in range(game.num_symmetries):
         symmetry = np.full(len(states), number)
         turned = game.symmetric_states(states.copy(), symmetry)
         turned_legal = game.symmetric_actions(legal.copy(), symmetry)
-        _require_kind("symmetric_actions", turned_legal, legal.shape, np.int32)
+        answers.require_kind("symmetric_actions", turned_legal, legal.shape, np.int32)
         identical = same(turned, states) & same(turned_legal, legal)
-        require(identical | (number > 0), game, states, "symmetry 0 is not the identity")
-        require(((turned_legal == -1) == (legal == -1)).all(axis=1), game, states, f"symmetry {number} moves padding")
+        answers.require(identical | (number > 0), game, states, "symmetry 0 is not the identity")
+        answers.require(
+            ((turned_legal == -1) == (legal == -1)).all(axis=1), game, states, f"symmetry {number} moves padding"
+        )
         there = np.sort(game.legal_actions(turned.copy())[0], axis=1)
         alike = (np.sort(turned_legal, axis=1) == there).all(axis=1)
-        require(alike, game, states, f"symmetry {number} turns legal actions into others")
+        answers.require(alike, game, states, f"symmetry {number} turns legal actions into others")
         turned_action = np.where(states["terminal"], 0, game.symmetric_actions(actions[:, None], symmetry)[:, 0])
         after = game.step(turned.copy(), turned_action)
         expected = game.symmetric_states(step.states.copy(), symmetry)
-        require(same(after.states, expected), game, states, f"symmetry {number} does not commute with step")
+        answers.require(same(after.states, expected), game, states, f"symmetry {number} does not commute with step")
         equal = (after.reward == step.reward) & (after.discount == step.discount)
-        require(equal, game, states, f"symmetry {number} changes reward or discount")
-
-
-def _legal_set(game: base.Game, state: np.void) -> set[int]:
-    actions, count = game.legal_actions(np.array([state], dtype=game.state_dtype))
-    return set(actions[0, : count[0]].tolist())
+        answers.require(equal, game, states, f"symmetry {number} changes reward or discount")
 
 
 def _fields(state: np.void) -> tuple[bytes, ...]:

@@ -53,8 +53,8 @@ class Agent(Protocol):
     def make_batch(self, rows: np.ndarray, rng: np.random.Generator) -> Batch:
         """What the losses take, from rows [B]."""
 
-    def evaluate(self, weights: Weights) -> dict[str, float]:
-        """Figures of strength, by name; deterministic."""
+    def evaluate(self, weights: Weights, first: Weights) -> dict[str, float]:
+        """Figures of strength, by name; deterministic. first: the weights that the run began with."""
 
     def is_solved(self, figures: Mapping[str, float]) -> bool:
         """Whether those figures say that nothing is left to learn, so that the run may end."""

@@ -31,7 +31,9 @@ def keys(config: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:
 
 
 def override(config: C, assignments: Iterable[str]) -> C:
-    """`config` with "key=value" strings applied, e.g. "actor.num_simulations=64". Raises ConfigError."""
+    """`config` with "key=value" strings applied, e.g. "actor.num_simulations=64". Raises ConfigError.
+
+    Of a setting that is a table any entry can be set: "game_options.history_length=4"."""
     values = msgspec.to_builtins(config)
     known = dict(keys(config))
     for assignment in assignments:
@@ -39,7 +41,7 @@ def override(config: C, assignments: Iterable[str]) -> C:
         key = key.strip()
         if not equals:
             raise ConfigError(f"'{assignment}' is not a setting: write it as key=value, e.g. {next(iter(known))}=….")
-        if key not in known:
+        if key not in known and not isinstance(known.get(key.rpartition(".")[0]), Mapping):
             # A user may remember the field and not its section.
             near = difflib.get_close_matches(key, known, 1) or [k for k in known if k.split(".")[-1] == key][:1]
             hint = f" Did you mean '{near[0]}'?" if near else ""

@@ -228,7 +228,8 @@ class Run:
     def _measure(self) -> None:
         self._tell("measuring")
         started = time.perf_counter()
-        self.status.figures = self.agent.evaluate(self.pool.load(self.status.generation)[1])
+        now, first = self.status.generation, self.pool.generations()[0]
+        self.status.figures = self.agent.evaluate(self.pool.load(now)[1], self.pool.load(first)[1])
         self.status.figures["seconds"] = time.perf_counter() - started
         self.status.history.append((self.status.generation, self.status.figures))
         title = f"strength by generation, after {self.status.seconds / 60:.0f} min and {self.status.games:,} games"

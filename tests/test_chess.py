@@ -238,7 +238,7 @@ def test_playouts_are_the_same_games_played_through_the_contract_one_by_one() ->
     starts = [GAME.initial_states(1), GAME.chess960_states([7]), at("4k3/8/8/8/8/8/4Q3/4K3 b - - 0 1")]
     starts.append(at("k7/8/1K6/8/8/8/1Q1Q4/8 w - - 0 1"))
     starts.append(GAME.state_after("f2f3 e7e5 g2g4 d8h4"))
-    seeds = np.arange(3 if SLOW_MACHINE else 30, dtype=np.uint64)
+    seeds = np.arange(200, 203 if SLOW_MACHINE else 230, dtype=np.uint64)
     batch = np.concatenate([starts[2 if SLOW_MACHINE else int(seed) % len(starts)] for seed in seeds])
     plies = np.zeros(len(batch), dtype=np.int64)
     outcome = GAME.playouts(batch, seeds, plies)
@@ -247,10 +247,11 @@ def test_playouts_are_the_same_games_played_through_the_contract_one_by_one() ->
         states, mover, value, length = batch[i : i + 1], batch["to_play"][i], 0, 0
         draw = np.array([seed])
         while not states["terminal"][0]:
-            draw = base.mix64(draw + np.uint64(0x9E3779B97F4A7C15))
+            draw = draw + base.WEYL
             actions, count = GAME.legal_actions(states)
             turn = 1 if states["to_play"][0] == mover else -1
-            step = GAME.step(states, actions[:, int(draw[0] >> np.uint64(32)) * int(count[0]) >> 32])
+            place = int(base.mix64(draw)[0] >> np.uint64(32)) * int(count[0]) >> 32
+            step = GAME.step(states, actions[:, place])
             states, value, length = step.states, int(step.reward[0]) * turn, length + 1
         assert (outcome[i], plies[i]) == (value, length)
     assert SLOW_MACHINE or set(outcome.tolist()) == {-1, 0, 1}

@@ -1,4 +1,4 @@
-"""Evaluators without a network: uniform, hash and cache keep their contract."""
+"""Evaluators without a network: uniform, rollout, hash and cache keep their contract."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from toy_games import Bandit, Coins
 import games
 from games import base, sample
 from selfplay.alphazero import search
-from selfplay.alphazero.evaluators import CachedEvaluator, Evaluator, HashEvaluator, UniformEvaluator
+from selfplay.alphazero.evaluators import CachedEvaluator, Evaluator, HashEvaluator, RolloutEvaluator, UniformEvaluator
 from selfplay.alphazero.search import Leaves, SearchConfig
 
 CONNECT_FOUR = games.make("connect-four")
@@ -42,9 +42,10 @@ class Counting:
     "game", [CONNECT_FOUR, Coins(), *(Bandit([0.0] * arms) for arms in (1, 63, 64, 65, 66, 100))],
     ids=lambda game: f"{game.name}-{game.max_legal_actions}",
 )  # fmt: skip
-@pytest.mark.parametrize("kind", ["uniform", "hash", "cached"])
+@pytest.mark.parametrize("kind", ["uniform", "rollout", "hash", "cached"])
 def test_an_answer_sums_to_one_over_the_legal_actions(game: base.Game, kind: str) -> None:
     evaluate: Evaluator = UniformEvaluator() if kind == "uniform" else HashEvaluator(game, seed=12345)
+    evaluate = RolloutEvaluator(game, seed=1) if kind == "rollout" else evaluate
     evaluate = CachedEvaluator(evaluate, game, 8) if kind == "cached" else evaluate
     leaves = leaves_of(game, different_positions(game, 40))
     for _ in range(2):
@@ -54,9 +55,9 @@ def test_an_answer_sums_to_one_over_the_legal_actions(game: base.Game, kind: str
         np.testing.assert_allclose(prior.sum(axis=1), 1, atol=1e-5)
         np.testing.assert_allclose(wdl.sum(axis=1), 1, atol=1e-6)
         assert ((prior > 0) == (leaves.actions >= 0)).all() and (wdl >= 0).all()
-        if kind == "uniform":
+        if kind in ("uniform", "rollout"):
             np.testing.assert_allclose(prior.max(axis=1), 1 / leaves.count, atol=1e-7)
-            assert (wdl == [0, 1, 0]).all()
+            assert (wdl == [0, 1, 0]).all() if kind == "uniform" else np.isin(wdl, (0, 1)).all()
 
 
 def test_a_uniform_answer_can_be_written_to() -> None:
@@ -76,6 +77,35 @@ def test_hash_answers_depend_on_position_and_seed_only() -> None:
             np.testing.assert_array_equal(a[[i]], b)
     assert len(np.unique(whole[1][:, 0])) == 50
     assert (HashEvaluator(CONNECT_FOUR, 8)(leaves_of(CONNECT_FOUR, states))[1] != whole[1]).all()
+
+
+def test_a_rollout_is_one_random_game_by_position_and_seed() -> None:
+    states = different_positions(CONNECT_FOUR, 50)
+    wdl = RolloutEvaluator(CONNECT_FOUR, 7)(leaves_of(CONNECT_FOUR, states))[1]
+    backwards = RolloutEvaluator(CONNECT_FOUR, 7)(leaves_of(CONNECT_FOUR, states[::-1]))[1][::-1]
+    np.testing.assert_array_equal(wdl, backwards)
+    for i in (0, 13, 49):
+        np.testing.assert_array_equal(wdl[[i]], RolloutEvaluator(CONNECT_FOUR, 7)(leaves_of(CONNECT_FOUR, states[[i]]))[1])
+    assert (RolloutEvaluator(CONNECT_FOUR, 8)(leaves_of(CONNECT_FOUR, states))[1] != wdl).any()
+    seeds = base.mix64(CONNECT_FOUR.key(states) ^ np.uint64(7 * 0x9E3779B97F4A7C15 % 2**64))
+    np.testing.assert_array_equal(wdl[:, 0] - wdl[:, 2], CONNECT_FOUR.playouts(states, seeds))
+
+
+def test_many_rollouts_average_to_the_worth_of_random_play() -> None:
+    # X X .      X to move: 3 wins at once (1/5), else O wins or draws as the board fills up at random.
+    # O O .
+    # . . .
+    game = games.make("tic-tac-toe")
+    leaves = leaves_of(game, game.state_after("1425"))
+
+    def worth(state: np.ndarray) -> float:
+        """Of the position for its mover when both sides choose at random."""
+        actions, count = game.legal_actions(state)
+        steps = [game.step(state, actions[:, k]) for k in range(count[0])]
+        return float(np.mean([step.reward[0] - (worth(step.states) if step.discount[0] else 0) for step in steps]))
+
+    outcomes = [RolloutEvaluator(game, seed)(leaves)[1][0] @ [1, 0, -1] for seed in range(2000)]
+    assert np.mean(outcomes) == pytest.approx(worth(leaves.states), abs=0.06)
 
 
 def test_a_cache_answers_as_the_evaluator_inside_and_counts_its_hits() -> None:

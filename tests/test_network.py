@@ -331,7 +331,7 @@ def test_a_small_network_learns_sixty_four_rows_by_heart() -> None:
     rows = rows[np.unique(game.key(rows["state"].copy()), return_index=True)[1]]
     rows["policy"] = 0
     rows["policy"][:, 0] = 1
-    rows["outcome"] = rows["state"]["mask"] % 3 - 1
+    rows["outcome"] = rows["state"]["mask"].astype(int) % 3 - 1
     torch.manual_seed(1)
     size = replace(tiny.NETWORK, channels=16, head_channels=8, value_hidden=16)
     net = network.PolicyValueNet(game, size)

@@ -50,7 +50,7 @@ def config(**sections: dict[str, Any]) -> Config:
 class Agent(AlphaZero):
     """Judged by a sum over its weights instead of 4,520 searches."""
 
-    def evaluate(self, weights: Weights) -> dict[str, float]:
+    def evaluate(self, weights: Weights, first: Weights) -> dict[str, float]:
         total = sum(float(value.double().sum()) for value in weights["net"].values())
         names = ("accuracy", "raw_accuracy", "contested_accuracy")
         return dict.fromkeys(names, abs(total) % 1) | {"mistakes": 5.0, "positions": 10.0, "simulations": 2.0}

@@ -1,4 +1,4 @@
-"""Counting the move tree of checkers, fast: `perft` and `divide` by whole moves. Knows positions, no text but a move's.
+"""Counting the move tree of checkers by whole moves, fast. Knows positions, no text.
 
 A move is a step or a whole jump. Two conventions differ from depth 12 on (from the start position): a king that goes
 round four men can take them both ways round, which is two moves with equal start, end and captures. `keep=True` counts
@@ -9,8 +9,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from games import base
-from games.checkers import board, kernels, moves
+from games.checkers import board, kernels
 
 MAX_ROUND_TRIPS = 4096  # jumps of four and more that one position is given room for
 
@@ -32,11 +31,3 @@ def perft(states: np.ndarray, depth: int, keep: bool = True) -> int:
         )
     assert count != kernels.TOO_MANY, "a position has more ways to jump than there is room for"
     return int(count)
-
-
-def divide(game: base.Game, states: np.ndarray, depth: int) -> dict[str, int]:
-    """perft(depth), every path counted, by first whole move in PDN ("11-15", "22x15x8")."""
-    counts: dict[str, int] = {}
-    for move in moves.whole_moves(game, states[0]):
-        counts[move.path] = counts.get(move.path, 0) + perft(move.states, depth - 1)
-    return counts

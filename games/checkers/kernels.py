@@ -259,11 +259,10 @@ def observe(states, quiet_plies, clock_steps, planes):
 def playout(states, seeds, quiet_plies, occurrences, row, outcome, plies):
     """Plays each of `states` [B] to its end by uniformly random actions, in place. seeds: [B] uint64, advanced in place
     (splitmix64, one stream a game); row: [K] int32 scratch. Writes outcome [B] int8 for the player to move at the
-    outset, and plies [B]."""
+    outset; adds the length of each game to plies [B] int64."""
     for i in range(len(states)):
         first = states[i]["to_play"]
         outcome[i] = 0
-        plies[i] = 0
         while not states[i]["terminal"]:
             n = list_actions(states, i, row)
             seeds[i] += np.uint64(0x9E3779B97F4A7C15)

@@ -6,6 +6,8 @@ The words of a position and the numbering of squares and directions are those of
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from games import base
@@ -69,6 +71,7 @@ class Checkers(base.Game):
     max_legal_actions = MAX_LEGAL_ACTIONS
     max_game_length = (_MAX_IRREVERSIBLE_PLIES + 1) * QUIET_PLIES
     observation_shape = (7, board.SIDE, board.SIDE)
+    has_fen = True
 
     def __init__(self, quiet_plies: int = QUIET_PLIES, occurrences: int = OCCURRENCES) -> None:
         """quiet_plies: 1–255; occurrences: of a position in a drawn game, at least 2, or 0 for no such rule."""
@@ -130,16 +133,41 @@ class Checkers(base.Game):
         return counting.perft(np.array([state], dtype=self.state_dtype), depth, keep)
 
     @np.errstate(over="ignore")
-    def playouts(self, states: np.ndarray, seeds: np.ndarray) -> np.ndarray:
-        """[B] int8: outcomes of random games from B positions, +1, 0 or -1 for the player to move there.
-
-        seeds: [B] uint64; equal seeds give equal games, whatever else is in the batch.
-        """
-        outcome, plies = np.empty(len(states), dtype=np.int8), np.empty(len(states), dtype=np.int64)
+    def playouts(self, states: np.ndarray, seeds: np.ndarray, plies: np.ndarray | None = None) -> np.ndarray:
+        outcome, played = np.empty(len(states), dtype=np.int8), np.zeros(len(states), dtype=np.int64)
         seeds = base.mix64(np.asarray(seeds))  # of its own: the kernel counts them up
         row = np.empty(MAX_LEGAL_ACTIONS, dtype=np.int32)
-        kernels.playout(base.copied(states), seeds, self.quiet_plies, self.occurrences, row, outcome, plies)
+        kernels.playout(base.copied(states), seeds, self.quiet_plies, self.occurrences, row, outcome, played)
+        if plies is not None:
+            plies += played
         return outcome
+
+    def action_planes(self) -> np.ndarray:
+        """Eight planes, direction and step or jump, over the square that the piece leaves."""
+        square, plane = np.divmod(np.arange(self.num_actions), board.DIRECTIONS * 2)
+        return (plane * board.SIDE + board.ROW_OF[square]) * board.SIDE + board.COLUMN_OF[square]
+
+    # -- rough knowledge -----------------------------------------------------------------------------
+
+    def heuristic(self, states: np.ndarray) -> np.ndarray:
+        """Material, a king counting half as much again as a man: tanh(lead / 3 men)."""
+        own, other = (
+            np.bitwise_count(states[field]) + 0.5 * np.bitwise_count(states[field] & states["kings"])
+            for field in ("own", "other")
+        )
+        lead: np.ndarray = np.tanh((own - other) / 3).astype(np.float32)
+        return lead
+
+    def engine(self) -> base.Engine:
+        from games.checkers import engine
+
+        return engine.Engine(self)
+
+    def openings(self) -> np.ndarray:
+        """[174] state_dtype: the three-move openings of `openings.py`."""
+        from games.checkers import openings
+
+        return openings.states(self)
 
     # -- text ----------------------------------------------------------------------------------------
 
@@ -149,19 +177,27 @@ class Checkers(base.Game):
         to_play = int(state["to_play"])
         return f"{board.number(start, to_play)}{'x' if over >= 0 else '-'}{board.number(target, to_play)}"
 
-    def state_after(self, moves: str) -> np.ndarray:
-        """[1] state_dtype: the position after PDN moves such as "11-15 22-18 15x22"; a jump over several pieces is one
-        move ("22x15x8", or "22x8" where that is clear) or several plies ("22x15 15x8"). Raises IllegalMove."""
-        tokens = moves.split()
-        if len(tokens) > self.max_game_length:
-            raise base.IllegalMove(f"{len(tokens)} moves were given, but a game has at most {self.max_game_length}.")
-        states = self.initial_states(1)
-        for number, token in enumerate(tokens, start=1):
-            try:
-                states = whole.resolve(self, states[0], token).states
-            except base.IllegalMove as error:
-                raise base.IllegalMove(f"move {number}: {error}") from None
-        return states
+    def play_text(self, states: np.ndarray, text: str) -> np.ndarray:
+        """PDN: a jump over several pieces is one move ("22x15x8", or "22x8" where that is clear) or several plies
+        ("22x15 15x8")."""
+        return whole.resolve(self, states[0], text).states
+
+    def move_to_string(self, state: np.void, actions: Sequence[int]) -> str:
+        """A whole move: "11-15", "22x15x8"."""
+        texts = [self.action_to_string(state, action) for action in actions]
+        return "x".join([texts[0], *(text.partition("x")[2] for text in texts[1:])])
+
+    def from_fen(self, text: str) -> np.ndarray:
+        """[1] state_dtype: PDN's FEN, such as "B:W21,22,K24:B1,2,K30"; see `fen.py`."""
+        from games.checkers import fen
+
+        return fen.read(text, self)
+
+    def to_fen(self, state: np.void) -> str | None:
+        """PDN's FEN; None in the middle of a jump."""
+        from games.checkers import fen
+
+        return None if state["jumper"] else fen.write(state)
 
     def to_string(self, state: np.void) -> str:
         """The board with White at the bottom: b and w men, B and W kings. Square numbers stand on the left."""

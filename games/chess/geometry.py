@@ -106,3 +106,24 @@ def _codes() -> tuple[np.ndarray, np.ndarray]:
 # queen, and castling is the king's move onto his own rook. Then, for the 22 ways a pawn can arrive there, one code for
 # each of knight, bishop and rook: 66 more. In all 1,858, in which legal moves listed by source and target ascend.
 CODE, MOVE = _codes()  # CODE: [promotion, source, target] int16, -1 for none; MOVE: [1858, 3] uint8, its inverse
+
+
+def _planes() -> np.ndarray:
+    """PLANE: see below."""
+    steps = _STRAIGHT_STEPS + _DIAGONAL_STEPS
+    planes = np.empty(NUM_CODES, dtype=np.int64)
+    for number, (source, target, promotion) in enumerate(MOVE.tolist()):
+        files, ranks = target % 8 - source % 8, target // 8 - source // 8
+        distance = max(abs(files), abs(ranks))
+        if promotion:
+            planes[number] = 64 + 3 * (files + 1) + promotion - 1
+        elif (files, ranks) in _KNIGHT_STEPS:
+            planes[number] = 56 + _KNIGHT_STEPS.index((files, ranks))
+        else:
+            planes[number] = 7 * steps.index((files // distance, ranks // distance)) + distance - 1
+    return planes
+
+
+# Which way each move goes: eight directions by seven distances, eight knight's moves, and three pieces to become by
+# three files to arrive on, 73 in all.
+PLANE = _planes()  # [1858] int64

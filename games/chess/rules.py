@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 
 from games import base
-from games.chess import geometry, history, kernels
+from games.chess import geometry, history, kernels, playout_kernels
 
 STANDARD = 518  # number of the usual start among the 960
 _PIECES = ".pnbrk.q"  # by the sum of boards, as in history.kind_at
@@ -54,13 +54,19 @@ class Chess(base.Game):
     max_game_length = 512
     history_length = 2  # positions in the planes, 1 to 8; the record holds enough for any
     observation_shape = (2 * history.PER_POSITION + history.CONSTANT_PLANES, 8, 8)
+    has_fen = True
 
-    def __init__(self, history_length: int = history_length, max_game_length: int = max_game_length) -> None:
+    def __init__(
+        self, history_length: int = history_length, max_game_length: int = max_game_length, chess960: bool = False
+    ) -> None:
+        """history_length: positions in the planes, 1 to 8; max_game_length: plies after which a game is drawn, 1 to
+        10,000; chess960: FEN may name castling from any files, and castling is written as the king's move onto his
+        rook. The rules are those of Chess960 anyhow, which include the usual ones."""
         if not 1 <= history_length <= 8:
             raise ValueError(f"history_length is {history_length}, but must be 1 to 8 positions.")
         if not 1 <= max_game_length <= 10_000:
             raise ValueError(f"max_game_length is {max_game_length}, but must be 1 to 10000 plies.")
-        self.history_length = history_length
+        self.history_length, self.chess960 = history_length, bool(chess960)
         self.max_game_length = max_game_length  # type: ignore[misc]  # per instance, as the next
         planes = history.PER_POSITION * history_length + history.CONSTANT_PLANES
         self.observation_shape = (planes, 8, 8)  # type: ignore[misc]
@@ -120,32 +126,13 @@ class Chess(base.Game):
         return int(kernels.perft(stack, np.empty((depth, geometry.SQUARES), dtype=np.uint64), depth, bulk))
 
     def playouts(self, states: np.ndarray, seeds: np.ndarray, plies: np.ndarray | None = None) -> np.ndarray:
-        """[B] int8: outcomes of random games from B positions, +1, 0 or -1 for the player to move there.
-
-        seeds: [B] uint64; equal seeds give equal games, whatever else is in the batch. Adds the length of each game to
-        plies [B], if given.
-        """
-        going, seeds, mover = base.copied(states), base.mix64(np.asarray(seeds)), np.array(states["to_play"])
-        row, scratch = np.arange(len(states)), np.empty(geometry.SQUARES, dtype=np.uint64)
-        actions = np.empty((len(states), self.max_legal_actions), dtype=np.int32)
-        count = np.empty(len(states), dtype=np.int32)
-        reward, discount = (np.empty(len(states), dtype=np.float32) for _ in range(2))
-        outcome = np.zeros(len(states), dtype=np.int8)
-        games = row  # which of the B are going on, one in each row of `going`
-        while len(going):
-            kernels.legal_actions(going, geometry.CODE, scratch, actions, count)
-            seeds = base.mix64(seeds + np.uint64(0x9E3779B97F4A7C15))
-            if plies is not None:
-                plies[games] += count[: len(going)] > 0
-            number = (seeds >> np.uint64(32)) * count[: len(going)].astype(np.uint64) >> np.uint64(32)
-            chosen = actions[row[: len(going)], number.astype(np.int64)]
-            kernels.advance(going, chosen, geometry.MOVE, reward, discount)
-            history.judge(going, self.max_game_length, discount)
-            won = reward[: len(going)] > 0
-            outcome[games[won]] = np.where(going["to_play"][won] == mover[won], -1, 1)
-            live = np.flatnonzero(~going["terminal"])
-            if 8 * len(live) <= 7 * len(going):  # else the finished games are passed over
-                going, seeds, mover, games = going.take(live), seeds[live], mover[live], games[live]
+        outcome, played = np.empty(len(states), dtype=np.int8), np.zeros(len(states), dtype=np.int64)
+        targets = np.empty(geometry.SQUARES, dtype=np.uint64)
+        marks = np.empty((2, self.max_game_length // 2 + 1), dtype=np.uint64)
+        seeds = base.mix64(np.asarray(seeds))
+        playout_kernels.play_out(base.copied(states), seeds, self.max_game_length, targets, marks, outcome, played)
+        if plies is not None:
+            plies += played
         return outcome
 
     def settled(self, states: np.ndarray) -> np.ndarray:
@@ -156,9 +143,35 @@ class Chess(base.Game):
         history.judge(settled, self.max_game_length, np.zeros(len(states), dtype=np.float32))
         return settled
 
+    def action_planes(self) -> np.ndarray:
+        """73 planes over the square that the piece leaves (Silver et al. 2018, table S2); see `geometry.PLANE`."""
+        source = geometry.MOVE[:, 0].astype(np.int64)
+        return (geometry.PLANE * 8 + 7 - source // 8) * 8 + source % 8
+
+    def heuristic(self, states: np.ndarray) -> np.ndarray:
+        """Material by the usual 1, 3, 3, 5, 9: tanh(lead / 6 pawns)."""
+        worth = [np.zeros(len(states)), np.zeros(len(states))]
+        for side, mine in enumerate((states["own"], ~states["own"])):
+            for field, value in (("pawns", 1), ("knights", 3), ("diagonals", 3), ("straights", 5)):
+                worth[side] += value * np.bitwise_count(states[field] & mine).astype(np.float64)
+            worth[side] += np.bitwise_count(states["diagonals"] & states["straights"] & mine)  # a queen is worth 9
+        lead: np.ndarray = np.tanh((worth[0] - worth[1]) / 6).astype(np.float32)
+        return lead
+
+    def from_fen(self, text: str) -> np.ndarray:
+        """[1] state_dtype; see `notation.from_fen`."""
+        from games.chess import notation
+
+        return notation.from_fen(self, text, self.chess960)
+
+    def to_fen(self, state: np.void) -> str:
+        from games.chess import notation
+
+        return notation.to_fen(state)
+
     def action_to_string(self, state: np.void, action: int) -> str:
         """UCI; see `uci`."""
-        return self.uci(state, action)
+        return self.uci(state, action, self.chess960)
 
     def action_from_string(self, state: np.void, text: str) -> int:
         """Takes UCI, with either way to write castling."""
@@ -166,8 +179,8 @@ class Chess(base.Game):
         for rook in range(8):
             if int(state["castling"]) >> rook & 1:
                 castling = int(geometry.CODE[geometry.NO_PROMOTION, king, rook])
-                if text == self.uci(state, castling, chess960=True):
-                    return super().action_from_string(state, self.uci(state, castling))
+                if text in (self.uci(state, castling, chess960=True), self.uci(state, castling)):
+                    text = self.action_to_string(state, castling)
         return super().action_from_string(state, text)
 
     def uci(self, state: np.void, action: int, chess960: bool = False) -> str:

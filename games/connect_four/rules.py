@@ -70,6 +70,14 @@ class ConnectFour(base.Game):
         flip = (np.asarray(symmetry) == 1)[:, None] & (actions >= 0)
         return np.where(flip, COLUMNS - 1 - actions, actions).astype(np.int32)
 
+    @np.errstate(over="ignore")  # uncompiled kernels wrap around on purpose
+    def playouts(self, states: np.ndarray, seeds: np.ndarray, plies: np.ndarray | None = None) -> np.ndarray:
+        outcome, played = np.empty(len(states), dtype=np.int8), np.zeros(len(states), dtype=np.int64)
+        _playouts(base.kernel_ready(states), base.mix64(np.asarray(seeds)), outcome, played)
+        if plies is not None:
+            plies += played
+        return outcome
+
     def action_to_string(self, state: np.void, action: int) -> str:
         return str(action + 1)
 
@@ -115,6 +123,7 @@ def mirror(boards: np.ndarray) -> np.ndarray:
 _FULL = np.uint64(sum(((1 << ROWS) - 1) << (c * STRIDE) for c in range(COLUMNS)))
 _ONE = np.uint64(1)
 _SHIFTS = (np.uint64(1), np.uint64(STRIDE), np.uint64(STRIDE - 1), np.uint64(STRIDE + 1))
+_TOP = np.uint64(sum(1 << (c * STRIDE + ROWS - 1) for c in range(COLUMNS)))
 
 
 @njit(cache=True)
@@ -162,6 +171,46 @@ def _legal_actions(states, actions, count):
         count[i] = n
         for k in range(n, COLUMNS):
             actions[i, k] = -1
+
+
+@njit(cache=True)
+def _playouts(states, seeds, outcome, plies):
+    """Writes outcome [B] of the random games of `Game.playouts`; adds their lengths to plies [B]. seeds: [B], mixed."""
+    for i in range(len(states)):
+        own, mask, stream = states[i]["own"], states[i]["mask"], seeds[i]
+        sign = 1
+        outcome[i] = 0
+        over = states[i]["terminal"]
+        while not over:
+            stream = stream + np.uint64(0x9E3779B97F4A7C15)
+            draw = (stream ^ (stream >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+            draw = (draw ^ (draw >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+            draw = (draw ^ (draw >> np.uint64(31))) >> np.uint64(32)
+            # Each free column as the one bit at the top of it; the lowest ones are taken away until the drawn is left.
+            free = ~mask & _TOP
+            place = (draw * _popcount(free)) >> np.uint64(32)
+            while place:
+                free &= free - _ONE
+                place -= _ONE
+            top = free & (~free + _ONE)
+            filled = mask | (mask + (top >> np.uint64(ROWS - 1)))
+            mine = own | (filled ^ mask)
+            own, mask = filled ^ mine, filled
+            plies[i] += 1
+            over = _has_four(mine)
+            if over:
+                outcome[i] = sign
+            over = over or mask == _FULL
+            sign = -sign
+
+
+@njit(cache=True)
+def _popcount(bits):
+    """Number of ones. LLVM recognises the pattern and emits one instruction."""
+    bits = bits - ((bits >> _ONE) & np.uint64(0x5555555555555555))
+    bits = (bits & np.uint64(0x3333333333333333)) + ((bits >> np.uint64(2)) & np.uint64(0x3333333333333333))
+    bits = (bits + (bits >> np.uint64(4))) & np.uint64(0x0F0F0F0F0F0F0F0F)
+    return (bits * np.uint64(0x0101010101010101)) >> np.uint64(56)
 
 
 @njit(cache=True)

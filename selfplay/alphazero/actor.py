@@ -19,7 +19,7 @@ import numpy as np
 import torch
 from msgspec import Meta
 
-from games.base import Game
+from games.base import Game, Step
 from selfplay.alphazero import evaluators, inference, loss, network, search
 
 Weights = Mapping[str, torch.Tensor]
@@ -49,6 +49,12 @@ class ActorConfig:
 
     cache_entries: Annotated[int, Meta(ge=0)] = 1 << 17
     """Positions whose evaluation is remembered, until new weights come; 0 turns it off."""
+
+    adjudicate_after: Annotated[int, Meta(ge=1)] | None = None
+    """Searched plies after which a game that goes on is scored by `Game.heuristic` instead; None: never."""
+
+    adjudicated_worth: Annotated[float, Meta(ge=0, le=1)] = 0.8
+    """Such a score is multiplied by this, so that a won game is worth more than a won position."""
 
     past_self_share: Annotated[float, Meta(ge=0, le=1)] = 0.05
     """Share of the searching spent on games against a past generation; 0 turns it off."""
@@ -200,15 +206,16 @@ class Actor:
         step = self.game.step(group.states[rows], actions)
         plies = np.array([len(group.moves[row]) for row in rows])
         records = self._records(group.states[rows], results, plies)
+        reward, discount = self._adjudicated(step, plies)
         recorded = (group.side[rows] == -1) | (group.side[rows] == group.states["to_play"][rows])
         for i, row in enumerate(rows):
             exact = int(results.value[i]) if results.exact[i] else None
             record = records[i] if recorded[i] else None
-            group.moves[row].append(_Move(record, exact, float(step.reward[i]), float(step.discount[i])))
+            group.moves[row].append(_Move(record, exact, float(reward[i]), float(discount[i])))
         self._count(moves=len(rows), exact=results.exact.sum())
         movers = group.states["to_play"][rows]
         group.states[rows] = step.states
-        over = step.discount == 0
+        over = discount == 0
         for row, mover in zip(rows[over], movers[over], strict=True):
             self._finish_game(group, row, mover)
         if over.any():
@@ -218,6 +225,16 @@ class Actor:
         if len(going):
             noise = [group.rngs[row] for row in going]
             group.search.advance(going, actions[~over], self.config.num_simulations, noise)
+
+    def _adjudicated(self, step: Step, plies: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """(reward, discount) [M] after the move number plies [M], the games that went on for too long being over."""
+        limit = self.config.adjudicate_after
+        late = (step.discount != 0) & (plies + 1 >= limit) if limit else np.zeros(len(plies), dtype=np.bool_)
+        if not late.any():
+            return step.reward, step.discount
+        self._count(adjudicated=late.sum())
+        score = self.config.adjudicated_worth * step.discount * self.game.heuristic(step.states)
+        return np.where(late, score, step.reward), np.where(late, 0, step.discount)
 
     def _choose(self, group: _Group, rows: np.ndarray, results: search.Results) -> np.ndarray:
         """[M] slot of the action to play: drawn by temperature under PUCT, the search's own choice under Gumbel."""
@@ -255,7 +272,7 @@ class Actor:
             if move.exact is not None:
                 outcome = float(move.exact)
             if move.row is not None:
-                move.row["outcome"] = round(outcome)
+                move.row["outcome"] = outcome
                 self._finished.append(move.row)
         result = moves[-1].reward
         first_wins = result * (1 if mover == 0 else -1) > 0

@@ -13,7 +13,7 @@ from msgspec import Meta
 import games
 from selfplay import config as configs
 from selfplay import device as devices
-from selfplay.alphazero import actor, evaluators, inference, loss, network, search, strength
+from selfplay.alphazero import actor, evaluators, inference, loss, network, references, search, strength
 from selfplay.errors import ConfigError
 from selfplay.learner import Batch, LearnerConfig, Update
 from selfplay.pool import Weights
@@ -41,6 +41,9 @@ class Config:
     game: str = "tic-tac-toe"
     """Name of the game; `selfplay games list` shows them."""
 
+    game_options: dict[str, int] = field(default_factory=dict)
+    """Arguments of the game, such as game_options.history_length=8 for chess; `selfplay games list` shows them."""
+
     network: network.NetworkConfig = field(default_factory=network.NetworkConfig)
     search: search.SearchConfig = field(default_factory=search.SearchConfig)
     actor: actor.ActorConfig = field(default_factory=actor.ActorConfig)
@@ -62,14 +65,18 @@ class AlphaZero:
         "exact": ("exact", "moves"),
         "draws": ("draws", "games"),
         "first_wins": ("first_wins", "games"),
+        "adjudicated": ("adjudicated", "games"),
     }
 
     def __init__(self, config: Config) -> None:
         self.config = config
         try:
-            self.game = games.make(config.game)
+            self.game = games.make(config.game, **config.game_options)
         except ValueError as error:
             raise ConfigError(str(error)) from None
+        for name in config.strength.opponents:
+            if name != strength.FIRST:
+                references.make(self.game, name)  # so that a wrong name is told now, and not in mid-run
         self.row_dtype = loss.row_dtype(self.game)
 
     def identity(self) -> dict[str, Any]:
@@ -78,6 +85,7 @@ class AlphaZero:
             "family": "alphazero",
             "game": self.game.name,
             "game_version": self.game.version,
+            "game_options": self.config.game_options,
             "network": {"channels": size.channels, "blocks": size.blocks,
                         "head_channels": size.head_channels, "value_hidden": size.value_hidden},
         }  # fmt: skip
@@ -98,10 +106,13 @@ class AlphaZero:
     def make_batch(self, rows: np.ndarray, rng: np.random.Generator) -> Batch:
         return loss.make_batch(self.game, rows, self.config.target.search_value_fraction, rng, devices.best())
 
-    def evaluate(self, weights: Weights) -> dict[str, float]:
-        evaluator = inference.NetworkEvaluator(self.game, self.config.network)
-        evaluator.load(weights[PLAYER])
-        return strength.measure(self.game, evaluator, self.config.search, self.config.strength)
+    def evaluate(self, weights: Weights, first: Weights) -> dict[str, float]:
+        now, then = (inference.NetworkEvaluator(self.game, self.config.network) for _ in range(2))
+        now.load(weights[PLAYER])
+        then.load(first[PLAYER])
+        return strength.measure(
+            self.game, now, then, self.config.search, self.config.strength, self.config.run.seed
+        )
 
     def is_solved(self, figures: Mapping[str, float]) -> bool:
         return figures.get("mistakes", 1) == 0

@@ -1,4 +1,4 @@
-"""Evaluators that need no network: uniform, and a hash of the position for tests; and a cache around any of them.
+"""Evaluators that need no network: uniform, random games, a hash of the position for tests; a cache around any of them.
 
 An evaluator is a callable that maps `search.Leaves` of M positions to (prior [M, K] float32, sums to 1 over the legal
 actions and is 0 on the padding; wdl [M, 3] float32, sums to 1, for the player to move).
@@ -30,6 +30,25 @@ class UniformEvaluator:
         prior /= np.maximum(leaves.count, 1)[:, None]
         wdl = np.zeros((len(leaves.rows), 3), dtype=np.float32)
         wdl[:, 1] = 1.0
+        return prior, wdl
+
+
+class RolloutEvaluator:
+    """Every legal action alike, and the outcome of one random game as the value, in which all was won, drawn or lost.
+
+    The game follows from position and seed, so the answer is the same whenever and wherever asked: a search averages
+    over the positions that it visits, not over games from one.
+    """
+
+    def __init__(self, game: Game, seed: int = 0) -> None:
+        self.game = game
+        self._offset = np.uint64(seed * 0x9E3779B97F4A7C15 % 2**64)  # as in HashEvaluator
+        self._uniform = UniformEvaluator()
+
+    def __call__(self, leaves: Leaves) -> Answer:
+        prior, wdl = self._uniform(leaves)
+        outcome = self.game.playouts(leaves.states, mix64(self.game.key(leaves.states) ^ self._offset))
+        wdl[:] = np.arange(1, -2, -1) == outcome[:, None]
         return prior, wdl
 
 

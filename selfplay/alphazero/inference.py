@@ -42,6 +42,7 @@ class _Folded(NamedTuple):
     policy_foot: _Convolution
     value_foot: _Convolution
     policy: tuple[torch.Tensor, torch.Tensor]
+    places: torch.Tensor | None  # of actions on the policy's planes; None: the policy is dense
     value_hidden: tuple[torch.Tensor, torch.Tensor]
     value: tuple[torch.Tensor, torch.Tensor]
 
@@ -63,19 +64,24 @@ def _fold(net: PolicyValueNet, device: torch.device) -> _Folded:
         weight = conv.weight.detach().contiguous(memory_format=torch.channels_last)
         return _Convolution(weight, conv.bias.detach(), module.conv.kernel_size[0] // 2)
 
-    def linear(module: nn.Linear) -> tuple[torch.Tensor, torch.Tensor]:
+    def affine(module: nn.Linear | nn.Conv2d) -> tuple[torch.Tensor, torch.Tensor]:
+        assert module.bias is not None
         return module.weight.detach().to(device, dtype, copy=True), module.bias.detach().to(device, dtype, copy=True)
 
     return _Folded(
         convolution(net.stem),
         [(convolution(block.first), convolution(block.second)) for block in net.tower],  # type: ignore[arg-type]
         convolution(net.policy_foot), convolution(net.value_foot),
-        linear(net.policy), linear(net.value_hidden), linear(net.value),
+        affine(net.policy), net.places.to(device) if isinstance(net.policy, nn.Conv2d) else None,
+        affine(net.value_hidden), affine(net.value),
     )  # fmt: skip
 
 
 def _heads(net: _Folded, policy_foot: torch.Tensor, value_foot: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-    policy = F.linear(policy_foot.flatten(1), *net.policy)
+    if net.places is None:
+        policy = F.linear(policy_foot.flatten(1), *net.policy)
+    else:
+        policy = torch.conv2d(policy_foot, *net.policy).flatten(1)[:, net.places]
     return policy, F.linear(torch.relu_(F.linear(value_foot.flatten(1), *net.value_hidden)), *net.value)
 
 
@@ -137,7 +143,7 @@ def _fused_works() -> bool:
     linear = (torch.zeros(1, 36, dtype=ones.dtype), torch.zeros(1, dtype=ones.dtype))
     hidden = (torch.zeros(1, 1, dtype=ones.dtype), linear[1])
     try:
-        _FusedForward(_Folded(conv, [(conv, conv)], conv, conv, linear, linear, hidden), (3, 3))(ones)
+        _FusedForward(_Folded(conv, [(conv, conv)], conv, conv, linear, None, linear, hidden), (3, 3))(ones)
     except (AttributeError, RuntimeError, NotImplementedError):
         return False
     return True

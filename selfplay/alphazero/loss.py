@@ -26,7 +26,7 @@ def row_dtype(game: Game) -> np.dtype:
             ("actions", "i2", (width,)),  # padded with -1
             ("policy", "f4", (width,)),  # improved policy over `actions`
             ("search_wdl", "f4", (3,)),  # the search's value for the player to move
-            ("outcome", "i1"),  # of the game, for the player to move: +1, 0, -1 (or the proven value)
+            ("outcome", "f4"),  # of the game, for the player to move, in [-1, 1]; or the position's proven value
             ("ply", "i2"),
             ("generation", "i4"),  # of the weights that searched it
         ]
@@ -45,8 +45,8 @@ def make_batch(
     actions = game.symmetric_actions(rows["actions"], symmetry)
     policy = np.zeros((size, game.num_actions + 1), dtype=np.float32)  # the padding, -1, lands in the last column
     np.put_along_axis(policy, actions.astype(np.int64), rows["policy"], axis=1)
-    wdl = np.zeros((size, 3), dtype=np.float32)
-    wdl[np.arange(size), 1 - rows["outcome"].astype(np.int64)] = 1.0
+    win, loss = np.maximum(rows["outcome"], 0), np.maximum(-rows["outcome"], 0)
+    wdl = np.stack([win, 1 - win - loss, loss], axis=1)
     wdl += np.float32(search_value_fraction) * (rows["search_wdl"] - wdl)
     return {
         "planes": torch.from_numpy(planes).to(device).contiguous(memory_format=torch.channels_last),

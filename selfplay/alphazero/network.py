@@ -23,7 +23,7 @@ class NetworkConfig:
     """Residual blocks of two 3x3 convolutions each."""
 
     head_channels: Annotated[int, Meta(ge=1, le=256)] = 16
-    """Channels of the 1x1 convolution at the foot of each head."""
+    """Channels of the 1x1 convolution at the foot of each head that has a dense layer."""
 
     value_hidden: Annotated[int, Meta(ge=4, le=2048)] = 64
     """Units of the value head's hidden layer."""
@@ -53,15 +53,27 @@ class Block(nn.Module):
 
 
 class PolicyValueNet(nn.Module):
-    """planes [B, P, R, C] → (policy logits [B, A], win/draw/loss logits [B, 3] for the player to move)."""
+    """planes [B, P, R, C] → (policy logits [B, A], win/draw/loss logits [B, 3] for the player to move).
+
+    Where the game's actions have places on the board (`Game.action_planes`), the policy is a convolution, whose weights
+    all squares share (Silver et al. 2018); elsewhere a dense layer.
+    """
 
     def __init__(self, game: Game, config: NetworkConfig) -> None:
         super().__init__()
         planes, rows, columns = game.observation_shape
         self.stem = ConvNorm(planes, config.channels, 3)
         self.tower = nn.Sequential(*(Block(config.channels) for _ in range(config.blocks)))
-        self.policy_foot = ConvNorm(config.channels, config.head_channels, 1)
-        self.policy = nn.Linear(config.head_channels * rows * columns, game.num_actions)
+        places = game.action_planes()
+        self.policy_foot: ConvNorm
+        self.policy: nn.Linear | nn.Conv2d
+        if places is None:
+            self.policy_foot = ConvNorm(config.channels, config.head_channels, 1)
+            self.policy = nn.Linear(config.head_channels * rows * columns, game.num_actions)
+        else:
+            self.policy_foot = ConvNorm(config.channels, config.channels, 3)
+            self.policy = nn.Conv2d(config.channels, int(places.max()) // (rows * columns) + 1, 1)
+            self.register_buffer("places", torch.from_numpy(places), persistent=False)
         self.value_foot = ConvNorm(config.channels, config.head_channels, 1)
         self.value_hidden = nn.Linear(config.head_channels * rows * columns, config.value_hidden)
         self.value = nn.Linear(config.value_hidden, 3)
@@ -72,6 +84,10 @@ class PolicyValueNet(nn.Module):
 
     def forward(self, planes: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         x = self.tower(torch.relu_(self.stem(planes)))
-        policy = self.policy(torch.relu_(self.policy_foot(x)).flatten(1))
+        foot = torch.relu_(self.policy_foot(x))
+        if isinstance(self.policy, nn.Conv2d):
+            policy = self.policy(foot).flatten(1)[:, self.places]
+        else:
+            policy = self.policy(foot.flatten(1))
         hidden = torch.relu_(self.value_hidden(torch.relu_(self.value_foot(x)).flatten(1)))
         return policy, self.value(hidden)

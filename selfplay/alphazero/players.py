@@ -1,10 +1,11 @@
-"""Trained agents as players: a checkpoint, its game and its search, ready to be asked about positions."""
+"""Players: whoever chooses actions in many positions at once. Here those that search, and trained agents from disk."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -12,10 +13,49 @@ import games
 from games.base import ILLEGAL, Game
 from selfplay import config as configs
 from selfplay import device, pool
-from selfplay.alphazero import inference, network, search, strength
+from selfplay.alphazero import inference, network, search
 from selfplay.errors import CheckpointError
 
 PLAYER = "net"
+BATCH = 256  # positions searched at once
+
+
+class Player(Protocol):
+    """Takes part in many games at once, and keeps nothing of them from one move to the next."""
+
+    name: str
+
+    def choose(self, states: np.ndarray, rngs: Sequence[np.random.Generator]) -> np.ndarray:
+        """[B] int64 legal actions for B non-terminal positions of as many games. rngs: each game's own stream, for
+        players that draw lots."""
+
+
+class SearchPlayer:
+    """Plays what a tree search with some evaluator likes best. Deterministic: no noise, no temperature."""
+
+    def __init__(
+        self, name: str, game: Game, evaluate: search.Evaluate, config: search.SearchConfig, num_simulations: int,
+    ) -> None:  # fmt: skip
+        self.name, self.game, self.evaluate = name, game, evaluate
+        self.config, self.num_simulations = config, num_simulations
+
+    def choose(self, states: np.ndarray, rngs: Sequence[np.random.Generator]) -> np.ndarray:
+        """See `Player`."""
+        found = choices(self.game, states, self.evaluate, self.config, self.num_simulations)
+        actions: np.ndarray = found.actions[np.arange(len(states)), found.play].astype(np.int64)
+        return actions
+
+
+def choices(
+    game: Game, states: np.ndarray, evaluate: search.Evaluate, config: search.SearchConfig, num_simulations: int,
+) -> search.Results:  # fmt: skip
+    """Results of searching all of `states` [B] in batches, without noise."""
+    quiet = replace(config, dirichlet_fraction=0.0, gumbel_scale=0.0)
+    parts = [
+        search.run(game, states[start : start + BATCH], evaluate, quiet, num_simulations)
+        for start in range(0, len(states), BATCH)
+    ]
+    return search.Results(*(np.concatenate(column) for column in zip(*parts, strict=True)))
 
 
 class NetworkPlayer:
@@ -23,13 +63,17 @@ class NetworkPlayer:
 
     def __init__(self, game: Game, evaluate: search.Evaluate, config: search.SearchConfig, description: str) -> None:
         self.game, self.evaluate, self.description = game, evaluate, description
-        self.config = replace(config, dirichlet_fraction=0.0, gumbel_scale=0.0)
+        self.config = config
+
+    def at(self, num_simulations: int, name: str = "") -> SearchPlayer:
+        """This agent as a player that searches so much; 0: the network's policy alone."""
+        return SearchPlayer(name or self.description, self.game, self.evaluate, self.config, num_simulations)
 
     def analyze(self, states: list[np.void], num_simulations: int) -> list[dict[str, Any]]:
         """For each non-terminal position: best move, policy by move (sums to 1), value in [-1, 1] and wdl for the
         player to move, and by move the prior, visits and value. 0 simulations: the network's policy alone."""
         batch = np.array(states, dtype=self.game.state_dtype)
-        found = strength.choices(self.game, batch, self.evaluate, self.config, num_simulations)
+        found = choices(self.game, batch, self.evaluate, self.config, num_simulations)
         return [self._describe(state, found, i) for i, state in enumerate(batch)]
 
     def _describe(self, state: np.void, found: search.Results, i: int) -> dict[str, Any]:
@@ -67,10 +111,10 @@ def load(path: Path) -> NetworkPlayer:
     if meta.get("family") != "alphazero" or PLAYER not in weights:
         raise CheckpointError(f"{folder} does not hold an AlphaZero agent (family {meta.get('family')!r}).")
     missing = [key for key in ("game", "game_version", "network", "generation") if key not in meta]
-    if missing or not isinstance(meta["network"], dict) or not isinstance(meta.get("search", {}), dict):
+    if missing or not all(isinstance(meta.get(key, {}), dict) for key in ("network", "search", "game_options")):
         raise CheckpointError(f"{folder} does not say what it holds ({', '.join(missing) or 'network or search'}).")
     try:
-        game = games.make(str(meta["game"]))
+        game = games.make(str(meta["game"]), **meta.get("game_options", {}))
     except ValueError as error:
         raise CheckpointError(f"{folder} plays a game that is not installed: {error}") from None
     if meta["game_version"] != game.version:

@@ -38,4 +38,32 @@ CONNECT_FOUR = Config(
 )
 """Twenty minutes on two cores: accuracy against the exact solver is measured on the way."""
 
-PRESETS = {"tic-tac-toe": TIC_TAC_TOE, "connect-four": CONNECT_FOUR}
+CHECKERS = Config(
+    game="checkers",
+    network=NetworkConfig(channels=32, blocks=4, head_channels=16, value_hidden=64),
+    search=SearchConfig(dirichlet_alpha=1.2, edges_per_node=16),
+    actor=ActorConfig(
+        concurrent_games=128, num_simulations=48, random_opening_plies=40,
+        temperature=0.8, final_temperature=0.15, temperature_half_life=8.0,
+    ),
+    replay=ReplayConfig(samples_per_insert=4.0, window_min=40_000, window_fraction=0.5),
+    learner=LearnerConfig(batch_size=512, learning_rate=2e-3, final_learning_rate=1e-4, ema_decay=0.999),
+    strength=StrengthConfig(num_simulations=32, opponents=("random", "greedy", "first"), games=20),
+    run=RunConfig(minutes=20.0, generation_rows=20_000, chunk_rows=1_000, evaluate_every=5, actors=2),
+)
+
+CHESS = Config(
+    game="chess",
+    network=NetworkConfig(channels=32, blocks=4, head_channels=16, value_hidden=64),
+    search=SearchConfig(dirichlet_alpha=0.3),
+    actor=ActorConfig(
+        concurrent_games=128, num_simulations=48, random_opening_plies=100, adjudicate_after=80,
+        temperature=0.8, final_temperature=0.15, temperature_half_life=8.0,
+    ),
+    replay=ReplayConfig(samples_per_insert=3.0, window_min=40_000, window_fraction=0.5),
+    learner=LearnerConfig(batch_size=512, learning_rate=2e-3, final_learning_rate=1e-4, ema_decay=0.999),
+    strength=StrengthConfig(num_simulations=32, opponents=("random", "greedy", "first"), games=20),
+    run=RunConfig(minutes=20.0, generation_rows=20_000, chunk_rows=1_000, evaluate_every=5, actors=2),
+)
+
+PRESETS = {"tic-tac-toe": TIC_TAC_TOE, "connect-four": CONNECT_FOUR, "checkers": CHECKERS, "chess": CHESS}

@@ -1,21 +1,22 @@
-"""How good is it? Choices of an agent against exact knowledge: the share that keeps the best win/draw/loss result.
+"""How good is it? Choices of an agent against exact knowledge, and games against opponents that stay as they are.
 
-A choice is a mistake when its game-theoretic value is worse than that of the best action. Positions where every action
-is equally good cannot show one; the share over the others is reported beside the share over all.
+Against exact knowledge: the share of positions in which the best win/draw/loss result is kept. A choice is a mistake
+when its game-theoretic value is worse than that of the best action. Positions where every action is equally good cannot
+show one; the share over the others is reported beside the share over all.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Annotated
 
 import numpy as np
 from msgspec import Meta
 
 from games.base import ILLEGAL, Game, Yardstick
-from selfplay.alphazero import search
+from selfplay.alphazero import match, players, references, search
 
-BATCH = 256  # positions searched at once
+FIRST = "first"  # the opponent that is the agent's own first generation
 
 
 @dataclass(frozen=True)
@@ -23,35 +24,45 @@ class StrengthConfig:
     """How strength is measured during a run."""
 
     num_simulations: Annotated[int, Meta(ge=1)] = 100
-    """Simulations a position; the raw policy is measured beside it."""
+    """Simulations a position or move; the raw policy is measured beside it where there is exact knowledge."""
+
+    opponents: tuple[str, ...] = ()
+    """Who is played against: "random", "greedy", "uct:100", "alphabeta:2", …, or "first", the first generation."""
+
+    games: Annotated[int, Meta(ge=2)] = 40
+    """Games against each of them, in pairs that swap seats."""
+
+    random_opening_plies: Annotated[int, Meta(ge=0)] = 6
+    """Uniformly random plies that pairs begin with, in games without customary openings."""
 
 
 def measure(
-    game: Game, evaluate: search.Evaluate, config: search.SearchConfig, strength: StrengthConfig
-) -> dict[str, float]:
-    """Figures against the game's yardstick; empty for a game without one.
+    game: Game, evaluate: search.Evaluate, first: search.Evaluate, config: search.SearchConfig,
+    strength: StrengthConfig, seed: int,
+) -> dict[str, float]:  # fmt: skip
+    """Figures against the game's yardstick, where it has one, and against the opponents asked for.
 
     accuracy and mistakes with search, raw_accuracy of the policy alone, contested_accuracy over positions that have a
-    wrong move, accuracy by stage, value_accuracy (sign of the raw value where the game is not drawn), positions.
+    wrong move, accuracy by stage, value_accuracy (sign of the raw value where the game is not drawn), positions;
+    score_OPPONENT, points a game in [0, 1], and games. first: the evaluator of the first generation.
     """
+    found: dict[str, float] = {}
     yardstick = game.yardstick()
-    if yardstick is None:
-        return {}
-    raw = choices(game, yardstick.states, evaluate, config, 0)
-    searched = choices(game, yardstick.states, evaluate, config, strength.num_simulations)
-    return figures(yardstick, raw, searched) | {"simulations": float(strength.num_simulations)}
-
-
-def choices(
-    game: Game, states: np.ndarray, evaluate: search.Evaluate, config: search.SearchConfig, num_simulations: int,
-) -> search.Results:  # fmt: skip
-    """Results of searching all of `states` [B] in batches, without noise."""
-    quiet = replace(config, dirichlet_fraction=0.0, gumbel_scale=0.0)
-    parts = [
-        search.run(game, states[start : start + BATCH], evaluate, quiet, num_simulations)
-        for start in range(0, len(states), BATCH)
-    ]
-    return search.Results(*(np.concatenate(column) for column in zip(*parts, strict=True)))
+    if yardstick is not None:
+        raw = players.choices(game, yardstick.states, evaluate, config, 0)
+        searched = players.choices(game, yardstick.states, evaluate, config, strength.num_simulations)
+        found = figures(yardstick, raw, searched)
+    me = players.SearchPlayer("agent", game, evaluate, config, strength.num_simulations)
+    for name in strength.opponents:
+        opponent = (
+            players.SearchPlayer(FIRST, game, first, config, strength.num_simulations)
+            if name == FIRST else references.make(game, name)
+        )  # fmt: skip
+        rng = np.random.default_rng(seed)
+        starts = match.openings(game, strength.games // 2, strength.random_opening_plies, rng)
+        summary = match.play_pairs(game, me, opponent, starts, seed).summary()
+        found |= {f"score_{name}": summary.score, "games": float(summary.games)}
+    return found | {"simulations": float(strength.num_simulations)} if found else {}
 
 
 def figures(yardstick: Yardstick, raw: search.Results, searched: search.Results) -> dict[str, float]:

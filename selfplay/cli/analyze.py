@@ -1,7 +1,7 @@
 """What a trained agent thinks of positions.
 
-Given --moves, prints the board and a table of the legal moves. Otherwise reads positions as JSON lines from standard
-input and answers one JSON line each; a line that cannot be answered gets {"error": …}, and it goes on.
+Given --moves or --fen, prints the board and a table of the legal moves. Otherwise reads positions as JSON lines from
+standard input and answers one JSON line each; a line that cannot be answered gets {"error": …}, and it goes on.
 """
 
 from __future__ import annotations
@@ -20,9 +20,14 @@ from selfplay.errors import UserError
 EPILOG = """examples:
   selfplay analyze runs/connect-four --moves 4453
   selfplay analyze runs/connect-four/checkpoints/000012 --moves "" --simulations 800
+  selfplay analyze runs/chess --fen "6k1/5ppp/8/8/8/8/8/3R2K1 w - - 0 1" --moves "d1d8"
   echo '{"game": "connect-four", "moves": "4453", "simulations": 100}' | selfplay analyze runs/connect-four
+  echo '{"game": "chess", "moves": "e2e4 e7e5"}' | selfplay analyze runs/chess
+  echo '{"game": "checkers", "fen": "B:W21,22,K24:B1,2,K30"}' | selfplay analyze runs/checkers
 
-Moves are columns 1-7 in connect four, cells 1-9 in tic-tac-toe. "simulations": 0 asks for the policy alone.
+Moves are columns 1-7 in connect four, cells 1-9 in tic-tac-toe, UCI (e2e4) in chess, PDN (11-15, 22x15x8) in checkers.
+In chess and checkers "fen" (or "start_fen") sets the position that "moves" start from, and answers name the position
+reached as "fen". "simulations": 0 asks for the policy alone.
 """
 
 BATCH = 128  # positions searched together
@@ -36,6 +41,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "checkpoint", type=Path, metavar="CHECKPOINT_OR_RUN", help="a run's folder, or one generation's"
     )
     parser.add_argument("--moves", metavar="MOVES", help="the position after these moves, shown as a table")
+    parser.add_argument("--fen", metavar="FEN", help="the position that --moves start from (chess, checkers)")
     parser.add_argument(
         "--simulations", type=int, default=100, metavar="N", help="simulations a position (default 100)"
     )
@@ -47,8 +53,9 @@ def run(arguments: argparse.Namespace) -> int:
     from selfplay.alphazero import players
 
     player = players.load(arguments.checkpoint)
-    if arguments.moves is not None:
-        _print_table(player, arguments.moves, arguments.simulations)
+    if arguments.moves is not None or arguments.fen is not None:
+        request = {"moves": arguments.moves or ""} | ({"fen": arguments.fen} if arguments.fen is not None else {})
+        _print_table(player, request, arguments.simulations)
         return 0
     for batch in _batches():
         for answer in _answer(player, batch, arguments.simulations):
@@ -89,17 +96,25 @@ def _answer(player: Any, lines: list[str], default_simulations: int) -> list[dic
             simulations = _simulations(request, default_simulations)
             asked.setdefault(simulations, []).append((index, _position(player, request), request))
         except ValueError as error:
-            echo = {"moves": request["moves"]} if isinstance(request.get("moves"), str) and len(line) < 1000 else {}
-            answers[index] = {**echo, "error": str(error)}
+            answers[index] = {**(_echo(request) if len(line) < 1000 else {}), "error": str(error)}
     for simulations, group in asked.items():
         size = max(1, MAX_TOGETHER // (simulations + 1))  # deep searches are made a few at a time: each needs its tree
         found: list[dict[str, Any]] = []
         for start in range(0, len(group), size):
             found += player.analyze([state for _, state, _ in group[start : start + size]], simulations)
-        for (index, _, request), answer in zip(group, found, strict=True):
+        for (index, state, request), answer in zip(group, found, strict=True):
             answer.pop("details")
-            answers[index] = {"moves": request.get("moves", ""), **answer, "simulations": simulations}
+            fen = player.game.to_fen(state)
+            reached = {} if fen is None else {"fen": fen}
+            answers[index] = {"moves": "", **_echo(request), **reached, **answer, "simulations": simulations}
     return answers
+
+
+def _echo(request: dict[str, Any]) -> dict[str, str]:
+    """What was asked, to know the answer by."""
+    start = request.get("start_fen", request.get("fen"))
+    asked = {"start_fen": start, "moves": request.get("moves")}
+    return {key: text for key, text in asked.items() if isinstance(text, str)}
 
 
 def _parse(line: str) -> dict[str, Any]:
@@ -128,18 +143,24 @@ def _position(player: Any, request: dict[str, Any]) -> Any:
     moves = request.get("moves", "")
     if not isinstance(moves, str):
         raise ValueError("moves must be a string of moves.")
-    state = player.game.state_after(moves)[0]
+    given = [request[key] for key in ("fen", "start_fen") if request.get(key) is not None]
+    if not all(isinstance(fen, str) for fen in given):
+        raise ValueError("fen must be a string.")
+    if len(given) == 2 and given[0] != given[1]:
+        raise ValueError("fen and start_fen mean the same, the position that moves start from: give one of them.")
+    start = player.game.from_fen(given[0]) if given else None
+    state = player.game.state_after(moves, start)[0]
     if state["terminal"]:
-        raise ValueError("the game is over after these moves: there is nothing to choose.")
+        raise ValueError("the game is over in this position: there is nothing to choose.")
     return state
 
 
-def _print_table(player: Any, moves: str, simulations: int) -> None:
+def _print_table(player: Any, request: dict[str, str], simulations: int) -> None:
     from rich.console import Console
     from rich.table import Table
 
     try:
-        state = _position(player, {"moves": moves})
+        state = _position(player, request)
     except ValueError as error:
         raise UserError(str(error)) from None
     answer = player.analyze([state], simulations)[0]

@@ -36,7 +36,7 @@ class Family(NamedTuple):
 
 
 FAMILIES = {"alphazero": Family("selfplay.alphazero.presets:PRESETS", "selfplay.alphazero.agent:AlphaZero")}
-PRESETS = {"tic-tac-toe": "alphazero", "connect-four": "alphazero"}
+PRESETS = dict.fromkeys(("tic-tac-toe", "connect-four", "checkers", "chess"), "alphazero")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
