@@ -151,6 +151,36 @@ def test_a_proven_value_replaces_what_the_game_happened_to_end_with() -> None:
     assert proven == stats["exact"] > 20
 
 
+@pytest.mark.parametrize("limit", [1, 3, 6])
+def test_a_game_that_goes_on_too_long_is_scored_by_the_heuristic_of_where_it_stands(limit: int) -> None:
+    game = toy_games.Coins()  # where a player moves twice or three times in a row
+
+    def heuristic(states: np.ndarray) -> np.ndarray:
+        """Of the player to move: a number that depends on the position."""
+        return ((states["own"].astype(np.float32) - states["other"]) / 256).astype(np.float32)
+
+    game.heuristic = heuristic  # type: ignore[method-assign]
+    config = replace(CONFIG, random_opening_plies=1, adjudicate_after=limit, adjudicated_worth=0.5)
+    actor = with_hash(make(config, game=game))
+    seen = spy(actor)
+    _, stats = actor.generate(100)
+    scored = 0
+    for moves in seen:
+        assert len(moves) <= limit
+        last, _, reward, discount = moves[-1]
+        assert discount == 0
+        actions = last["actions"][last["actions"] >= 0]
+        steps = game.step(np.repeat(np.array([last["state"]]), len(actions)), actions)
+        worth = set((0.5 * steps.discount * heuristic(steps.states)).tolist())
+        over = set(steps.reward[steps.discount == 0].tolist())
+        assert reward in (worth if len(moves) == limit and not over else worth | over)
+        scored += not over
+        mover = last["state"]["to_play"]
+        for row, *_ in moves:
+            assert row["outcome"] == pytest.approx(reward * (1 if row["state"]["to_play"] == mover else -1))
+    assert stats["adjudicated"] == scored > 0
+
+
 def test_a_blunder_after_a_proof_does_not_change_what_was_proven() -> None:
     actor = with_network(make())
     group = actor._groups[0]

@@ -389,7 +389,138 @@ def test_the_table_shows_every_legal_move_and_exact_results(selfplay: Any, tmp_p
     assert sum("←" in row for row in rows) == 1
 
 
+CHESS_MATE = "6k1/5ppp/8/8/8/8/8/3R2K1 w - - 0 1"
+
+
+def test_chess_is_asked_by_fen_and_uci_and_answers_with_the_fen_reached(
+    selfplay: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = weights_folder(tmp_path, "chess")
+    lines = [
+        {"game": "chess", "moves": "e2e4 e7e5", "simulations": 3},
+        {"fen": CHESS_MATE, "simulations": 60},
+        {"start_fen": CHESS_MATE, "moves": "g1f1 g8f8", "simulations": 1},
+    ]
+    played, mate, both = asked(selfplay, monkeypatch, run, "\n".join(map(json.dumps, lines)).encode())
+    assert played["fen"] == "rnbqkbnr/pppp1ppp/8/4p3/4P3/8/PPPP1PPP/RNBQKBNR w KQkq - 0 2"
+    assert played["moves"] == "e2e4 e7e5" and "start_fen" not in played and len(played["policy"]) == 29
+    assert mate["best"] == "d1d8" and mate["fen"] == mate["start_fen"] == CHESS_MATE and mate["value"] == 1
+    assert both["start_fen"] == CHESS_MATE and both["fen"] == "5k2/5ppp/8/8/8/8/8/3R1K2 w - - 2 2"
+    table = selfplay("analyze", run, "--fen", CHESS_MATE, "--simulations", 60)
+    assert table.code == 0 and "d1d8 ←" in table.out and "8 . . . . . . k ." in table.out
+
+
+def test_checkers_is_asked_by_fen_and_pdn(selfplay: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    lines = [
+        {"moves": "11-15 22-18 15x22", "simulations": 2},
+        {"fen": "B:W6,14,22,32:B2", "simulations": 2},
+        {"fen": "B:W6,14,22,32:B2", "moves": "2x9", "simulations": 2},
+        {"fen": "B:W6,14,22,32:B2", "moves": "2x9x18x25", "simulations": 2},
+    ]
+    data = "\n".join(map(json.dumps, lines)).encode()
+    opened, jump, within, after = asked(selfplay, monkeypatch, weights_folder(tmp_path, "checkers"), data)
+    assert set(opened["policy"]) == {"25x18", "26x17"}
+    assert set(jump["policy"]) == {"2x9"} and set(within["policy"]) == {"9x18"}
+    assert "fen" not in within, "FEN cannot say that a piece has to jump on"
+    assert after["fen"] == "W:W32:B25"
+
+
+@pytest.mark.parametrize(
+    ("game", "request_", "words"),
+    [
+        ("chess", {"fen": "rubbish"}, "is no FEN"),
+        ("chess", {"fen": "8/8/8/8/8/8/8/8 w - - 0 1"}, "the board is empty"),
+        ("chess", {"fen": CHESS_MATE, "moves": "d1d9"}, "Legal moves: d1"),
+        ("chess", {"fen": CHESS_MATE, "start_fen": "x"}, "give one of them"),
+        ("chess", {"fen": 5}, "must be a string"),
+        ("chess", {"fen": CHESS_MATE, "moves": "d1d8"}, "over"),
+        ("chess", {"fen": "8" * 5_000}, "at most 120 characters"),
+        ("checkers", {"fen": "B:W6:B33"}, "not a square from 1 to 32"),
+        ("checkers", {"moves": "11-15 22-18 15-19"}, "A jump is forced. Legal moves: 15x22"),
+        ("connect-four", {"fen": "x"}, "have no FEN"),
+    ],
+)
+def test_a_wrong_position_is_one_sentence(
+    selfplay: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, game: str, request_: dict[str, Any], words: str
+) -> None:
+    (answer,) = asked(selfplay, monkeypatch, weights_folder(tmp_path, game), json.dumps(request_).encode())
+    assert words in answer["error"] and len(answer["error"]) < 400 and "\n" not in answer["error"]
+
+
+# Matches
+
+
+def test_a_match_is_told_in_two_sentences_or_as_json(selfplay: Any, tmp_path: Path) -> None:
+    run = weights_folder(tmp_path)
+    said = selfplay("match", run, "random", "--games", 4, "--simulations", 2)
+    assert said.code == 0 and "4 games from 2 openings" in said.out and "95 % interval" in said.out
+    found = json.loads(selfplay("match", "solver", "random", "--game", "tic-tac-toe", "--games", 20, "--json").out)
+    assert found["wins"] + found["draws"] + found["losses"] == found["games"] == 20
+    assert found["score"] == (found["wins"] + found["draws"] / 2) / 20 > 0.6
+    assert found["interval"][0] < found["score"] < found["interval"][1] or found["score"] == 1
+    first, second = (selfplay("match", "random", "greedy", "--game", "chess", "--games", 2, "--json") for _ in "12")
+    assert json.loads(first.out)["plies"] == json.loads(second.out)["plies"]
+
+
+def test_a_match_that_cannot_be_played_is_refused(selfplay: Any, tmp_path: Path) -> None:
+    four, chess = weights_folder(tmp_path / "a"), weights_folder(tmp_path / "b", "chess")
+    refused(selfplay("match", "random", "greedy"), "--game")
+    refused(selfplay("match", four, chess), "different games", "chess, connect-four")
+    refused(selfplay("match", four, "random", "--game", "chess"), "different games")
+    refused(selfplay("match", four, "randon"), "Did you mean 'random'")
+    refused(selfplay("match", four, "random", "--games", 7), "must be even")
+    refused(selfplay("match", four, "random", "--games", 0), "between 2 and")
+    refused(selfplay("match", tmp_path / "nowhere", "random"), "does not exist")
+    refused(selfplay("match", "random", "random", "--game", "ches"), "Did you mean 'chess'")
+
+
 # Games and runs
+
+
+@pytest.mark.parametrize(
+    ("name", "arguments", "nodes"),
+    [
+        ("chess", ["--depth", 4], 197281),
+        ("chess", ["--depth", 3, "--position", "8/2p5/3p4/KP5r/1R3p1k/8/4P1P1/8 w - - 0 1"], 2812),
+        ("chess", ["--depth", 2, "--position", "bqnb1rkr/pp3ppp/3ppn2/2p5/5P2/P2P4/NPP1P1PP/BQ1BNRKR w HFhf - 2 9",
+                   "--chess960"], 528),
+        ("checkers", ["--depth", 6], 36768),
+        ("checkers", ["--depth", 1, "--position", "B:W6,14,22,32:B2"], 1),
+        ("connect-four", ["--depth", 5, "--position", "4"], 16807),
+        ("tic-tac-toe", ["--depth", 9], 127872),
+        ("tic-tac-toe", ["--depth", 0], 1),
+    ],
+)  # fmt: skip
+def test_perft_counts_as_published(selfplay: Any, name: str, arguments: list[Any], nodes: int) -> None:
+    found = json.loads(selfplay("games", "perft", name, *arguments, "--json").out)
+    assert found["nodes"] == nodes and found["seconds"] >= 0 and found["nodes_per_s"] >= 0 and "divide" not in found
+    divided = json.loads(selfplay("games", "perft", name, *arguments, "--json", "--divide").out)
+    assert divided["nodes"] == nodes and (sum(divided["divide"].values()) == nodes or arguments[1] == 0)
+    told = selfplay("games", "perft", name, *arguments)
+    assert told.code == 0 and f"{nodes:,} sequences of {arguments[1]} moves" in told.out
+
+
+def test_perft_divides_by_whole_moves_in_the_notation_asked_for(selfplay: Any) -> None:
+    def divide(*arguments: Any) -> dict[str, int]:
+        found: dict[str, int] = json.loads(selfplay("games", "perft", *arguments, "--json", "--divide").out)["divide"]
+        return found
+
+    assert divide("checkers", "--depth", 2, "--position", "B:W6,14,22,32:B2") == {"2x9x18x25": 1 + 1}
+    castling = "r3k2r/8/8/8/8/8/8/R3K2R w KQkq - 0 1"
+    assert {"e1g1", "e1c1"} <= divide("chess", "--depth", 1, "--position", castling).keys()
+    assert {"e1h1", "e1a1"} <= divide("chess", "--depth", 1, "--position", castling, "--chess960").keys()
+
+
+def test_perft_of_nonsense_is_refused(selfplay: Any) -> None:
+    refused(selfplay("games", "perft", "chess", "--depth", -1), "between 0 and")
+    refused(selfplay("games", "perft", "chess", "--depth", 999), "between 0 and")
+    refused(selfplay("games", "perft", "chess", "--depth", "two"), "invalid int")
+    refused(selfplay("games", "perft", "chess"), "missing: --depth")
+    refused(selfplay("games", "perft", "chess", "--depth", 2, "--position", "k7/8"), "is no FEN")
+    refused(selfplay("games", "perft", "checkers", "--depth", 2, "--position", "B:W:B"), "no pieces")
+    refused(selfplay("games", "perft", "connect-four", "--depth", 2, "--position", "48"), "Legal moves")
+    refused(selfplay("games", "perft", "checkers", "--depth", 2, "--chess960"), "no option 'chess960'")
+    refused(selfplay("games", "perft", "ches", "--depth", 2), "Did you mean 'chess'")
 
 
 def test_games_are_listed_and_checked(selfplay: Any) -> None:

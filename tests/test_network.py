@@ -70,6 +70,22 @@ def test_the_fast_form_equals_the_slow_network_at_every_batch_size(form: str) ->
 
 
 @pytest.mark.usefixtures("in_float32")
+@pytest.mark.parametrize("name", ["checkers", "chess"])
+def test_a_policy_over_the_board_gives_each_action_the_logit_of_its_place(form: str, name: str) -> None:
+    game = games.make(name)
+    net, planes, places = trained(game), planes_of(game, 5, 5), game.action_planes()
+    with torch.inference_mode():
+        policy, wdl = net(planes)
+        board = net.policy(torch.relu(net.policy_foot(net.tower(torch.relu(net.stem(planes))))))
+        _, rows, columns = game.observation_shape
+        for action in range(0, game.num_actions, 7):
+            plane, square = divmod(int(places[action]), rows * columns)
+            torch.testing.assert_close(policy[:, action], board[:, plane, square // columns, square % columns])
+        for ours, theirs in zip(inference.fast_forward(net, (rows, columns), CPU)(planes), (policy, wdl), strict=True):
+            torch.testing.assert_close(ours, theirs, rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.usefixtures("in_float32")
 @pytest.mark.parametrize("board", ODD_BOARDS)
 def test_any_board_size_works(form: str, board: tuple[int, int]) -> None:
     game = board_game(*board, planes=3)
@@ -146,7 +162,7 @@ def some_states(game: Game, count: int, seed: int = 0) -> np.ndarray:
     return np.array(found[:count], dtype=game.state_dtype)
 
 
-@pytest.mark.parametrize("name", games.available()[:2])
+@pytest.mark.parametrize("name", games.available())
 def test_the_evaluator_keeps_its_contract(name: str) -> None:
     game = games.make(name)
     evaluate = inference.NetworkEvaluator(game, tiny.NETWORK, CPU)
@@ -210,7 +226,7 @@ def made_rows(game: Game, seed: int = 0, count: int = 64) -> np.ndarray:
     rows["policy"] = policy / policy.sum(1, keepdims=True)
     wdl = rng.random((count, 3)) + 0.01
     rows["search_wdl"] = wdl / wdl.sum(1, keepdims=True)
-    rows["outcome"] = rng.integers(-1, 2, count)
+    rows["outcome"] = rng.choice(np.array([-1, -0.5, 0, 0.25, 1], dtype=np.float32), count)
     return rows
 
 
@@ -242,7 +258,8 @@ def test_a_batch_agrees_with_a_slow_twin(fraction: float) -> None:
             if action >= 0:
                 policy[action] = share
         np.testing.assert_allclose(batch["policy"][i], policy, atol=1e-7)
-        outcome = {1: [1, 0, 0], 0: [0, 1, 0], -1: [0, 0, 1]}[int(row["outcome"])]
+        shares = {1: [1, 0, 0], 0.25: [0.25, 0.75, 0], 0: [0, 1, 0], -0.5: [0, 0.5, 0.5], -1: [0, 0, 1]}
+        outcome = shares[float(row["outcome"])]
         wdl = [(1 - fraction) * a + fraction * b for a, b in zip(outcome, row["search_wdl"], strict=True)]
         np.testing.assert_allclose(batch["wdl"][i], wdl, atol=1e-6)
     np.testing.assert_allclose(batch["wdl"].sum(1), 1, atol=1e-5)

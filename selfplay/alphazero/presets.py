@@ -48,7 +48,7 @@ CHECKERS = Config(
     ),
     replay=ReplayConfig(samples_per_insert=4.0, window_min=40_000, window_fraction=0.5),
     learner=LearnerConfig(batch_size=512, learning_rate=2e-3, final_learning_rate=1e-4, ema_decay=0.999),
-    strength=StrengthConfig(num_simulations=32, opponents=("random", "greedy", "first"), games=20),
+    strength=StrengthConfig(num_simulations=32, opponents=("random", "alphabeta:3", "first"), games=20),
     run=RunConfig(minutes=20.0, generation_rows=20_000, chunk_rows=1_000, evaluate_every=5, actors=2),
 )
 
@@ -63,7 +63,7 @@ CHESS = Config(
     replay=ReplayConfig(samples_per_insert=3.0, window_min=40_000, window_fraction=0.5),
     learner=LearnerConfig(batch_size=512, learning_rate=2e-3, final_learning_rate=1e-4, ema_decay=0.999),
     strength=StrengthConfig(num_simulations=32, opponents=("random", "greedy", "first"), games=20),
-    run=RunConfig(minutes=20.0, generation_rows=20_000, chunk_rows=1_000, evaluate_every=5, actors=2),
+    run=RunConfig(minutes=20.0, generation_rows=20_000, chunk_rows=1_000, evaluate_every=8, actors=2),
 )
 
 PRESETS = {"tic-tac-toe": TIC_TAC_TOE, "connect-four": CONNECT_FOUR, "checkers": CHECKERS, "chess": CHESS}

@@ -40,15 +40,42 @@ def time_left(status: Status) -> str:
 
 def strength_line(generation: int, figures: dict[str, float]) -> str:
     """One measurement as a sentence."""
-    if "accuracy" not in figures:
-        return f"generation {generation}: " + ", ".join(f"{name} {value:.3g}" for name, value in figures.items())
+    told = [_exactness(figures)] if "accuracy" in figures else []
+    played = [
+        f"{value:.0%} against {_opponent(name)}" for name, value in figures.items() if name.startswith("score_")
+    ]
+    if played:
+        told.append(f"points {', '.join(played)}, in {figures.get('games', 0):.0f} games each")
+    if not told:
+        return f"generation {generation}: not measured"
+    return f"generation {generation}: {'; '.join(told)}, at {figures.get('simulations', 0):.0f} simulations"
+
+
+def _exactness(figures: dict[str, float]) -> str:
     stages = [f"{name.removeprefix('accuracy_')} {value:.1%}" for name, value in figures.items() if "accuracy_" in name]
     worst = f" ({', '.join(stages)})" if stages else ""
+    raw, contested = (figures.get(name, 0) for name in ("raw_accuracy", "contested_accuracy"))
     return (
-        f"generation {generation}: {figures['mistakes']:.0f} mistakes in {figures['positions']:,.0f} positions against "
-        f"exact play at {figures['simulations']:.0f} simulations — accuracy {figures['accuracy']:.2%}{worst}, "
-        f"policy alone {figures['raw_accuracy']:.1%}, where a wrong move exists {figures['contested_accuracy']:.1%}"
+        f"{figures.get('mistakes', 0):.0f} mistakes in {figures.get('positions', 0):,.0f} positions against exact play "
+        f"— accuracy {figures['accuracy']:.2%}{worst}, where a wrong move exists {contested:.1%}, "
+        f"policy alone {raw:.1%}"
     )
+
+
+def headline(figures: dict[str, float]) -> tuple[str, float] | None:
+    """(name, value in [0, 1]) of the figure that says most: accuracy, else points against the hardest opponent."""
+    if "accuracy" in figures:
+        return "accuracy", figures["accuracy"]
+    scores = {name: value for name, value in figures.items() if name.startswith("score_")}
+    if not scores:
+        return None
+    hardest = min(scores, key=scores.__getitem__)
+    return f"points against {_opponent(hardest)}", scores[hardest]
+
+
+def _opponent(name: str) -> str:
+    name = name.removeprefix("score_")
+    return "the first generation" if name == "first" else name
 
 
 class PlainLines:
@@ -162,9 +189,12 @@ class LivePanel:
         return table
 
     def _curve(self, status: Status) -> list[Any]:
-        values = [figures["accuracy"] for _, figures in status.history if "accuracy" in figures][-60:]
-        if not values:
-            return []
-        low, high = min(values), max(max(values), min(values) + 1e-6)
-        bars = "".join(BARS[int((value - low) / (high - low) * (len(BARS) - 1))] for value in values)
-        return [Text(""), Text(f"accuracy by generation  {bars}  {values[-1]:.2%} (best {max(values):.2%})")]
+        last = status.history[-1][1] if status.history else {}
+        lines = []
+        for name in ["accuracy"] if "accuracy" in last else [name for name in last if name.startswith("score_")]:
+            values = [figures[name] for _, figures in status.history if name in figures][-60:]
+            low, high = min(values), max(max(values), min(values) + 1e-6)
+            bars = "".join(BARS[int((value - low) / (high - low) * (len(BARS) - 1))] for value in values)
+            title = "accuracy" if name == "accuracy" else f"points against {_opponent(name)}"
+            lines.append(Text(f"{title} by generation  {bars}  {values[-1]:.2%} (best {max(values):.2%})"))
+        return [Text(""), *lines] if lines else []

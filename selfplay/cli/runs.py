@@ -31,21 +31,22 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _list(root: Path) -> int:
+    from selfplay.cli import panel
+
     found = sorted(path.parent for path in root.glob("*/config.json"))
     if not found:
         print(f"No runs below '{root}'. `selfplay train tic-tac-toe` makes one; --root looks elsewhere.")
         return 0
-    print(f"{'run':32} {'preset':16} {'gen.':>5} {'minutes':>8} {'games':>9} {'positions':>10}  accuracy")
+    print(f"{'run':32} {'preset':16} {'gen.':>5} {'minutes':>8} {'games':>9} {'positions':>10}  strength")
     for path in found:
         try:
             config, last = _read(path / "config.json"), _last(path)
         except FolderError as error:  # one damaged run does not hide the others
             print(f"{path!s:32} {error}")
             continue
-        accuracy = next(
-            (line["strength/accuracy"] for line in reversed(_lines(path)) if "strength/accuracy" in line), None
-        )
-        shown = f"{accuracy:.2%}" if accuracy is not None else "–"
+        measured = _measured(path)
+        told = panel.headline(measured[-1][1]) if measured else None
+        shown = f"{told[1]:.2%} {told[0]}" if told else "–"
         preset = str(config.get("preset", "?"))
         print(f"{path!s:32} {preset:16} {last.get('step', 0):5} {last.get('seconds', 0) / 60:8.1f} "
               f"{last.get('games', 0):9,} {last.get('rows', 0):10,}  {shown}")  # fmt: skip
@@ -53,19 +54,29 @@ def _list(root: Path) -> int:
 
 
 def _show(path: Path) -> int:
+    from selfplay.cli import panel
+
     if not (path / "config.json").exists():
         raise FolderError(f"'{path}' holds no run (no config.json): `selfplay runs list` shows those there are.")
     for title, name in (("machine and code", "run.json"), ("settings", "config.json")):
         print(f"{title}:")
         for key, value in _flat(_read(path / name)):
             print(f"  {key} = {value}")
-    measured = [line for line in _lines(path) if "strength/accuracy" in line]
+    measured = _measured(path)
     print("strength by generation:" if measured else "strength: not measured yet")
-    for line in measured:
-        figures = {key.removeprefix("strength/"): value for key, value in line.items() if key.startswith("strength/")}
-        print(f"  {line['step']:5}  {line['seconds'] / 60:6.1f} min  accuracy {figures['accuracy']:.2%}  "
-              f"mistakes {figures['mistakes']:.0f} of {figures['positions']:.0f}")  # fmt: skip
+    for line, figures in measured:
+        print(f"  {line.get('seconds', 0) / 60:6.1f} min  {panel.strength_line(line['step'], figures)}")
     return 0
+
+
+def _measured(path: Path) -> list[tuple[dict[str, Any], dict[str, float]]]:
+    """(line of metrics, figures of strength) of each generation that was measured."""
+    found = []
+    for line in _lines(path):
+        figures = {key.removeprefix("strength/"): value for key, value in line.items() if key.startswith("strength/")}
+        if figures and "step" in line:
+            found.append((line, figures))
+    return found
 
 
 def _read(path: Path) -> dict[str, Any]:
