@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import inspect
 import json
 import time
 from typing import TYPE_CHECKING
@@ -69,13 +70,16 @@ def _list() -> int:
     import games
     from games import base
 
-    print(f"{'name':16} {'actions':>8} {'plies':>6}  {'planes':12} {'symmetries':>10}  exact solver")
+    print(f"{'name':16} {'actions':>8} {'plies':>6}  {'planes':10} {'symmetries':>10}  "
+          f"{'solver':6}  {'engine':6}  options")  # fmt: skip
     for name in games.available():
         game = games.make(name)
         planes = "×".join(map(str, game.observation_shape))
         exact = type(game).exact_action_values is not base.Game.exact_action_values
-        print(f"{name:16} {game.num_actions:8} {game.max_game_length:6}  {planes:12} {game.num_symmetries:10}  "
-              f"{'yes' if exact else 'no'}")  # fmt: skip
+        engine = type(game).engine is not base.Game.engine
+        print(f"{name:16} {game.num_actions:8} {game.max_game_length:6}  {planes:10} {game.num_symmetries:10}  "
+              f"{'yes' if exact else 'no':6}  {'yes' if engine else 'no':6}  "
+              f"{', '.join(inspect.signature(type(game)).parameters) or '–'}")  # fmt: skip
     return 0
 
 
