@@ -33,7 +33,8 @@ def keys(config: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:
 def override(config: C, assignments: Iterable[str]) -> C:
     """`config` with "key=value" strings applied, e.g. "actor.num_simulations=64". Raises ConfigError.
 
-    Of a setting that is a table any entry can be set: "game_options.history_length=4"."""
+    Of a setting that is a table any entry can be set, "game_options.history_length=4"; a list is given whole, with
+    commas, "strength.opponents=random,uct:100", or as none."""
     values = msgspec.to_builtins(config)
     known = dict(keys(config))
     for assignment in assignments:
@@ -46,15 +47,24 @@ def override(config: C, assignments: Iterable[str]) -> C:
             near = difflib.get_close_matches(key, known, 1) or [k for k in known if k.split(".")[-1] == key][:1]
             hint = f" Did you mean '{near[0]}'?" if near else ""
             raise ConfigError(f"no setting is called '{key}'.{hint} `selfplay train PRESET --settings` lists them all.")
-        _assign(values, key, text.strip())
+        held = known.get(key)
+        if isinstance(held, Mapping):
+            raise ConfigError(f"'{key}' is a table: set its entries, as in {key}.NAME=VALUE.")
+        _assign(values, key, _list(text) if isinstance(held, (list, tuple)) else text.strip())
     return from_values(type(config), values)
 
 
-def _assign(values: dict[str, Any], key: str, text: str) -> None:
+def _list(text: str) -> list[str]:
+    """The entries of "a, b"; none of "none" or ""."""
+    entries = [entry.strip() for entry in text.split(",")]
+    return [] if entries in ([""], ["none"]) else entries
+
+
+def _assign(values: dict[str, Any], key: str, text: str | list[str]) -> None:
     *sections, last = key.split(".")
     for section in sections:
         values = values[section]
-    values[last] = None if text.lower() in ("none", "null") else text
+    values[last] = None if isinstance(text, str) and text.lower() in ("none", "null") else text
 
 
 def from_values(cls: type[C], values: Mapping[str, Any]) -> C:
@@ -66,7 +76,7 @@ def from_values(cls: type[C], values: Mapping[str, Any]) -> C:
         config = msgspec.convert(values, cls, strict=False)
     except msgspec.ValidationError as error:
         message, _, path = str(error).partition(" - at `$.")
-        key = path.rstrip("`")
+        key = path.rstrip("`").partition("[")[0]  # of a list or table, no entry is named
         value = f"'{_shorten(_at(values, key))}'" if key else "that value"
         where = f" for '{key}'" if key else ""
         raise ConfigError(f"{value} does not do{where}: {message[:1].lower()}{message[1:]}.") from None

@@ -197,6 +197,9 @@ def test_a_game_from_a_position_keeps_its_fen_and_result() -> None:
     text = notation.write_pgn(GAME, start, [notation.Ply(GAME.action_from_string(start[0], "a1a8"))])
     assert '[FEN "7k/8/6K1/8/8/8/8/R7 w - - 0 50"]' in text and "50. Ra8# 1-0" in text
     assert notation.read_pgn(GAME, text).start.tobytes() == start.tobytes()
+    usual = GAME.initial_states(1)
+    usual.view(np.uint8)[-1] = 77  # a byte between or behind the fields: no field has it
+    assert usual == GAME.initial_states(1) and "FEN" not in notation.write_pgn(GAME, usual, [])
     with pytest.raises(base.IllegalMove, match="ply 1: action 100 is not legal"):
         notation.write_pgn(GAME, start, [notation.Ply(100)])
 

@@ -159,3 +159,13 @@ def test_a_game_that_does_not_exist_is_a_mistake_of_the_settings() -> None:
     wanted = configs.override(TIC_TAC_TOE, ["game=connect-for"])
     with pytest.raises(ConfigError, match="Did you mean 'connect-four'"):
         AlphaZero(wanted)
+
+
+def test_entries_of_a_table_are_set_one_by_one_and_lists_whole() -> None:
+    given = Config(game="chess")
+    wanted = ["game_options.history_length=4", "game_options.max_game_length=200", "strength.opponents=random, uct:10"]
+    found = configs.override(given, wanted)
+    assert found.game_options == {"history_length": 4, "max_game_length": 200} and given.game_options == {}
+    assert found.strength.opponents == ("random", "uct:10")
+    assert configs.override(found, ["strength.opponents=none"]).strength.opponents == ()
+    assert configs.from_values(Config, configs.to_values(found)) == found

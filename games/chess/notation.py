@@ -220,8 +220,7 @@ def write_pgn(game: Chess, start: np.ndarray, plies: Sequence[Ply], headers: dic
     """
     chess_pgn = _library("chess.pgn")
     tree = chess_pgn.Game()
-    initial = game.initial_states(1)
-    if start.tobytes() != initial.tobytes():
+    if to_fen(start[0]) != to_fen(game.initial_states(1)[0]):
         board = board_of(start[0])
         board.chess960 = False
         board.chess960 = board.clean_castling_rights() != board.castling_rights

@@ -28,8 +28,12 @@ CONNECT_FOUR = Config(
     network=NetworkConfig(channels=32, blocks=4, head_channels=16, value_hidden=64),
     search=SearchConfig(dirichlet_alpha=1.0),
     actor=ActorConfig(
-        concurrent_games=128, num_simulations=48, random_opening_plies=24,
-        temperature=0.8, final_temperature=0.15, temperature_half_life=5.0,
+        concurrent_games=128,
+        num_simulations=48,
+        random_opening_plies=24,
+        temperature=0.8,
+        final_temperature=0.15,
+        temperature_half_life=5.0,
     ),
     replay=ReplayConfig(samples_per_insert=6.0, window_min=20_000, window_fraction=0.5),
     learner=LearnerConfig(batch_size=512, learning_rate=2e-3, final_learning_rate=1e-4, ema_decay=0.999),
@@ -43,27 +47,39 @@ CHECKERS = Config(
     network=NetworkConfig(channels=32, blocks=4, head_channels=16, value_hidden=64),
     search=SearchConfig(dirichlet_alpha=1.2, edges_per_node=16),
     actor=ActorConfig(
-        concurrent_games=128, num_simulations=48, random_opening_plies=40,
-        temperature=0.8, final_temperature=0.15, temperature_half_life=8.0,
+        concurrent_games=128,
+        num_simulations=48,
+        random_opening_plies=40,
+        temperature=0.8,
+        final_temperature=0.15,
+        temperature_half_life=8.0,
     ),
     replay=ReplayConfig(samples_per_insert=4.0, window_min=40_000, window_fraction=0.5),
     learner=LearnerConfig(batch_size=512, learning_rate=2e-3, final_learning_rate=1e-4, ema_decay=0.999),
     strength=StrengthConfig(num_simulations=32, opponents=("random", "alphabeta:3", "first"), games=20),
     run=RunConfig(minutes=20.0, generation_rows=20_000, chunk_rows=1_000, evaluate_every=5, actors=2),
 )
+"""Twenty minutes on two cores: past random, greedy and a shallow alpha–beta."""
 
 CHESS = Config(
     game="chess",
     network=NetworkConfig(channels=32, blocks=4, head_channels=16, value_hidden=64),
     search=SearchConfig(dirichlet_alpha=0.3),
     actor=ActorConfig(
-        concurrent_games=128, num_simulations=48, random_opening_plies=100, adjudicate_after=80,
-        temperature=0.8, final_temperature=0.15, temperature_half_life=8.0,
+        concurrent_games=128,
+        num_simulations=48,
+        random_opening_plies=100,
+        adjudicate_after=80,
+        temperature=0.8,
+        final_temperature=0.15,
+        temperature_half_life=8.0,
     ),
     replay=ReplayConfig(samples_per_insert=3.0, window_min=40_000, window_fraction=0.5),
     learner=LearnerConfig(batch_size=512, learning_rate=2e-3, final_learning_rate=1e-4, ema_decay=0.999),
     strength=StrengthConfig(num_simulations=32, opponents=("random", "greedy", "first"), games=20),
     run=RunConfig(minutes=20.0, generation_rows=20_000, chunk_rows=1_000, evaluate_every=8, actors=2),
 )
+"""Twenty minutes on two cores: material, and mates against random moves. Beginners' games are drawn nearly always, so
+training games are scored by material after 80 searched plies (docs/recipes.md has a run without)."""
 
 PRESETS = {"tic-tac-toe": TIC_TAC_TOE, "connect-four": CONNECT_FOUR, "checkers": CHECKERS, "chess": CHESS}
