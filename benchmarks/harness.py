@@ -94,8 +94,9 @@ def cpu() -> str:
     return names[0] if names else platform.processor() or platform.machine()
 
 
-def report(benchmark: str, ratio: float, against: str, **figures: Any) -> None:
-    """Prints the one JSON line. ratio: ours over `against`, the headline of the figures."""
+def report(benchmark: str, ratio: float | None, against: str, **figures: Any) -> None:
+    """Prints the one JSON line. ratio: ours over `against`, the headline of the figures; None if there is nothing to
+    compare with."""
     load = os.getloadavg()[0]
     print(json.dumps({
         "benchmark": benchmark, "ratio": ratio, "against": against, **figures,

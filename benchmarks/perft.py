@@ -1,9 +1,14 @@
-"""How fast does chess generate and make moves? Perft and random games, against python-chess and any stockfish here.
+"""How fast is one game, from its rules to its search? Everything that has a peer, in turns, in one run on one core.
 
-bulk: the last move of each sequence is counted, not made, as stockfish's ``go perft`` does; "made": every move is made;
-"playouts": random games with every rule of draw, positions and moves as the contract has them. All on one core, in
-turns. Compile times come from new processes: cold with an empty cache, warm with the one just filled.
-"ratio" is nodes per second of bulk perft, ours over stockfish's (python-chess's where no stockfish is installed).
+perft: move sequences from the start, the last move counted where the game can do so, as stockfish's ``go perft`` does
+(chess: "made" makes every move); against stockfish and python-chess (chess), OpenSpiel called from Python (checkers).
+playouts: moves of random games with every rule of draw, a batch in one call; against OpenSpiel's random rollouts in C++
+(`openspiel.py` says how they are counted) and the contract's own loop over `step` and `legal_actions`.
+search: simulations with an evaluator that costs next to nothing, as in `search.py`, against none.
+Compile times come from new processes: cold with an empty cache, warm with the one just filled; the rules with random
+games and perft, then a search with random games besides, its imports included.
+
+"ratio" is the first of "ratios", medians all of them; "missing" names the peers that are not installed.
 """
 
 from __future__ import annotations
@@ -15,39 +20,54 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import harness
 import numpy as np
+import openspiel
+import search as searching
 
 import games
+from games import base
+from selfplay.alphazero.search import SearchConfig
 
 ROOT = Path(__file__).resolve().parent.parent
-START_NODES = [1, 20, 400, 8902, 197281, 4865609, 119060324]
+START_NODES = {
+    "chess": [1, 20, 400, 8902, 197281, 4865609, 119060324],
+    "checkers": [1, 7, 49, 302, 1469, 7361, 36768, 179740, 845931, 3963680, 18391564],
+}
+DEPTHS = {"chess": 6, "checkers": 10, "connect-four": 7, "tic-tac-toe": 7}  # of perft; 3 for every other game
+PEER_DEPTHS = {"python_chess": 3, "openspiel": 5}
+COMPARED = ("perft stockfish", "perft openspiel", "perft python_chess", "playouts openspiel", "playouts contract")
+SIMULATIONS = 64
 COMPILE = """
-import time
+import sys, time
 began = time.perf_counter()
 import games, numpy as np
-game = games.make("chess")
+game = games.make(sys.argv[1])
 states = game.initial_states(2)
 game.step(states, game.legal_actions(states)[0][:, 0]), game.observe(states), game.key(states), game.perft(states[0], 2)
+game.playouts(states, np.arange(2))
+print(time.perf_counter() - began)
+from selfplay.alphazero import evaluators, search
+search.run(game, states, evaluators.RolloutEvaluator(game), search.SearchConfig(), 8)
 print(time.perf_counter() - began)
 """
 
 
-def our_perft(depth: int, bulk: bool) -> float:
-    game: Any = games.make("chess")
-    nodes = game.perft(game.initial_states(1)[0], depth, bulk)
-    assert nodes == START_NODES[depth], f"perft({depth}) is {nodes}"
-    return nodes
+def our_perft(game: Any, depth: int, **options: bool) -> float:
+    nodes = game.perft(game.initial_states(1)[0], depth, **options)
+    assert game.name not in START_NODES or nodes == START_NODES[game.name][depth], f"perft({depth}) is {nodes}"
+    return float(nodes)
 
 
-def our_playouts(batch: int, rng: np.random.Generator) -> float:
-    """Moves made in `batch` random games."""
-    game: Any = games.make("chess")
+def our_playouts(game: base.Game, playouts: Callable[..., np.ndarray], batch: int, rng: np.random.Generator) -> float:
+    """Moves made in `batch` random games. playouts: the game's method, or the contract's own."""
     plies = np.zeros(batch, dtype=np.int64)
-    game.playouts(game.initial_states(batch), rng.integers(1 << 62, size=batch, dtype=np.uint64), plies)
+    playouts(game.initial_states(batch), rng.integers(1 << 62, size=batch, dtype=np.uint64), plies)
     return float(plies.sum())
 
 
@@ -75,46 +95,90 @@ def stockfish_perft(program: str, depth: int) -> float:
         done = subprocess.run([program], input=f"go perft {depth}\nquit\n", capture_output=True, text=True, check=True)
         elapsed = time.perf_counter() - began
         found = re.search(r"Nodes searched: (\d+)", done.stdout)
-        assert found and int(found[1]) == START_NODES[depth], done.stdout[-300:]
+        assert found and int(found[1]) == START_NODES["chess"][depth], done.stdout[-300:]
         return elapsed
 
-    return START_NODES[depth] / max(seconds(depth) - seconds(1), 1e-9)
+    return START_NODES["chess"][depth] / max(seconds(depth) - seconds(1), 1e-9)
 
 
-def compile_seconds() -> dict[str, float]:
+def openspiel_perft(python: str, game: str, seconds: float) -> float:
+    found = openspiel.ask(python, "perft", game, seconds, PEER_DEPTHS["openspiel"])
+    assert found["nodes"] == START_NODES[game][PEER_DEPTHS["openspiel"]], found
+    return found["nodes_per_second"]
+
+
+def compile_seconds(name: str) -> dict[str, dict[str, float]]:
     with tempfile.TemporaryDirectory() as cache:
         environment = {**os.environ, "NUMBA_CACHE_DIR": cache, "PYTHONPATH": str(ROOT)}
-        command = [sys.executable, "-c", COMPILE]
+        command = [sys.executable, "-c", COMPILE, name]
         runs = [
-            subprocess.run(command, capture_output=True, text=True, check=True, env=environment) for _ in range(2)
-        ]  # fmt: skip
-    return dict(zip(("cold", "warm"), (harness.significant(float(run.stdout)) for run in runs), strict=True))
+            subprocess.run(command, capture_output=True, text=True, check=True, env=environment).stdout.split()
+            for _ in range(2)
+        ]
+    return {
+        kind: {
+            what: harness.significant(float(value)) for what, value in zip(("rules", "with_search"), run, strict=True)
+        }
+        for kind, run in zip(("cold", "warm"), runs, strict=True)
+    }
+
+
+def peers(name: str, arguments: Any) -> tuple[dict[str, Callable[[], float]], list[str]]:
+    """What is installed here to compare with, by what it does and who; and the names of what is not."""
+    found: dict[str, Callable[[], float]] = {}
+    missing = []
+    if name == "chess":
+        stockfish = shutil.which("stockfish") or shutil.which("stockfish", path="/usr/games")
+        if stockfish:
+            found["perft stockfish"] = lambda: stockfish_perft(stockfish, arguments.depth or DEPTHS["chess"])
+        else:
+            missing.append("stockfish")
+        if harness.installed("chess"):
+            depth = PEER_DEPTHS["python_chess"]
+            found["perft python_chess"] = lambda: harness.rate(lambda: python_chess_perft(depth), arguments.seconds)
+        else:
+            missing.append("python-chess")
+    python = openspiel.python_with_openspiel(arguments.openspiel) if name in openspiel.NAMES else None
+    if python:
+        found["playouts openspiel"] = openspiel.rollouts(python, name, arguments.seconds)
+        if name == "checkers":
+            found["perft openspiel"] = lambda: openspiel_perft(python, name, arguments.seconds)
+    else:
+        missing.append("openspiel")
+    return found, missing
 
 
 def main() -> None:
     parser = harness.parser(__doc__, seconds=1.0, repeats=5)
-    parser.add_argument("--depth", type=int, default=6, choices=range(3, 7), help="of bulk perft (default 6)")
+    parser.add_argument("--game", default="chess", choices=games.available())
+    parser.add_argument("--depth", type=int, help="of perft (default 6 for chess, 10 for checkers)")
     parser.add_argument("--batch", type=int, default=1024, help="random games side by side (default 1024)")
+    parser.add_argument("--searches", type=int, default=64, help="searches side by side (default 64)")
+    parser.add_argument("--openspiel", metavar="PYTHON", help="an interpreter that has pyspiel (default: this one)")
     arguments = parser.parse_args()
     harness.start()
-    rng, seconds = np.random.default_rng(1), arguments.seconds
-    measures = {
-        "bulk": lambda: harness.rate(lambda: our_perft(arguments.depth, True), seconds),
-        "made": lambda: harness.rate(lambda: our_perft(min(arguments.depth, 5), False), seconds),
-        "playouts": lambda: harness.rate(lambda: our_playouts(arguments.batch, rng), seconds),
+    name, game, rng = arguments.game, games.make(arguments.game), np.random.default_rng(1)
+    depth = arguments.depth or DEPTHS.get(name, 3)
+    settings = SearchConfig(solve=False)
+    work: dict[str, Callable[[], float]] = {
+        "perft": lambda: our_perft(game, depth),
+        "playouts": lambda: our_playouts(game, game.playouts, arguments.batch, rng),
+        "playouts contract": lambda: our_playouts(game, partial(base.Game.playouts, game), arguments.batch, rng),
+        "search": searching.batched(game, arguments.searches, SIMULATIONS, settings),
     }
-    if harness.installed("chess"):
-        measures["python_chess"] = lambda: harness.rate(lambda: python_chess_perft(3), seconds)
-    stockfish = shutil.which("stockfish") or shutil.which("stockfish", path="/usr/games")
-    if stockfish:
-        measures["stockfish"] = lambda: stockfish_perft(stockfish, arguments.depth)
-    found = harness.in_turns(measures, arguments.repeats)
-    peer = "stockfish" if stockfish else "python_chess"
-    ratio = harness.ratio(found["bulk"], found[peer]) if peer in found else float("nan")
-    per_second = {name: harness.median(rates) for name, rates in found.items()}
+    if name == "chess":
+        work["made"] = lambda: our_perft(game, min(depth, 5), bulk=False)
+    measures = {key: lambda job=job: harness.rate(job, arguments.seconds) for key, job in work.items()}
+    theirs, missing = peers(name, arguments)
+    found = harness.in_turns(measures | theirs, arguments.repeats)
+    ratios = {key: harness.ratio(found[key.split()[0]], found[key]) for key in COMPARED if key in found}
+    what, who = next(iter(ratios)).split()
+    unit = {"perft": "nodes", "playouts": "moves"}[what]
     harness.report(
-        "perft", ratio, f"{peer}, perft from the start, nodes per second", depth=arguments.depth,
-        batch=arguments.batch, per_second=per_second, compile_seconds=compile_seconds(),
+        "perft", ratios[f"{what} {who}"], f"{who}, {what} from the start, {unit} per second",
+        game=name, depth=depth, batch=arguments.batch, searches=arguments.searches, simulations=SIMULATIONS,
+        per_second={key: harness.median(rates) for key, rates in found.items()}, ratios=ratios, missing=missing,
+        compile_seconds=compile_seconds(name),
     )  # fmt: skip
 
 

@@ -1,7 +1,9 @@
 """How fast are the rules? Random games and perft, batched, against the same in plain Python (or OpenSpiel's).
 
-A random game asks for the legal actions and steps, as a search does; perft expands every position of a move tree.
-"ratio" is the median over the games of moves per second, ours over the peer's.
+moves: a random game asks for the legal actions and steps, as a search does. playouts: the same games in one call of
+`Game.playouts`. nodes: perft expands every position of a move tree through the contract; `perft.py` has the fast way.
+"ratio" is the median over the games of moves per second, ours over plain Python's; where none of the games has a plain
+twin, playouts over moves.
 """
 
 from __future__ import annotations
@@ -13,6 +15,7 @@ from typing import Any
 
 import harness
 import numpy as np
+import openspiel
 import plain
 
 import games
@@ -29,31 +32,19 @@ def random_games(game: base.Game, batch: int, rng: np.random.Generator) -> tuple
         chosen = actions[np.arange(len(states)), (rng.random(len(states)) * count).astype(np.int64)]
         moves += len(states)
         step = game.step(states, chosen)
-        states = step.states[step.discount != 0]
+        states = step.states.take(np.flatnonzero(step.discount))
     return batch, moves
 
 
-def openspiel_name(name: str) -> str | None:
-    """OpenSpiel's name of one of our games, where OpenSpiel is installed and has it."""
-    if not harness.installed("pyspiel"):
-        return None
-    import pyspiel
-
-    theirs = name.replace("-", "_")
-    return theirs if theirs in pyspiel.registered_names() else {"tic-tac-toe": "tic_tac_toe"}.get(name)
+def playouts(game: base.Game, batch: int, rng: np.random.Generator) -> float:
+    """Moves of `batch` random games."""
+    plies = np.zeros(batch, dtype=np.int64)
+    game.playouts(game.initial_states(batch), rng.integers(1 << 62, size=batch, dtype=np.uint64), plies)
+    return float(plies.sum())
 
 
-def openspiel_game(name: str, rng: random.Random) -> int:
-    import pyspiel
-
-    state, moves = pyspiel.load_game(name).new_initial_state(), 0
-    while not state.is_terminal():
-        state.apply_action(rng.choice(state.legal_actions()))
-        moves += 1
-    return moves
-
-
-def measure(name: str, arguments: Any) -> dict[str, Any]:
+def measure(name: str, python: str | None, arguments: Any) -> dict[str, Any]:
+    """The row of one game. python: an interpreter that has OpenSpiel, if any."""
     game, rng, python_rng = games.make(name), np.random.default_rng(1), random.Random(1)
     done = {"games": 0, "moves": 0}
 
@@ -64,19 +55,24 @@ def measure(name: str, arguments: Any) -> dict[str, Any]:
         return moves
 
     depth, plain_depth = PERFT_DEPTHS.get(name, (3, None))
-    work: dict[str, Callable[[], float]] = {"moves": ours, "nodes": lambda: perft.perft(game, depth)}
+    work: dict[str, Callable[[], float]] = {
+        "moves": ours,
+        "playouts": lambda: playouts(game, arguments.batch, rng),
+        "nodes": lambda: perft.perft(game, depth),
+    }
     if name in plain.GAMES:
         work["plain moves"] = lambda: plain.random_game(name, python_rng)
         work["plain nodes"] = lambda: plain.perft(plain.GAMES[name](), plain_depth)
-    theirs = openspiel_name(name)
-    if theirs:
-        work["OpenSpiel moves"] = lambda: openspiel_game(theirs, python_rng)
     timed = {key: lambda job=job: harness.rate(job, arguments.seconds) for key, job in work.items()}
+    if python and name in openspiel.NAMES:
+        timed["OpenSpiel moves"] = lambda: openspiel.ask(python, "moves", name, arguments.seconds)["moves_per_second"]
     found = harness.in_turns(timed, arguments.repeats)
     row: dict[str, Any] = {
         "game": name,
         "moves_per_second": harness.median(found["moves"]),
         "games_per_second": harness.significant(harness.median(found["moves"]) * done["games"] / done["moves"]),
+        "playouts_moves_per_second": harness.median(found["playouts"]),
+        "ratio_playouts": harness.ratio(found["playouts"], found["moves"]),
         "perft_depth": depth,
         "perft_nodes_per_second": harness.median(found["nodes"]),
     }
@@ -87,7 +83,7 @@ def measure(name: str, arguments: Any) -> dict[str, Any]:
             "ratio_moves": harness.ratio(found["moves"], found["plain moves"]),
             "ratio_perft": harness.ratio(found["nodes"], found["plain nodes"]),
         }
-    if theirs:
+    if "OpenSpiel moves" in found:
         row |= {
             "openspiel_moves_per_second": harness.median(found["OpenSpiel moves"]),
             "ratio_openspiel": harness.ratio(found["moves"], found["OpenSpiel moves"]),
@@ -99,13 +95,18 @@ def main() -> None:
     parser = harness.parser(__doc__, seconds=0.5, repeats=5)
     parser.add_argument("games", nargs="*", metavar="GAME", help="games to measure (default: all)")
     parser.add_argument("--batch", type=int, default=1024, help="random games side by side (default 1024)")
+    parser.add_argument("--openspiel", metavar="PYTHON", help="an interpreter that has pyspiel (default: this one)")
     arguments = parser.parse_args()
     harness.start()
-    rows = [measure(name, arguments) for name in arguments.games or games.available()]
-    ratios = [row["ratio_moves"] for row in rows if "ratio_moves" in row]
-    headline = harness.significant(statistics.median(ratios)) if ratios else float("nan")
-    against = "plain Python, random games, moves per second"
-    harness.report("rules", headline, against, batch=arguments.batch, results=rows)
+    python = openspiel.python_with_openspiel(arguments.openspiel)
+    rows = [measure(name, python, arguments) for name in arguments.games or games.available()]
+    ratios, against = [row["ratio_moves"] for row in rows if "ratio_moves" in row], "plain Python"
+    if not ratios:
+        ratios, against = [row["ratio_playouts"] for row in rows], "the same games step by step"
+    headline = harness.significant(statistics.median(ratios))
+    missing = [] if python else ["openspiel"]
+    against += ", random games, moves per second"
+    harness.report("rules", headline, against, batch=arguments.batch, results=rows, missing=missing)
 
 
 if __name__ == "__main__":

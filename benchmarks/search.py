@@ -2,7 +2,8 @@
 
 Every position is valued as a draw and every legal action alike, so what is timed is descending, expanding and backing
 up. Searches start after 0 to 12 random plies. Proofs are left out (solve off), so that each search really makes as
-many simulations as asked. "ratio" is that of the setting named in "ratio_of" to a plain-Python search of one game.
+many simulations as asked. "ratio" is that of the setting named in "ratio_of" to a plain-Python search of one game;
+null where none of the games has a plain twin.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from typing import Any
 
 import harness
 import numpy as np
+import openspiel
 import plain
 
 import games
@@ -55,9 +57,9 @@ def plain_python(name: str, simulations: int) -> Callable[[], float]:
     return lambda: plain.search(next(starts), simulations).visits - 1
 
 
-def openspiel(name: str, simulations: int) -> Callable[[], float] | None:
+def openspiel_search(name: str, simulations: int) -> Callable[[], float] | None:
     """OpenSpiel's Python search with a constant evaluator, where OpenSpiel is installed."""
-    if not harness.installed("pyspiel"):
+    if not harness.installed("pyspiel") or name not in openspiel.NAMES:
         return None
     import pyspiel
     from open_spiel.python.algorithms import mcts
@@ -70,7 +72,7 @@ def openspiel(name: str, simulations: int) -> Callable[[], float] | None:
             legal = state.legal_actions()
             return [(action, 1 / len(legal)) for action in legal]
 
-    game = pyspiel.load_game({"tic-tac-toe": "tic_tac_toe", "connect-four": "connect_four"}[name])
+    game = pyspiel.load_game(openspiel.NAMES[name])
     bot = mcts.MCTSBot(game, 1.5, simulations, Constant(), solve=False, child_selection_fn=mcts.SearchNode.puct_value)
     return lambda: bot.mcts_search(game.new_initial_state()).explore_count
 
@@ -123,9 +125,10 @@ def measure(name: str, simulations: int, arguments: Any) -> list[dict[str, Any]]
         for policy in arguments.policies
         for batch in arguments.batches
     }
-    jobs["plain_python"] = plain_python(name, simulations)
+    if name in plain.GAMES:
+        jobs["plain_python"] = plain_python(name, simulations)
     if arguments.peers:
-        jobs["openspiel_python"] = openspiel(name, simulations)
+        jobs["openspiel_python"] = openspiel_search(name, simulations)
         for batch in arguments.batches:
             jobs["mctx_gumbel", batch] = mctx(name, batch, simulations)
     timed = {key: lambda job=job: harness.rate(job, arguments.seconds) for key, job in jobs.items() if job}
@@ -137,8 +140,9 @@ def measure(name: str, simulations: int, arguments: Any) -> list[dict[str, Any]]
             row = {
                 "game": name, "policy": policy, "simulations": simulations, "batch": batch,
                 "simulations_per_second": harness.median(rates),
-                "ratio_plain_python": harness.ratio(rates, found["plain_python"]),
             }  # fmt: skip
+            if "plain_python" in found:
+                row["ratio_plain_python"] = harness.ratio(rates, found["plain_python"])
             if "openspiel_python" in found:
                 row["ratio_openspiel_python"] = harness.ratio(rates, found["openspiel_python"])
             if ("mctx_gumbel", batch) in found:
@@ -149,8 +153,8 @@ def measure(name: str, simulations: int, arguments: Any) -> list[dict[str, Any]]
 
 def main() -> None:
     parser = harness.parser(__doc__, seconds=0.3, repeats=3)
-    parser.add_argument("--games", nargs="+", default=list(plain.GAMES), choices=list(plain.GAMES))
-    parser.add_argument("--policies", nargs="+", default=["puct", "gumbel"], choices=["puct", "gumbel"])
+    parser.add_argument("--games", nargs="+", default=list(plain.GAMES), choices=games.available())
+    parser.add_argument("--policies", nargs="+", default=["puct", "gumbel"], choices=["puct", "gumbel", "uct"])
     parser.add_argument("--simulations", nargs="+", type=int, default=[64, 400, 800], metavar="N")
     parser.add_argument("--batches", nargs="+", type=int, default=[1, 64, 256], metavar="B")
     parser.add_argument("--peers", action="store_true", help="also OpenSpiel's and mctx's search, where installed")
@@ -158,9 +162,10 @@ def main() -> None:
     harness.start()
     rows = [row for name in arguments.games for n in arguments.simulations for row in measure(name, n, arguments)]
     wanted = {"game": "connect-four", "policy": "puct", "simulations": 64, "batch": 64}
-    headline = max(rows, key=lambda row: sum(row[key] == value for key, value in wanted.items()))
+    compared = [row for row in rows if "ratio_plain_python" in row] or rows
+    headline = max(compared, key=lambda row: sum(row[key] == value for key, value in wanted.items()))
     harness.report(
-        "search", headline["ratio_plain_python"], "plain-Python PUCT search of one game, simulations per second",
+        "search", headline.get("ratio_plain_python"), "plain-Python PUCT search of one game, simulations per second",
         ratio_of={key: headline[key] for key in wanted}, results=rows,
     )  # fmt: skip
 

@@ -1,4 +1,4 @@
-"""What a game answers about positions: asked, compared and complained about with a drawing. Knows the contract, no game.
+"""What a game says of positions: asked, compared, and complained of with a drawing. Knows the contract, not the game.
 
 The words in which the checks of `games.testing` are written.
 """

@@ -14,7 +14,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from games import answers, base
+from games import base
+from games.answers import answers_of, any_legal, legal_set, require, require_kind, require_same
 from games.sample import Sample, same
 
 NONSENSE = "not-a-move"  # text that is a move in no game
@@ -66,17 +67,17 @@ def declarations_are_complete(game: base.Game, sample: Sample) -> None:
 def initial_states_are_ready_to_play(game: base.Game, sample: Sample) -> None:
     """Equal, not terminal, with a legal action; none at all when none are asked for."""
     states = game.initial_states(3)
-    answers.require_kind("initial_states", states, (3,), game.state_dtype)
-    answers.require(same(states, states[[0, 0, 0]]), game, states, "initial states differ")
-    answers.require(~states["terminal"] & (game.legal_actions(states)[1] > 0), game, states, "the start is the end")
+    require_kind("initial_states", states, (3,), game.state_dtype)
+    require(same(states, states[[0, 0, 0]]), game, states, "initial states differ")
+    require(~states["terminal"] & (game.legal_actions(states)[1] > 0), game, states, "the start is the end")
     none = game.initial_states(0)
-    for name, answer in answers.answers_of(game, none, np.zeros(0, dtype=np.int32)).items():
+    for name, answer in answers_of(game, none, np.zeros(0, dtype=np.int32)).items():
         assert len(answer) == 0, f"{name} of an empty batch must be empty"
 
 
 def games_end_within_max_game_length(game: base.Game, sample: Sample) -> None:
     last = np.array([played.states[-1] for played in sample.games], dtype=game.state_dtype)
-    answers.require(last["terminal"], game, last, f"a game has not ended after {game.max_game_length} plies")
+    require(last["terminal"], game, last, f"a game has not ended after {game.max_game_length} plies")
 
 
 # The checks: step
@@ -85,21 +86,21 @@ def games_end_within_max_game_length(game: base.Game, sample: Sample) -> None:
 def discount_follows_the_mover(game: base.Game, sample: Sample) -> None:
     """-1 when the opponent moves next, +1 when the same player does, 0 when the game is over."""
     before, _, step = sample.moves()
-    answers.require(np.isin(step.states["to_play"], (0, 1)), game, step.states, "to_play is neither 0 nor 1")
+    require(np.isin(step.states["to_play"], (0, 1)), game, step.states, "to_play is neither 0 nor 1")
     again = step.states["to_play"] == before["to_play"]
     expected = np.where(step.states["terminal"], 0, np.where(again, 1, -1))
-    answers.require(step.discount == expected, game, step.states, "discount does not fit to_play and terminal")
+    require(step.discount == expected, game, step.states, "discount does not fit to_play and terminal")
     stepped = game.step(before[:1], sample.games[0].actions[:1])
-    answers.require_kind("reward", stepped.reward, (1,), np.float32)
-    answers.require_kind("discount", stepped.discount, (1,), np.float32)
-    answers.require_kind("states", stepped.states, (1,), game.state_dtype)
+    require_kind("reward", stepped.reward, (1,), np.float32)
+    require_kind("discount", stepped.discount, (1,), np.float32)
+    require_kind("states", stepped.states, (1,), game.state_dtype)
 
 
 def reward_comes_at_the_end(game: base.Game, sample: Sample) -> None:
     """In [-1, 1], and zero before the end."""
     _, _, step = sample.moves()
-    answers.require(np.abs(step.reward) <= 1, game, step.states, "reward is outside [-1, 1]")
-    answers.require((step.reward == 0) | step.states["terminal"], game, step.states, "reward is not 0 before the end")
+    require(np.abs(step.reward) <= 1, game, step.states, "reward is outside [-1, 1]")
+    require((step.reward == 0) | step.states["terminal"], game, step.states, "reward is not 0 before the end")
 
 
 def terminal_states_step_to_themselves(game: base.Game, sample: Sample) -> None:
@@ -107,10 +108,8 @@ def terminal_states_step_to_themselves(game: base.Game, sample: Sample) -> None:
     states = sample.states[sample.states["terminal"]]
     for action in (0, game.num_actions - 1):
         step = game.step(states.copy(), np.full(len(states), action, dtype=np.int32))
-        answers.require(same(step.states, states), game, states, "a terminal state steps to another")
-        answers.require(
-            (step.reward == 0) & (step.discount == 0), game, states, "a terminal state has reward or discount"
-        )
+        require(same(step.states, states), game, states, "a terminal state steps to another")
+        require((step.reward == 0) & (step.discount == 0), game, states, "a terminal state has reward or discount")
 
 
 # The checks: actions
@@ -121,26 +120,22 @@ def legal_actions_are_sorted_lists(game: base.Game, sample: Sample) -> None:
     states = sample.states
     actions, count = game.legal_actions(states)
     shape = (len(states), game.max_legal_actions)
-    answers.require_kind("actions", actions, shape, np.int32)
-    answers.require_kind("count", count, shape[:1], np.int32)
-    answers.require((count >= 0) & (count <= shape[1]), game, states, "count is outside 0 … max_legal_actions")
+    require_kind("actions", actions, shape, np.int32)
+    require_kind("count", count, shape[:1], np.int32)
+    require((count >= 0) & (count <= shape[1]), game, states, "count is outside 0 … max_legal_actions")
     listed = np.arange(shape[1]) < count[:, None]
-    answers.require(
-        ((actions == -1) == ~listed).all(axis=1), game, states, "actions and count disagree about the padding"
-    )
+    require(((actions == -1) == ~listed).all(axis=1), game, states, "actions and count disagree about the padding")
     in_range = (actions >= -1) & (actions < game.num_actions)
-    answers.require(in_range.all(axis=1), game, states, "an action is outside 0 … num_actions - 1")
+    require(in_range.all(axis=1), game, states, "an action is outside 0 … num_actions - 1")
     rising = (np.diff(actions, axis=1) > 0) | ~listed[:, 1:]
-    answers.require(rising.all(axis=1), game, states, "legal actions do not ascend")
+    require(rising.all(axis=1), game, states, "legal actions do not ascend")
 
 
 def legal_actions_run_out_at_the_end(game: base.Game, sample: Sample) -> None:
     """None exactly when terminal."""
     states = sample.states
     count = game.legal_actions(states.copy())[1]
-    answers.require(
-        (count == 0) == states["terminal"], game, states, "no legal action must mean terminal, and the reverse"
-    )
+    require((count == 0) == states["terminal"], game, states, "no legal action must mean terminal, and the reverse")
 
 
 def moves_round_trip_through_text(game: base.Game, sample: Sample) -> None:
@@ -150,16 +145,14 @@ def moves_round_trip_through_text(game: base.Game, sample: Sample) -> None:
         actions, count = game.legal_actions(here.copy())
         for action in actions[0, : count[0]]:
             text = game.action_to_string(state, int(action))
-            answers.require(
-                game.action_from_string(state, text) == action, game, here, f"'{text}' is not action {action}"
-            )
+            require(game.action_from_string(state, text) == action, game, here, f"'{text}' is not action {action}")
             one_token = len(text.split()) == 1 and text == text.strip() and (game.move_separator or len(text) == 1)
-            answers.require(bool(one_token), game, here, f"'{text}' cannot be told apart in a game record")
+            require(bool(one_token), game, here, f"'{text}' cannot be told apart in a game record")
     for played in sample.games[:10]:
         pairs = zip(played.states[:-1], played.actions, strict=True)
         record = game.move_separator.join(game.action_to_string(state, int(action)) for state, action in pairs)
         end = played.states[-1:]
-        answers.require(same(game.state_after(record), end), game, end, f"the record '{record}' leads elsewhere")
+        require(same(game.state_after(record), end), game, end, f"the record '{record}' leads elsewhere")
 
 
 def boards_are_plain_text(game: base.Game, sample: Sample) -> None:
@@ -172,20 +165,20 @@ def illegal_moves_are_refused(game: base.Game, sample: Sample) -> None:
     """`action_from_string` names what is legal; `play` takes nothing that is not."""
     for state in sample.some(50):
         here = np.array([state], dtype=game.state_dtype)
-        legal = {int(action): game.action_to_string(state, int(action)) for action in answers.legal_set(game, state)}
+        legal = {int(action): game.action_to_string(state, int(action)) for action in legal_set(game, state)}
         try:
             game.action_from_string(state, NONSENSE)
         except base.IllegalMove as error:
             named = all(text in str(error) for text in legal.values())
-            answers.require(named, game, here, f"the message '{error}' does not name the legal moves")
+            require(named, game, here, f"the message '{error}' does not name the legal moves")
         else:
-            answers.require(False, game, here, f"'{NONSENSE}' is taken for a move")
+            require(False, game, here, f"'{NONSENSE}' is taken for a move")
         for action in {-1, game.num_actions, min(set(range(game.num_actions + 1)) - legal.keys())}:
             try:
                 game.play(state, action)
             except base.IllegalMove:
                 continue
-            answers.require(False, game, here, f"play takes the illegal action {action}")
+            require(False, game, here, f"play takes the illegal action {action}")
 
 
 # The checks: purity
@@ -194,10 +187,7 @@ def illegal_moves_are_refused(game: base.Game, sample: Sample) -> None:
 def inputs_are_left_alone(game: base.Game, sample: Sample) -> None:
     """No method changes its input, not even one that is marked read-only: compiled code would write through that."""
     kept = sample.some(256)
-    kept_actions, symmetry = (
-        answers.any_legal(game, kept),
-        np.zeros(len(kept), dtype=np.int64) + game.num_symmetries - 1,
-    )
+    kept_actions, symmetry = any_legal(game, kept), np.zeros(len(kept), dtype=np.int64) + game.num_symmetries - 1
     calls: dict[str, Callable[[np.ndarray, np.ndarray], Any]] = {
         "step": game.step,
         "legal_actions": lambda states, _: game.legal_actions(states),
@@ -212,48 +202,40 @@ def inputs_are_left_alone(game: base.Game, sample: Sample) -> None:
             states.flags.writeable = actions.flags.writeable = writeable
             call(states, actions)
             untouched = same(states, kept) & (actions == kept_actions)
-            answers.require(untouched, game, kept, f"{name} changes its {'' if writeable else 'read-only '}input")
+            require(untouched, game, kept, f"{name} changes its {'' if writeable else 'read-only '}input")
 
 
 def answers_repeat(game: base.Game, sample: Sample) -> None:
     """The same question has the same answer, also after pickling game and positions."""
     states = sample.some(256)
-    actions = answers.any_legal(game, states)
-    first = answers.answers_of(game, states.copy(), actions.copy())
-    answers.require_same(
-        game, states, first, answers.answers_of(game, states.copy(), actions.copy()), "differs when asked again"
-    )
+    actions = any_legal(game, states)
+    first = answers_of(game, states.copy(), actions.copy())
+    require_same(game, states, first, answers_of(game, states.copy(), actions.copy()), "differs when asked again")
     again, thawed = pickle.loads(pickle.dumps((game, states)))
-    answers.require_same(
-        game, states, first, answers.answers_of(again, thawed, actions.copy()), "differs after pickling"
-    )
+    require_same(game, states, first, answers_of(again, thawed, actions.copy()), "differs after pickling")
 
 
 def batches_equal_single_positions(game: base.Game, sample: Sample) -> None:
     """B positions at once, one by one, or every second element of a larger array: the answers are the same."""
     states = sample.some(64)
-    actions = answers.any_legal(game, states)
-    whole = answers.answers_of(game, states.copy(), actions.copy())
-    singles = [
-        answers.answers_of(game, states[i : i + 1].copy(), actions[i : i + 1].copy()) for i in range(len(states))
-    ]
+    actions = any_legal(game, states)
+    whole = answers_of(game, states.copy(), actions.copy())
+    singles = [answers_of(game, states[i : i + 1].copy(), actions[i : i + 1].copy()) for i in range(len(states))]
     joined = {name: np.concatenate([single[name] for single in singles]) for name in whole}
-    answers.require_same(game, states, whole, joined, "differs between a batch and single positions")
-    strided = answers.answers_of(game, np.repeat(states, 2)[::2], np.repeat(actions, 2)[::2])
-    answers.require_same(game, states, whole, strided, "differs for a strided array")
+    require_same(game, states, whole, joined, "differs between a batch and single positions")
+    strided = answers_of(game, np.repeat(states, 2)[::2], np.repeat(actions, 2)[::2])
+    require_same(game, states, whole, strided, "differs for a strided array")
 
 
 def padding_is_ignored(game: base.Game, sample: Sample) -> None:
     """Bytes between the fields of a record may hold anything."""
     states = sample.some(64)
-    actions = answers.any_legal(game, states)
+    actions = any_legal(game, states)
     dirty = np.full(states.nbytes, 0xA5, dtype=np.uint8).view(game.state_dtype)
     for name in game.state_dtype.names or ():
         dirty[name] = states[name]
-    clean = answers.answers_of(game, states.copy(), actions.copy())
-    answers.require_same(
-        game, states, clean, answers.answers_of(game, dirty, actions.copy()), "depends on bytes between the fields"
-    )
+    clean = answers_of(game, states.copy(), actions.copy())
+    require_same(game, states, clean, answers_of(game, dirty, actions.copy()), "depends on bytes between the fields")
 
 
 # The checks: view, keys, symmetries
@@ -264,10 +246,8 @@ def observations_are_float_planes(game: base.Game, sample: Sample) -> None:
     states = sample.states
     planes = game.observe(states)
     shape = (len(states), *game.observation_shape)
-    answers.require_kind("observe", planes, shape, np.float32)
-    answers.require(
-        ((planes >= 0) & (planes <= 1)).all(axis=(1, 2, 3)), game, states, "an observation is outside [0, 1]"
-    )
+    require_kind("observe", planes, shape, np.float32)
+    require(((planes >= 0) & (planes <= 1)).all(axis=(1, 2, 3)), game, states, "an observation is outside [0, 1]")
 
 
 def positions_are_seen_by_the_mover(game: base.Game, sample: Sample) -> None:
@@ -279,13 +259,13 @@ def positions_are_seen_by_the_mover(game: base.Game, sample: Sample) -> None:
     if "own" not in (game.state_dtype.names or ()):
         return
     states = sample.some(256)
-    actions = answers.any_legal(game, states)
+    actions = any_legal(game, states)
     swapped = states.copy()
     swapped["to_play"] ^= 1
-    mine, theirs = answers.answers_of(game, states, actions), answers.answers_of(game, swapped, actions)
+    mine, theirs = answers_of(game, states, actions), answers_of(game, swapped, actions)
     theirs["step: states"]["to_play"] ^= 1
     del mine["key"], theirs["key"]
-    answers.require_same(game, states, mine, theirs, "depends on which colour is to move")
+    require_same(game, states, mine, theirs, "depends on which colour is to move")
 
 
 def keys_identify_positions(game: base.Game, sample: Sample) -> None:
@@ -295,49 +275,63 @@ def keys_identify_positions(game: base.Game, sample: Sample) -> None:
     """
     states = sample.states
     keys = game.key(states.copy())
-    answers.require_kind("key", keys, (len(states),), np.uint64)
-    answers.require(keys != 0, game, states, "key is 0, which tables use for an empty slot")
+    require_kind("key", keys, (len(states),), np.uint64)
+    require(keys != 0, game, states, "key is 0, which tables use for an empty slot")
     for field_equal in _groups([_fields(state) for state in states]):
-        answers.require(
-            keys[field_equal] == keys[field_equal[0]], game, states[field_equal], "equal positions, two keys"
-        )
+        require(keys[field_equal] == keys[field_equal[0]], game, states[field_equal], "equal positions, two keys")
     for key_equal in _groups(keys.tolist()):
         first = states[key_equal[0]]
         for other in states[key_equal[1:]]:
             agree = first["to_play"] == other["to_play"] and game.to_string(first) == game.to_string(other)
             if not (first["terminal"] or other["terminal"]):
-                agree = agree and answers.legal_set(game, first) == answers.legal_set(game, other)
+                agree = agree and legal_set(game, first) == legal_set(game, other)
             pair = np.array([other], dtype=game.state_dtype)
-            answers.require(
-                bool(agree), game, pair, f"two positions share a key; the other is\n{game.to_string(first)}\nFound"
-            )
+            require(bool(agree), game, pair, f"two positions share a key; the other is\n{game.to_string(first)}\nFound")
 
 
 def symmetries_commute_with_play(game: base.Game, sample: Sample) -> None:
     """Turning then playing equals playing then turning; number 0 changes nothing; legal actions turn with the board."""
     states = sample.some(256)
-    actions = answers.any_legal(game, states)
+    actions = any_legal(game, states)
     legal = game.legal_actions(states.copy())[0]
     step = game.step(states.copy(), actions.copy())
     for number in range(game.num_symmetries):
         symmetry = np.full(len(states), number)
         turned = game.symmetric_states(states.copy(), symmetry)
         turned_legal = game.symmetric_actions(legal.copy(), symmetry)
-        answers.require_kind("symmetric_actions", turned_legal, legal.shape, np.int32)
+        require_kind("symmetric_actions", turned_legal, legal.shape, np.int32)
         identical = same(turned, states) & same(turned_legal, legal)
-        answers.require(identical | (number > 0), game, states, "symmetry 0 is not the identity")
-        answers.require(
-            ((turned_legal == -1) == (legal == -1)).all(axis=1), game, states, f"symmetry {number} moves padding"
-        )
+        require(identical | (number > 0), game, states, "symmetry 0 is not the identity")
+        require(((turned_legal == -1) == (legal == -1)).all(axis=1), game, states, f"symmetry {number} moves padding")
         there = np.sort(game.legal_actions(turned.copy())[0], axis=1)
         alike = (np.sort(turned_legal, axis=1) == there).all(axis=1)
-        answers.require(alike, game, states, f"symmetry {number} turns legal actions into others")
+        require(alike, game, states, f"symmetry {number} turns legal actions into others")
         turned_action = np.where(states["terminal"], 0, game.symmetric_actions(actions[:, None], symmetry)[:, 0])
         after = game.step(turned.copy(), turned_action)
         expected = game.symmetric_states(step.states.copy(), symmetry)
-        answers.require(same(after.states, expected), game, states, f"symmetry {number} does not commute with step")
+        require(same(after.states, expected), game, states, f"symmetry {number} does not commute with step")
         equal = (after.reward == step.reward) & (after.discount == step.discount)
-        answers.require(equal, game, states, f"symmetry {number} changes reward or discount")
+        require(equal, game, states, f"symmetry {number} changes reward or discount")
+
+
+# The checks: random play
+
+
+def playouts_are_the_games_of_the_contract(game: base.Game, sample: Sample) -> None:
+    """By position and seed, whatever else is in the batch: draw for draw those that `Game.playouts` of `base` plays."""
+    states = sample.some(len(sample.games))
+    seeds, backwards = np.arange(len(states), dtype=np.uint64), slice(None, None, -1)
+    kept, kept_seeds, plies = states.copy(), seeds.copy(), np.ones(len(states), dtype=np.int64)
+    outcome = game.playouts(states, seeds, plies)
+    require_kind("playouts", outcome, (len(states),), np.int8)
+    require(same(states, kept) & (seeds == kept_seeds), game, kept, "playouts change their input")
+    expected_plies = np.ones(len(states), dtype=np.int64)
+    expected = base.Game.playouts(game, states, seeds, expected_plies)
+    require(outcome == expected, game, states, "playouts have other outcomes than the contract's")
+    require(plies == expected_plies, game, states, "playouts have other lengths than the contract's")
+    require(~states["terminal"] | (plies == 1), game, states, "playouts go on where the game is over")
+    again = game.playouts(states[backwards], seeds[backwards])
+    require(again[backwards] == outcome, game, states, "playouts depend on what else is in the batch")
 
 
 def _fields(state: np.void) -> tuple[bytes, ...]:
@@ -373,4 +367,5 @@ CHECKS: tuple[Callable[[base.Game, Sample], None], ...] = (
     positions_are_seen_by_the_mover,
     keys_identify_positions,
     symmetries_commute_with_play,
+    playouts_are_the_games_of_the_contract,
 )

@@ -1,8 +1,8 @@
 """The tree search once more, slow and obvious: objects, recursion, one position at a time. The twin of `search.Search`.
 
 Written from the formulas of the papers: PUCT (Silver et al. 2018), first-play urgency (KataGo), Gumbel with completed
-q-values (Danihelka et al. 2022), MCTS-solver (Winands et al. 2008). An action's value is what its child is worth, seen
-by the player who takes it; nothing is stored at edges.
+q-values (Danihelka et al. 2022), UCT (Kocsis & Szepesvári 2006), MCTS-solver (Winands et al. 2008). An action's value
+is what its child is worth, seen by the player who takes it; nothing is stored at edges.
 
 Precision: sums of values are rounded to float32 after each addition, as tree.py declares them; otherwise they would
 drift from the compiled search, the further the longer, until some score flips. Everything else is float64. Scores may
@@ -51,6 +51,7 @@ class Edge:
 @dataclass
 class Node:
     state: np.ndarray  # [1]
+    number: int = 0  # in its tree, in order of creation
     reward: float = 0.0  # of the action that led here, for the player who took it
     discount: float = -1.0  # of that action
     edges: list[Edge] = field(default_factory=list)
@@ -74,7 +75,7 @@ class NaiveSearch:
 
     def __init__(self, game: Game, state: np.void, evaluate: Evaluate, config: SearchConfig) -> None:
         self.game, self.evaluate, self.config = game, evaluate, config
-        self.root = Node(np.array([state], dtype=game.state_dtype))
+        self.root, self.created = Node(np.array([state], dtype=game.state_dtype)), 1
 
     def run(self, num_simulations: int, noise: list[float] | None = None) -> NaiveSearch:
         """Searches until the root has been visited once more than there are simulations, or is proven."""
@@ -89,11 +90,19 @@ class NaiveSearch:
     def advance(self, action: int) -> None:
         """Plays `action`: what was found below it stays, if it was ever looked at and the config keeps trees."""
         edge = next(edge for edge in self.root.edges if edge.action == action)
-        keeps = self.config.reuse_tree and self.config.policy == "puct"
+        keeps = self.config.reuse_tree and self.config.policy != "gumbel"
         if keeps and edge.child and edge.child.edges:
             self.root = edge.child
+            kept = sorted(self.below(self.root), key=lambda node: node.number)
+            for number, node in enumerate(kept):
+                node.number = number
+            self.created = len(kept)
         else:
-            self.root = Node(self.game.step(self.root.state, np.array([action])).states)
+            self.root, self.created = Node(self.game.step(self.root.state, np.array([action])).states), 1
+
+    def below(self, node: Node) -> list[Node]:
+        """`node` and all under it."""
+        return [node, *(found for edge in node.edges if edge.child for found in self.below(edge.child))]
 
     # -- one simulation ----------------------------------------------------------------------------------------------
 
@@ -109,7 +118,8 @@ class NaiveSearch:
             edge = self.choose(node)
             if edge.child is None:
                 step = self.game.step(node.state, np.array([edge.action]))
-                edge.child = Node(step.states, float(step.reward[0]), float(step.discount[0]))
+                edge.child = Node(step.states, self.created, float(step.reward[0]), float(step.discount[0]))
+                self.created += 1
                 if edge.child.finished and edge.child.reward in (-1, 0, 1):
                     edge.child.proven = edge.child.reward
             value, draw = self.simulate(edge.child)
@@ -146,6 +156,8 @@ class NaiveSearch:
         open_edges = [k for k, edge in enumerate(node.edges) if not (self.config.solve and edge.proven == -1)]
         if self.config.policy == "puct":
             scores = self.puct(node)
+        elif self.config.policy == "uct":
+            return self.uct(node, [node.edges[k] for k in open_edges])
         elif node is self.root:
             open_edges, scores = self.gumbel_root(node, open_edges)
         else:
@@ -166,6 +178,15 @@ class NaiveSearch:
             q = edge.q if edge.visits else unvisited
             scores.append(q + self.config.c_puct * prior * math.sqrt(node.visits) / (1 + edge.visits))
         return scores
+
+    def uct(self, node: Node, edges: list[Edge]) -> Edge:
+        """UCB1: an action that was never tried, the first in a shuffled order, or else the best upper bound."""
+        untried = [k for k, edge in enumerate(node.edges) if not edge.visits]
+        if untried:
+            draws = {k: (48271 * node.number + 69621 * k + 1) % (2**31 - 1) for k in untried}
+            return node.edges[max(untried, key=lambda k: draws[k] ** 2 % (2**31 - 1))]
+        total = sum(edge.visits for edge in node.edges)
+        return max(edges, key=lambda e: e.q + self.config.c_uct * math.sqrt(math.log(total) / e.visits))
 
     def sigma(self, node: Node, q: float) -> float:
         most = max(edge.visits for edge in node.edges)
@@ -252,7 +273,7 @@ class NaiveSearch:
         return [weight / sum(weights) for weight in weights]
 
     def play(self) -> int:
-        """Slot of the best action: the most visited; among equals, by score (Gumbel) or prior (PUCT)."""
+        """Slot of the best action: the most visited; among equals, by score (Gumbel) or prior (PUCT, UCT)."""
         allowed, edges = self.candidates(), self.root.edges
         most = max(edges[k].visits for k in allowed)
         best = [k for k in allowed if edges[k].visits == most]

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 FOLDER = Path(__file__).resolve().parent.parent / "benchmarks"
-OTHERS = {"harness.py", "plain.py", "signature.py"}  # shared code, and what has a test of its own
+OTHERS = {"harness.py", "plain.py", "openspiel.py", "signature.py"}  # shared code, and what has a test of its own
 QUICK = ["--seconds", "0.01", "--repeats", "1"]
 SMALL = ["--channels", "8", "--blocks", "1", "--game", "tic-tac-toe"]
 OPTIONS = {
@@ -20,7 +20,7 @@ OPTIONS = {
     "forward": [*SMALL, "--batches", "1", "64"],
     "self_play": [*SMALL, "--simulations", "4", "--concurrent-games", "8", "--seconds", "0.5"],
     "learner": [*SMALL, "--batch-size", "32"],
-    "perft": ["--depth", "3", "--batch", "16"],
+    "perft": ["--game", "chess", "--depth", "3", "--batch", "16", "--searches", "2"],
     "actors": [*SMALL, "--simulations", "4", "--chunk-rows", "20", "--seconds", "1"],
 }
 

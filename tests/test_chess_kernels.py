@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from numba import config as numba_config
 
-from games.chess import history, kernels, rules
+from games.chess import history, kernels, playout_kernels, rules
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -20,7 +20,7 @@ SCRIPT = """
 import hashlib, sys
 import numpy as np
 from games import sample
-from games.chess import history, kernels, rules
+from games.chess import history, kernels, playout_kernels, rules
 game, digest = rules.Chess(history_length=3), hashlib.sha256()
 for played in sample.random_games(game, np.random.default_rng(3), 2):
     states = played.states[: int(sys.argv[1])]
@@ -31,8 +31,9 @@ for played in sample.random_games(game, np.random.default_rng(3), 2):
 for number in (0, 518, 959):
     digest.update(str([game.perft(game.chess960_states([number])[0], depth) for depth in (1, 2)]).encode())
 digest.update(str(game.perft(game.initial_states(1)[0], 2, bulk=False)).encode())
+digest.update(game.playouts(game.chess960_states([0, 518]), np.arange(2)).tobytes())
 hits = sum(sum(kernel.stats.cache_hits.values()) for kernel in (kernels.advance, kernels.legal_actions, kernels.perft,
-           history.judge, history.observe, history.zobrist)) if len(sys.argv) > 2 else 0
+           history.judge, history.observe, history.zobrist, playout_kernels.play_out)) if len(sys.argv) > 2 else 0
 print(digest.hexdigest(), hits)
 """
 
@@ -53,7 +54,7 @@ def test_kernels_from_the_cache_answer_as_freshly_compiled_ones(tmp_path: Path) 
     fresh, hits = answers(tmp_path, 60, True)
     assert hits == "0"
     for _ in range(2):
-        assert answers(tmp_path, 60, True) == [fresh, "6"]
+        assert answers(tmp_path, 60, True) == [fresh, "7"]
 
 
 def test_kernels_answer_alike_compiled_and_as_plain_python(tmp_path: Path) -> None:
@@ -84,10 +85,11 @@ def test_each_kernel_is_compiled_once() -> None:
         game.observe(view)
         game.key(view)
         game.settled(view)
+        game.playouts(view, np.arange(8)[:: 8 // len(view)], np.zeros(len(view), dtype=np.int32))
         game.perft(view[0], np.int64(2))
         game.perft(view[0], 3, bulk=False)
     names = [kernels.advance, kernels.legal_actions, kernels.perft, history.judge, history.observe, history.zobrist]
-    for kernel in (*names, history.distinguish):
+    for kernel in (*names, history.distinguish, playout_kernels.play_out):
         assert len(kernel.signatures) == 1, kernel.__name__
 
 

@@ -85,7 +85,9 @@ def test_a_rollout_is_one_random_game_by_position_and_seed() -> None:
     backwards = RolloutEvaluator(CONNECT_FOUR, 7)(leaves_of(CONNECT_FOUR, states[::-1]))[1][::-1]
     np.testing.assert_array_equal(wdl, backwards)
     for i in (0, 13, 49):
-        np.testing.assert_array_equal(wdl[[i]], RolloutEvaluator(CONNECT_FOUR, 7)(leaves_of(CONNECT_FOUR, states[[i]]))[1])
+        np.testing.assert_array_equal(
+            wdl[[i]], RolloutEvaluator(CONNECT_FOUR, 7)(leaves_of(CONNECT_FOUR, states[[i]]))[1]
+        )
     assert (RolloutEvaluator(CONNECT_FOUR, 8)(leaves_of(CONNECT_FOUR, states))[1] != wdl).any()
     seeds = base.mix64(CONNECT_FOUR.key(states) ^ np.uint64(7 * 0x9E3779B97F4A7C15 % 2**64))
     np.testing.assert_array_equal(wdl[:, 0] - wdl[:, 2], CONNECT_FOUR.playouts(states, seeds))
@@ -159,7 +161,7 @@ def test_a_cleared_cache_asks_again() -> None:
     np.testing.assert_array_equal(cached(leaves)[1], HashEvaluator(CONNECT_FOUR, seed=99)(leaves)[1])
 
 
-@pytest.mark.parametrize("policy", ["puct", "gumbel"])
+@pytest.mark.parametrize("policy", ["puct", "gumbel", "uct"])
 def test_a_cache_changes_no_search(policy: str) -> None:
     states, config = different_positions(CONNECT_FOUR, 8), SearchConfig(policy=policy)  # type: ignore[arg-type]
     plain = search.run(CONNECT_FOUR, states, HashEvaluator(CONNECT_FOUR), config, 30)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numba
 import numpy as np
 import pytest
+from toy_games import Bandit, Coins
 
 import games
 from games import base, perft, sample, testing
@@ -248,6 +249,28 @@ class _StartIsTheEnd(TicTacToe):
         return states
 
 
+class _PlayoutsOfTheOtherPlayer(TicTacToe):
+    def playouts(self, states, seeds, plies=None):
+        return -super().playouts(states, seeds, plies)
+
+
+class _PlayoutsOfTheFirstSeed(TicTacToe):
+    def playouts(self, states, seeds, plies=None):
+        return super().playouts(states, np.repeat(seeds[:1], len(seeds)), plies)
+
+
+class _PlayoutsForgetToCount(TicTacToe):
+    def playouts(self, states, seeds, plies=None):
+        return super().playouts(states, seeds)
+
+
+class _PlayoutsChangeTheirInput(TicTacToe):
+    def playouts(self, states, seeds, plies=None):
+        outcome = super().playouts(states, seeds, plies)
+        seeds += np.uint64(1)
+        return outcome
+
+
 BROKEN = {
     _NoVersion: "declarations_are_complete",
     _StartIsTheEnd: "initial_states_are_ready_to_play",
@@ -280,6 +303,10 @@ BROKEN = {
     _KeyZero: "keys_identify_positions",
     _ActionsTurnTheOtherWay: "symmetries_commute_with_play",
     _IdentityIsNotFirst: "symmetries_commute_with_play",
+    _PlayoutsOfTheOtherPlayer: "playouts_are_the_games_of_the_contract",
+    _PlayoutsOfTheFirstSeed: "playouts_are_the_games_of_the_contract",
+    _PlayoutsForgetToCount: "playouts_are_the_games_of_the_contract",
+    _PlayoutsChangeTheirInput: "playouts_are_the_games_of_the_contract",
 }
 
 
@@ -329,6 +356,37 @@ class _JumpOn(TicTacToe):
 def test_a_same_player_move_keeps_the_contract() -> None:
     failed = {result.name for result in testing.check_game(_JumpOn()) if not result.passed}
     assert failed == {"positions_are_seen_by_the_mover", "symmetries_commute_with_play"}  # its colours are unequal
+
+
+@pytest.mark.parametrize("name", games.available())
+def test_playouts_are_uniformly_random_games(name: str) -> None:
+    """As long and as often won as games whose moves NumPy's generator draws."""
+    game, count = games.make(name), 20 if numba.config.DISABLE_JIT else 1000
+    plies = np.zeros(count, dtype=np.int64)
+    outcome = game.playouts(game.initial_states(count), np.arange(count, dtype=np.uint64), plies)
+    assert outcome.dtype == np.int8 and set(outcome.tolist()) <= {-1, 0, 1}
+    again = np.zeros(count, dtype=np.int64)
+    assert np.array_equal(game.playouts(game.initial_states(count), np.arange(count), again), outcome)
+    assert np.array_equal(plies, again) and (plies >= 1).all() and (plies <= game.max_game_length).all()
+    played = sample.random_games(game, np.random.default_rng(0), count)
+    lengths = np.array([len(one.actions) for one in played])
+    # The first player's reward: of the last move, which he made or not.
+    results = np.array([one.reward[-1] * (1 if one.states["to_play"][-2] == 0 else -1) for one in played])
+    for ours, theirs in ((plies, lengths), (outcome, results)):
+        spread = np.sqrt((ours.var() + theirs.var()) / count)
+        assert abs(ours.mean() - theirs.mean()) <= 4 * spread
+
+
+def test_a_playout_takes_a_reward_by_its_sign_and_keeps_it_for_a_player_who_moves_again() -> None:
+    arms = Bandit([0.25, -0.5, 0.0])
+    outcome = arms.playouts(arms.initial_states(60), np.arange(60))
+    assert set(outcome.tolist()) == {-1, 0, 1}
+    # Six coins are taken; the second player has 6 + 1 + 1, the first 3 + 2 + 2. He takes the last two, 5 and 4.
+    coins = Coins()
+    states = coins.initial_states(8)
+    states["own"], states["other"], states["to_play"] = 0b11000001, 0b00111000, 1
+    plies = np.zeros(8, dtype=np.int64)
+    assert (coins.playouts(states, np.arange(8), plies) == 1).all() and (plies == 2).all()
 
 
 def test_perft_counts_a_move_of_several_actions_once() -> None:

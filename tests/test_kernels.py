@@ -58,7 +58,10 @@ def use_everything() -> None:
     """Searches of several games, configurations and kinds of input."""
     for game in (games.make("tic-tac-toe"), games.make("connect-four"), Coins(), Bandit([0.0, 0.5])):
         states = game.initial_states(4)
-        for config in (SearchConfig(), SearchConfig(policy="gumbel"), SearchConfig(solve=False, c_puct=2, c_visit=10)):
+        for config in (
+            SearchConfig(), SearchConfig(policy="gumbel"), SearchConfig(policy="uct", c_uct=1),
+            SearchConfig(solve=False, c_puct=2, c_visit=10),
+        ):  # fmt: skip
             for evaluate in (HashEvaluator(game), CachedEvaluator(UniformEvaluator(), game, 64)):
                 search.run(game, states, evaluate, config, 12, [np.random.default_rng(i) for i in range(4)])
     game = games.make("connect-four")
@@ -122,7 +125,7 @@ def _visits_in_a_fresh_process(**environment: str) -> tuple[list, int]:
         "from selfplay.alphazero.evaluators import HashEvaluator\n"
         "game = games.make('tic-tac-toe')\n"
         "states, evaluate = game.initial_states(2), HashEvaluator(game)\n"
-        "configs = [search.SearchConfig(policy=policy) for policy in ('puct', 'gumbel')]\n"
+        "configs = [search.SearchConfig(policy=policy) for policy in ('puct', 'gumbel', 'uct')]\n"
         "noise = [[np.random.default_rng(i) for i in range(2)] for _ in configs]\n"
         "visits = [search.run(game, states, evaluate, config, 25, rngs).visits.tolist()\n"
         "          for config, rngs in zip(configs, noise)]\n"

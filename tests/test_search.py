@@ -15,14 +15,15 @@ import games
 from games import base, exhaustive, sample, testing
 from games.tic_tac_toe import TicTacToe
 from selfplay.alphazero import search, tree
-from selfplay.alphazero.evaluators import HashEvaluator, UniformEvaluator
+from selfplay.alphazero.evaluators import HashEvaluator, RolloutEvaluator, UniformEvaluator
 from selfplay.alphazero.search import Leaves, Results, Search, SearchConfig, halving_sequence
 
 SLOWLY = bool(numba.config.DISABLE_JIT)  # kernels run as plain Python: fewer positions, fewer simulations
 TIC_TAC_TOE, CONNECT_FOUR, COINS = games.make("tic-tac-toe"), games.make("connect-four"), Coins()
 GAMES = pytest.mark.parametrize("game", [TIC_TAC_TOE, CONNECT_FOUR, COINS], ids=lambda game: game.name)
 PUCT, GUMBEL = SearchConfig(policy="puct"), SearchConfig(policy="gumbel", max_num_considered_actions=5)
-POLICIES = pytest.mark.parametrize("config", [PUCT, GUMBEL], ids=["puct", "gumbel"])
+UCT = SearchConfig(policy="uct")
+POLICIES = pytest.mark.parametrize("config", [PUCT, GUMBEL, UCT], ids=["puct", "gumbel", "uct"])
 BUDGETS = (1, 2, 7, 32) if SLOWLY else (1, 2, 7, 32, 100)
 
 
@@ -151,7 +152,9 @@ def test_search_grows_the_same_tree_as_its_twin(
 
 
 @POLICIES
-@pytest.mark.parametrize("values", [{"c_puct": 4.0, "c_scale": 1.0}, {"fpu_reduction": 1.0, "c_visit": 0.0}])
+@pytest.mark.parametrize(
+    "values", [{"c_puct": 4.0, "c_scale": 1.0, "c_uct": 0.5}, {"fpu_reduction": 1.0, "c_visit": 0.0, "c_uct": 9.0}]
+)
 def test_constants_mean_the_same_to_the_twin(config: SearchConfig, values: dict) -> None:
     config = replace(config, **values)
     states, evaluate = positions(CONNECT_FOUR, 3, seed=8), HashEvaluator(CONNECT_FOUR)
@@ -161,10 +164,11 @@ def test_constants_mean_the_same_to_the_twin(config: SearchConfig, values: dict)
 
 
 @GAMES
+@pytest.mark.parametrize("config", [PUCT, UCT], ids=["puct", "uct"])
 @pytest.mark.parametrize("solve", [True, False], ids=["solve", "average"])
-def test_a_reused_tree_is_the_twins_subtree_move_after_move(game: base.Game, solve: bool) -> None:
+def test_a_reused_tree_is_the_twins_subtree_move_after_move(game: base.Game, config: SearchConfig, solve: bool) -> None:
     """Compaction keeps every node below the move played, at every move of a game, and the search goes on from it."""
-    config = replace(PUCT, solve=solve)
+    config = replace(config, solve=solve)
     evaluate = HashEvaluator(game, seed=1)
     states = positions(game, 4, seed=5)[:2]
     running = Search(game, 2, config, 50)
@@ -256,7 +260,7 @@ def test_the_same_seed_gives_the_same_result_and_another_seed_another(config: Se
     states, evaluate = positions(CONNECT_FOUR, 4), HashEvaluator(CONNECT_FOUR)
     first, again, other = (search.run(CONNECT_FOUR, states, evaluate, config, 40, rngs(4, seed)) for seed in (1, 1, 2))
     assert_equal(first, again)
-    assert (first.visits != other.visits).any()
+    assert (first.visits != other.visits).any() or config is UCT, "UCT takes no noise"
 
 
 def test_an_idle_search_has_no_leaves() -> None:
@@ -412,7 +416,8 @@ def test_without_proofs_values_converge_on_small_trees(endings: tuple, config: S
     played = np.arange(len(states)), found.play
     assert not found.exact.any() and (found.proven == tree.UNKNOWN).all()
     np.testing.assert_array_equal(exact[played], exact.max(axis=1))
-    np.testing.assert_allclose(found.q[played], exact[played], atol=0.35 if SLOWLY else 0.1)
+    # UCT goes on trying everything, at every node, the logarithm of the visits often.
+    np.testing.assert_allclose(found.q[played], exact[played], atol=0.35 if SLOWLY else 0.15 if config is UCT else 0.1)
 
 
 def test_a_proven_win_is_played_and_a_proven_loss_avoided() -> None:
@@ -426,7 +431,7 @@ def test_a_proven_win_is_played_and_a_proven_loss_avoided() -> None:
         prior = np.where(np.isin(leaves.actions, (2, 5)), 0.1, leaves.actions >= 0).astype(np.float32)
         return prior / prior.sum(axis=1, keepdims=True), np.tile(np.float32([0, 1, 0]), (len(leaves.rows), 1))
 
-    for config in (PUCT, GUMBEL):
+    for config in (PUCT, GUMBEL, UCT):
         # X X .      X to move: 3 wins at once.
         # O O .
         # . . .
@@ -465,6 +470,45 @@ def test_a_sure_win_among_arms_is_proven(config: SearchConfig) -> None:
     game = Bandit([0.5, 1.0, -1.0])
     found = search.run(game, game.initial_states(1), UniformEvaluator(), config, 20)
     assert found.exact[0] and found.play[0] == 1 and found.value[0] == 1 and found.proven[0, 0] == tree.UNKNOWN
+
+
+# UCT
+
+
+def test_uct_plays_a_bandit_by_ucb1_whatever_the_priors() -> None:
+    rewards = np.array([0.5, -0.25, 0.0, 0.75, 0.625])  # sums of these are exact
+    game, config = Bandit(rewards.tolist()), replace(UCT, c_uct=0.5, solve=False)
+    visits = np.ones(5)
+    for _ in range(395):
+        visits[(rewards + 0.5 * np.sqrt(np.log(visits.sum()) / visits)).argmax()] += 1
+    for evaluate in (UniformEvaluator(), HashEvaluator(game, seed=4)):
+        found = search.run(game, game.initial_states(1), evaluate, config, 400, rngs(1))
+        np.testing.assert_array_equal(found.visits[0], visits)
+        assert found.play[0] == 3
+
+
+def test_uct_tries_every_action_before_any_twice_and_each_node_begins_elsewhere() -> None:
+    game, arms = Bandit(np.linspace(-0.9, 0.8, 40).tolist()), np.arange(40)
+    seen = [search.run(game, game.initial_states(1), UniformEvaluator(), UCT, n).visits[0] for n in range(1, 41)]
+    order = [int(np.flatnonzero(now - before)[0]) for before, now in zip([0 * arms, *seen], seen, strict=False)]
+    assert sorted(order) == arms.tolist() and (seen[-1] == 1).all()
+    assert abs(np.corrcoef(order, arms)[0, 1]) < 0.4, "the list is not tried from one end to the other"
+    # Where each node of a larger tree began: no column of connect four more than twice as often as its share.
+    running = Search(CONNECT_FOUR, 1, UCT, 600)
+    search.run(CONNECT_FOUR, CONNECT_FOUR.initial_states(1), HashEvaluator(CONNECT_FOUR), UCT, 600, None, running)
+    t = running.trees
+    nodes = [node for node in t.nodes[: t.num_nodes[0]] if node["visits"] == 2 and node["num_edges"] == 7]
+    first = [int(t.edges["visits"][node["first_edge"] :][:7].argmax()) for node in nodes]
+    counts = np.bincount(first, minlength=7)
+    assert len(first) > 30 and counts.max() <= 2 * len(first) / 7
+
+
+def test_uct_with_random_games_finds_the_move_that_wins() -> None:
+    # Column 4 makes three in a row with both ends open: a win in three plies; X holds 3 and 5, O has played 3 and 5.
+    states = CONNECT_FOUR.state_after("3355")
+    found = search.run(CONNECT_FOUR, states, RolloutEvaluator(CONNECT_FOUR), UCT, 100 if SLOWLY else 800)
+    assert CONNECT_FOUR.action_to_string(states[0], found.actions[0, found.play[0]]) == "4"
+    assert found.play[0] == found.visits[0].argmax()
 
 
 # Sequential halving
@@ -579,7 +623,7 @@ def test_full_trees_go_on_to_the_next_move() -> None:
 
 def test_the_root_always_finds_room() -> None:
     game = Bandit(np.linspace(-0.5, 0.5, 40).tolist())
-    for config in (PUCT, GUMBEL):
+    for config in (PUCT, GUMBEL, UCT):
         found = search.run(game, game.initial_states(2), UniformEvaluator(), replace(config, edges_per_node=1), 0)
         assert (found.actions >= 0).all() and not found.visits.any()
 

@@ -14,6 +14,7 @@ from games import base
 from games.chess import geometry, history, kernels
 from games.chess.kernels import EMPTY, HALF, ONE, RANK_7, THREE, lowest, popcount
 
+_SOURCES = base.source_digest(geometry, kernels, history)
 _WEYL, _ODD = base.WEYL, np.uint64(0xD1B54A32D192ED03)
 
 
@@ -87,11 +88,8 @@ def is_drawn(state, marks, length, max_length):
 
 
 @njit(cache=True)
-def play_out(
-    states, seeds, max_length, targets, marks, outcome, plies,
-    sources=base.source_digest(geometry, kernels, history),
-):  # fmt: skip
-    """Plays each of `states` [B] to its end, in place, but for `terminal` and `repeats`, which are left as they were.
+def play_out(states, seeds, max_length, targets, marks, outcome, plies, sources=_SOURCES):
+    """Plays each of `states` [B] to its end, in place, but for `terminal` and `repeats`, which stay as they were.
 
     seeds: [B] uint64, mixed once. Scratch: targets [64] uint64; marks [2, max_length // 2 + 1] uint64, `mark_of` each
     position of a game, those of one player in each row. Writes outcome [B] int8 for the player to move at the outset;

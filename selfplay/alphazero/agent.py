@@ -110,9 +110,7 @@ class AlphaZero:
         now, then = (inference.NetworkEvaluator(self.game, self.config.network) for _ in range(2))
         now.load(weights[PLAYER])
         then.load(first[PLAYER])
-        return strength.measure(
-            self.game, now, then, self.config.search, self.config.strength, self.config.run.seed
-        )
+        return strength.measure(self.game, now, then, self.config.search, self.config.strength, self.config.run.seed)
 
     def is_solved(self, figures: Mapping[str, float]) -> bool:
         return figures.get("mistakes", 1) == 0

@@ -21,6 +21,7 @@ AT_ROOT = -2  # select: the root itself waits for its evaluation
 
 PUCT = 0
 GUMBEL = 1
+UCT = 2
 
 LOST = np.float32(-1e30)  # value_sum of an edge that is proven lost: no formula chooses it while there is another
 
@@ -83,6 +84,29 @@ def _choose_puct(nodes, edges, node, c_puct, fpu_reduction, noise, fraction):
             prior += fraction * (noise[k] - prior)
         q = edge["value_sum"] / visits if visits > 0 else unvisited
         score = q + scale * prior / (1 + visits)
+        if score > best_score:
+            best_score = score
+            best = k
+    return best
+
+
+@njit(cache=True)
+def _choose_uct(nodes, edges, node, number, c_uct):
+    """Edge slot by UCB1 (Kocsis & Szepesvári 2006, section 2.2): each action once, then the largest q + c_uct *
+    sqrt(ln(visits of all) / visits). `number` of the node in its tree: new actions are tried in an order drawn from it
+    and the slot, as the order of the list would favour one side of the board."""
+    n = nodes[node]
+    first = n["first_edge"]
+    log_visits = math.log(max(n["visits"] - 1, 1))  # the node's first visit was its evaluation
+    best = 0  # even if every score is NaN, so that a broken network cannot make us write elsewhere
+    best_score = -np.inf
+    for k in range(n["num_edges"]):
+        visits = edges[first + k]["visits"]
+        if visits > 0:
+            score = edges[first + k]["value_sum"] / visits + c_uct * math.sqrt(log_visits / visits)
+        else:
+            draw = (number * 48271 + k * 69621 + 1) % 2147483647
+            score = 1e12 + draw * draw % 2147483647  # before all that were visited
         if score > best_score:
             best_score = score
             best = k
@@ -232,7 +256,8 @@ def _prove_upwards(nodes, edges, node):
 @njit(cache=True)
 def select(
     nodes, edges, full, root_noise, noise_fraction, num_simulations, table, rows, max_nodes,
-    policy, c_puct, fpu_reduction, c_visit, c_scale, solve, halving, considered, edge_actions, parent, slot, action,
+    policy, c_puct, fpu_reduction, c_uct, c_visit, c_scale, solve, halving, considered,
+    edge_actions, parent, slot, action,
 ):  # fmt: skip
     """Descends once in each tree of `rows` [M]; writes parent [M] (global node), slot [M] (edge of it) and action [M].
 
@@ -257,6 +282,8 @@ def select(
                 k = _choose_gumbel_root(
                     nodes, edges, root, c_visit, c_scale, root_noise[row], halving[table[row]], considered
                 )
+            elif policy == UCT:
+                k = _choose_uct(nodes, edges, root, 0, c_uct)
             else:
                 k = _choose_puct(nodes, edges, root, c_puct, fpu_reduction, root_noise[row], noise_fraction[row])
             while True:
@@ -274,6 +301,8 @@ def select(
                     break
                 if policy == GUMBEL:
                     k = _choose_gumbel_inside(nodes, edges, node, c_visit, c_scale)
+                elif policy == UCT:
+                    k = _choose_uct(nodes, edges, node, node - root, c_uct)
                 else:
                     k = _choose_puct(nodes, edges, node, c_puct, fpu_reduction, root_noise[row], np.float32(0.0))
 

@@ -1,11 +1,11 @@
 """Reference players, which need no training: for measurements, matches and play in any game.
 
-    random                  uniformly random legal actions
-    greedy                  the action after which `Game.heuristic` is best, ties drawn
-    uct:1000                UCT with as many simulations, a random game each (Kocsis & Szepesvári 2006)
-    alphabeta:6             the game's own alpha–beta engine, so many moves deep
-    alphabeta:nodes=20000   the same, as deep as it gets in so many positions
-    solver                  perfect play where the game has an exact solver; equal actions drawn
+random                  uniformly random legal actions
+greedy                  the action after which `Game.heuristic` is best, ties drawn
+uct:1000                UCT with as many simulations, a random game each (Kocsis & Szepesvári 2006)
+alphabeta:6             the game's own alpha–beta engine, so many moves deep
+alphabeta:nodes=20000   the same, as deep as it gets in so many positions
+solver                  perfect play where the game has an exact solver; equal actions drawn
 """
 
 from __future__ import annotations

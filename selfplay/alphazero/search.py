@@ -13,6 +13,7 @@ independently of one another, so the evaluator's batch stays full. One turn of t
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Annotated, Literal, NamedTuple
@@ -33,14 +34,19 @@ _DESCENTS = 3  # a row that meets finished games so often in one turn sits this 
 class SearchConfig:
     """How a tree is searched. Values lie in [-1, 1], so published constants for [0, 1] need converting."""
 
-    policy: Literal["gumbel", "puct"] = "puct"
-    """gumbel: sequential halving and completed q-values (Danihelka et al. 2022); puct: as in AlphaZero."""
+    policy: Literal["gumbel", "puct", "uct"] = "puct"
+    """gumbel: sequential halving and completed q-values (Danihelka et al. 2022); puct: as in AlphaZero; uct: UCB1,
+    without priors and noise (Kocsis & Szepesvári 2006), meant for values of random games."""
 
     c_puct: Annotated[float, Meta(gt=0)] = 1.5
     """Exploration constant of PUCT."""
 
     fpu_reduction: Annotated[float, Meta(ge=0, le=2)] = 0.2
     """An unvisited action counts as its parent's value less this times sqrt(prior already visited)."""
+
+    c_uct: Annotated[float, Meta(ge=0)] = 2 * math.sqrt(2)
+    """Exploration constant of UCT, in q + c_uct * sqrt(ln(visits of all) / visits). UCB1's sqrt(2) is for values in
+    [0, 1], half as wide as ours."""
 
     dirichlet_alpha: Annotated[float, Meta(gt=0)] = 1.0
     """Concentration of the noise mixed into the root prior in self-play (PUCT); about 10 / legal actions."""
@@ -49,7 +55,7 @@ class SearchConfig:
     """Share of that noise in the root prior; 0 turns it off."""
 
     reuse_tree: bool = True
-    """PUCT keeps the subtree of the move played; its visits count towards the next search."""
+    """PUCT and UCT keep the subtree of the move played; its visits count towards the next search."""
 
     max_num_considered_actions: Annotated[int, Meta(ge=1)] = 16
     """Actions that enter sequential halving at the root (Gumbel)."""
@@ -109,10 +115,11 @@ class Search:
         # The same memory as plain bytes: NumPy scatters records field by field, ten times slower.
         self._bytes = self.states.view(np.dtype((np.void, game.state_dtype.itemsize)))
         self.active = np.zeros(batch, dtype=np.bool_)
-        self._policy = kernels.GUMBEL if config.policy == "gumbel" else kernels.PUCT
+        self._policy = {"puct": kernels.PUCT, "gumbel": kernels.GUMBEL, "uct": kernels.UCT}[config.policy]
         # An int among them would be another signature, and compile the kernel anew.
         self._constants = (
-            float(config.c_puct), float(config.fpu_reduction), float(config.c_visit), float(config.c_scale),
+            float(config.c_puct), float(config.fpu_reduction), float(config.c_uct),
+            float(config.c_visit), float(config.c_scale),
         )  # fmt: skip
         self._considered = min(config.max_num_considered_actions, game.max_legal_actions)
         self._table_of: dict[int, int] = {}
@@ -136,7 +143,7 @@ class Search:
         t, size = self.trees, self.max_nodes
         rows, actions = np.array(rows, dtype=np.int64), np.array(actions, dtype=np.int32)
         kept = np.zeros(len(rows), dtype=np.int32)
-        if self.config.reuse_tree and self._policy == kernels.PUCT:
+        if self.config.reuse_tree and self._policy != kernels.GUMBEL:
             places = np.empty((len(rows), size), dtype=np.int32)
             kernels.reroot(
                 t.nodes, t.edges, t.actions, t.num_nodes, t.num_edges, t.full, rows, size, self.max_edges,
