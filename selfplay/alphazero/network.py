@@ -67,6 +67,7 @@ class PolicyValueNet(nn.Module):
         places = game.action_planes()
         self.policy_foot: ConvNorm
         self.policy: nn.Linear | nn.Conv2d
+        self.places: torch.Tensor  # of actions, for a policy over the board
         if places is None:
             self.policy_foot = ConvNorm(config.channels, config.head_channels, 1)
             self.policy = nn.Linear(config.head_channels * rows * columns, game.num_actions)
@@ -79,6 +80,7 @@ class PolicyValueNet(nn.Module):
         self.value = nn.Linear(config.value_hidden, 3)
         # Start near a uniform policy and an even value: the first searches should not chase noise.
         for head in (self.policy, self.value):
+            assert head.bias is not None
             nn.init.normal_(head.weight, std=0.01)
             nn.init.zeros_(head.bias)
 

@@ -43,17 +43,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    for option, value, low, high in (
+    for option, value, least, most in (
         ("--games", arguments.games, 2, MAX_GAMES), ("--simulations", arguments.simulations, 0, MAX_SIMULATIONS),
         ("--random-plies", arguments.random_plies, 0, 1000), ("--seed", arguments.seed, 0, 2**62),
     ):  # fmt: skip
-        if not low <= value <= high:
-            raise UserError(f"{option} is {value}, and must lie between {low} and {high:,}.")
+        if not least <= value <= most:
+            raise UserError(f"{option} is {value}, and must lie between {least} and {most:,}.")
     if arguments.games % 2:
         raise UserError(f"--games is {arguments.games}, and must be even: each opening is played from both sides.")
     import numpy as np
 
-    from selfplay.alphazero import match
+    from selfplay.alphazero import match, players
 
     game, first, second = _players(arguments)
     began = time.perf_counter()
@@ -75,9 +75,11 @@ def run(arguments: argparse.Namespace) -> int:
         return 0
     print(f"{arguments.first} against {arguments.second}, {game.name}, {found.games} games from "
           f"{len(starts)} openings: won {found.wins}, drawn {found.draws}, lost {found.losses}.")  # fmt: skip
+    trained = any(isinstance(player, players.SearchPlayer) for player in (first, second))
+    searched = f"{arguments.simulations} simulations a move of trained players, " if trained else ""
     verdict = "better" if low > 0.5 else "worse" if high < 0.5 else "no certain difference"
     print(f"Score {found.score:.1%}, 95 % interval {low:.1%} to {high:.1%}: {verdict}. "
-          f"{arguments.simulations} simulations a move, {plies:.0f} plies a game, {seconds:.0f} s.")  # fmt: skip
+          f"{searched}{plies:.0f} plies a game, {seconds:.0f} s.")  # fmt: skip
     return 0
 
 
