@@ -181,6 +181,25 @@ def illegal_moves_are_refused(game: base.Game, sample: Sample) -> None:
             require(False, game, here, f"play takes the illegal action {action}")
 
 
+def fen_says_where_the_pieces_are(game: base.Game, sample: Sample) -> None:
+    """A position and the one read from its FEN have the same mover, board and legal actions, if the game has FEN."""
+    for state in sample.some(100) if game.has_fen else ():
+        fen = game.to_fen(state)
+        if fen is None or state["terminal"]:
+            continue
+        read = game.from_fen(fen)
+        one, other = ((each["to_play"], game.to_string(each), legal_set(game, each)) for each in (read[0], state))
+        require(one == other, game, np.array([state], dtype=game.state_dtype), f"'{fen}' is another position")
+
+
+def actions_have_places_of_their_own(game: base.Game, sample: Sample) -> None:
+    """No two of them the same, if the game gives them places on the board."""
+    places = game.action_planes()
+    if places is not None:
+        require_kind("action_planes", places, (game.num_actions,), np.int64)
+        assert len(np.unique(places)) == game.num_actions and places.min() >= 0, "two actions have one place"
+
+
 # The checks: purity
 
 
@@ -314,7 +333,13 @@ def symmetries_commute_with_play(game: base.Game, sample: Sample) -> None:
         require(equal, game, states, f"symmetry {number} changes reward or discount")
 
 
-# The checks: random play
+# The checks: rough knowledge, random play
+
+
+def heuristics_stay_in_range(game: base.Game, sample: Sample) -> None:
+    worth = game.heuristic(sample.states)
+    require_kind("heuristic", worth, (len(sample.states),), np.float32)
+    require(np.abs(worth) <= 1, game, sample.states, "heuristic is outside [-1, 1]")
 
 
 def playouts_are_the_games_of_the_contract(game: base.Game, sample: Sample) -> None:
@@ -359,6 +384,8 @@ CHECKS: tuple[Callable[[base.Game, Sample], None], ...] = (
     moves_round_trip_through_text,
     boards_are_plain_text,
     illegal_moves_are_refused,
+    fen_says_where_the_pieces_are,
+    actions_have_places_of_their_own,
     inputs_are_left_alone,
     answers_repeat,
     batches_equal_single_positions,
@@ -367,5 +394,6 @@ CHECKS: tuple[Callable[[base.Game, Sample], None], ...] = (
     positions_are_seen_by_the_mover,
     keys_identify_positions,
     symmetries_commute_with_play,
+    heuristics_stay_in_range,
     playouts_are_the_games_of_the_contract,
 )

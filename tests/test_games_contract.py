@@ -249,6 +249,26 @@ class _StartIsTheEnd(TicTacToe):
         return states
 
 
+class _HeuristicOutOfRange(TicTacToe):
+    def heuristic(self, states):
+        return states["to_play"].astype(np.float32) * 2
+
+
+class _ActionsShareAPlace(TicTacToe):
+    def action_planes(self):
+        return np.arange(9) // 2
+
+
+class _FenForgetsThePieces(TicTacToe):
+    has_fen = True
+
+    def to_fen(self, state):
+        return "X to move"
+
+    def from_fen(self, text):
+        return self.initial_states(1)
+
+
 class _PlayoutsOfTheOtherPlayer(TicTacToe):
     def playouts(self, states, seeds, plies=None):
         return -super().playouts(states, seeds, plies)
@@ -303,6 +323,9 @@ BROKEN = {
     _KeyZero: "keys_identify_positions",
     _ActionsTurnTheOtherWay: "symmetries_commute_with_play",
     _IdentityIsNotFirst: "symmetries_commute_with_play",
+    _HeuristicOutOfRange: "heuristics_stay_in_range",
+    _ActionsShareAPlace: "actions_have_places_of_their_own",
+    _FenForgetsThePieces: "fen_says_where_the_pieces_are",
     _PlayoutsOfTheOtherPlayer: "playouts_are_the_games_of_the_contract",
     _PlayoutsOfTheFirstSeed: "playouts_are_the_games_of_the_contract",
     _PlayoutsForgetToCount: "playouts_are_the_games_of_the_contract",

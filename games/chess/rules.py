@@ -82,7 +82,7 @@ class Chess(base.Game):
         after = base.copied(states)
         reward = np.empty(len(states), dtype=np.float32)
         discount = np.empty(len(states), dtype=np.float32)
-        kernels.advance(after, np.ascontiguousarray(actions, dtype=np.int32), geometry.MOVE, reward, discount)
+        kernels.advance(after, base.kernel_ready(np.asarray(actions, dtype=np.int32)), geometry.MOVE, reward, discount)
         history.judge(after, self.max_game_length, discount)
         return base.Step(after, reward, discount)
 

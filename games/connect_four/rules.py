@@ -39,7 +39,7 @@ class ConnectFour(base.Game):
         after = base.copied(states)
         reward = np.zeros(len(states), dtype=np.float32)
         discount = np.zeros(len(states), dtype=np.float32)
-        _step(after, np.ascontiguousarray(actions, dtype=np.int32), reward, discount)
+        _step(after, base.kernel_ready(np.asarray(actions, dtype=np.int32)), reward, discount)
         return base.Step(after, reward, discount)
 
     def legal_actions(self, states: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
