@@ -1,9 +1,9 @@
 """One number a game, from fixed searches: a refactor leaves it alone; a change of behaviour gives the new one, and why.
 
-    python -m benchmarks.signature              # prints {"tic-tac-toe": …, "connect-four": …}
+    python -m benchmarks.signature              # prints {"tic-tac-toe": …, "connect-four": …, …}
     python -m benchmarks.signature > tests/golden/signature.json
 
-The number is a checksum of the visit counts, moves and proofs that PUCT and Gumbel searches find in positions of random
+The number is a checksum of the visit counts, moves and proofs that PUCT, Gumbel and UCT searches find in positions of random
 games, with and without proofs and noise, on a fresh tree and on one that is carried on to the next move.
 """
 
@@ -27,6 +27,8 @@ CONFIGS = [
     SearchConfig(policy="puct", solve=False),
     SearchConfig(policy="gumbel", max_num_considered_actions=8),
     SearchConfig(policy="gumbel", max_num_considered_actions=8, solve=False),
+    SearchConfig(policy="uct"),
+    SearchConfig(policy="uct", solve=False),
 ]
 
 
