@@ -159,22 +159,27 @@ def test_a_game_that_goes_on_too_long_is_scored_by_the_heuristic_of_where_it_sta
         """Of the player to move: a number that depends on the position."""
         return ((states["own"].astype(np.float32) - states["other"]) / 256).astype(np.float32)
 
+    def is_late(states: np.ndarray, played: int) -> np.ndarray:
+        return (np.abs(heuristic(states)) < 0.4) & (played >= limit) | (played >= 2 * limit)
+
     game.heuristic = heuristic  # type: ignore[method-assign]
-    config = replace(CONFIG, random_opening_plies=1, adjudicate_after=limit, adjudicated_worth=0.5)
+    wanted = {"adjudicate_after": limit, "adjudicate_below": 0.4, "adjudicated_worth": 0.5}
+    config = replace(CONFIG, random_opening_plies=1, **wanted)
     actor = with_hash(make(config, game=game))
     seen = spy(actor)
     _, stats = actor.generate(100)
     scored = 0
     for moves in seen:
-        assert len(moves) <= limit
         last, _, reward, discount = moves[-1]
-        assert discount == 0
+        assert discount == 0 and len(moves) <= 2 * limit
+        for played, (row, *_) in enumerate(moves[1:], start=1):
+            assert not is_late(np.array([row["state"]]), played).any(), "it should have been over before"
         actions = last["actions"][last["actions"] >= 0]
         steps = game.step(np.repeat(np.array([last["state"]]), len(actions)), actions)
-        worth = set((0.5 * steps.discount * heuristic(steps.states)).tolist())
-        over = set(steps.reward[steps.discount == 0].tolist())
-        assert reward in (worth if len(moves) == limit and not over else worth | over)
-        scored += not over
+        over = steps.discount == 0
+        worth = (0.5 * steps.discount * heuristic(steps.states))[~over & is_late(steps.states, len(moves))]
+        assert reward in {*worth.tolist(), *steps.reward[over].tolist()}
+        scored += not over.any()
         mover = last["state"]["to_play"]
         for row, *_ in moves:
             assert row["outcome"] == pytest.approx(reward * (1 if row["state"]["to_play"] == mover else -1))

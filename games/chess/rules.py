@@ -158,6 +158,11 @@ class Chess(base.Game):
         lead: np.ndarray = np.tanh((worth[0] - worth[1]) / 6).astype(np.float32)
         return lead
 
+    def engine(self) -> base.Engine:
+        from games.chess import engine
+
+        return engine.Engine(self)
+
     def from_fen(self, text: str) -> np.ndarray:
         """[1] state_dtype; see `notation.from_fen`."""
         from games.chess import notation

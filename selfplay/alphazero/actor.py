@@ -53,6 +53,9 @@ class ActorConfig:
     adjudicate_after: Annotated[int, Meta(ge=1)] | None = None
     """Searched plies after which a game that goes on is scored by `Game.heuristic` instead; None: never."""
 
+    adjudicate_below: Annotated[float, Meta(ge=0, le=1)] = 0.9
+    """While the heuristic is beyond this, a game may go on for as many plies again: winning is to be learned too."""
+
     adjudicated_worth: Annotated[float, Meta(ge=0, le=1)] = 0.8
     """Such a score is multiplied by this, so that a won game is worth more than a won position."""
 
@@ -229,11 +232,13 @@ class Actor:
     def _adjudicated(self, step: Step, plies: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """(reward, discount) [M] after the move number plies [M], the games that went on for too long being over."""
         limit = self.config.adjudicate_after
-        late = (step.discount != 0) & (plies + 1 >= limit) if limit else np.zeros(len(plies), dtype=np.bool_)
-        if not late.any():
+        if limit is None or (plies + 1 < limit).all():
             return step.reward, step.discount
+        lead = self.game.heuristic(step.states)
+        open_yet = (np.abs(lead) < self.config.adjudicate_below) | (plies + 1 >= 2 * limit)
+        late = (step.discount != 0) & (plies + 1 >= limit) & open_yet
         self._count(adjudicated=late.sum())
-        score = self.config.adjudicated_worth * step.discount * self.game.heuristic(step.states)
+        score = self.config.adjudicated_worth * step.discount * lead
         return np.where(late, score, step.reward), np.where(late, 0, step.discount)
 
     def _choose(self, group: _Group, rows: np.ndarray, results: search.Results) -> np.ndarray:
