@@ -648,3 +648,85 @@ def test_mistakes_are_refused_by_name() -> None:
         running.plant(np.arange(1), TIC_TAC_TOE.initial_states(1), 11)
     with pytest.raises(ValueError, match="32-bit"):
         Search(TIC_TAC_TOE, 100_000, PUCT, 10_000)
+
+
+# Looking one action ahead
+
+
+class Misled:
+    """Priors that point at the first listed action only, and even values."""
+
+    def __call__(self, leaves: Leaves) -> tuple[np.ndarray, np.ndarray]:
+        prior, wdl = UniformEvaluator()(leaves)
+        prior = np.where(leaves.actions >= 0, np.float32(1e-6), np.float32(0))
+        prior[:, 0] = 1
+        return prior / prior.sum(axis=1, keepdims=True), wdl
+
+
+@pytest.mark.parametrize("policy", ["puct", "uct"])
+def test_looking_ahead_finds_a_win_at_once_whatever_the_prior_says(policy: str) -> None:
+    won = CONNECT_FOUR.state_after("717272")  # three in column 7 for the first player
+    blind, looking = (SearchConfig(policy=policy, look_ahead=ahead) for ahead in (False, True))  # type: ignore[arg-type]
+    found = search.run(CONNECT_FOUR, won, Misled(), looking, 5)
+    assert found.exact[0] and found.value[0] == 1 and found.actions[0, found.play[0]] == 6
+    if policy == "puct":
+        assert search.run(CONNECT_FOUR, won, Misled(), blind, 5).actions[0, 0] != 6
+
+
+def test_looking_ahead_proves_exactly_the_positions_that_have_a_winning_action() -> None:
+    config = SearchConfig(look_ahead=True)
+    for game in (TIC_TAC_TOE, CONNECT_FOUR, COINS):
+        states = positions(game, 40, 5)
+        running = Search(game, len(states), config, 30)
+        running.plant(np.arange(len(states)), states, 30)
+        crank(running, HashEvaluator(game))
+        for row in range(len(states)):
+            for node in range(int(running.trees.num_nodes[row])):
+                record = running.trees.nodes[row * running.max_nodes + node]
+                if not record["num_edges"]:
+                    continue
+                state = running.states[row * running.max_nodes + node]
+                _, _, step = exhaustive.expand(game, np.array([state], dtype=game.state_dtype))
+                wins = ((step.discount == 0) & (step.reward == 1)).any()
+                assert record["proven"] == 1 or not wins, game.to_string(state)
+
+
+def test_looking_ahead_keeps_visits_and_proofs_consistent_through_rerooting() -> None:
+    config = SearchConfig(look_ahead=True)
+    states = positions(CONNECT_FOUR, 16, 7)
+    running = Search(CONNECT_FOUR, len(states), config, 60)
+    rows = np.arange(len(states))
+    running.plant(rows, states, 60)
+    for _ in range(4):
+        crank(running, HashEvaluator(CONNECT_FOUR))
+        t = running.trees
+        for row in rows:
+            for node in range(row * running.max_nodes, row * running.max_nodes + int(t.num_nodes[row])):
+                n = t.nodes[node]
+                edges = t.edges[n["first_edge"] : n["first_edge"] + n["num_edges"]]
+                if n["num_edges"]:
+                    assert n["visits"] == edges["visits"].sum() + 1
+        found = running.results(rows)
+        proven = rows[found.exact]
+        exact = CONNECT_FOUR.exact_action_values(running.states[proven * running.max_nodes])
+        assert np.array_equal(found.value[found.exact], exact.max(axis=1))
+        actions = found.actions[np.arange(len(rows)), found.play]
+        going = ~CONNECT_FOUR.step(running.states[rows * running.max_nodes], actions).states["terminal"]
+        running.stop(rows[~going])
+        rows = rows[going]
+        running.advance(rows, actions[going], 60)
+        if not len(rows):
+            break
+
+
+def test_looking_ahead_is_not_for_gumbel_or_without_proofs_and_never_overfills_a_tree() -> None:
+    states = positions(CONNECT_FOUR, 30, 9)
+    for config in (GUMBEL, replace(PUCT, solve=False)):
+        plain, ahead = (
+            search.run(CONNECT_FOUR, states, HashEvaluator(CONNECT_FOUR), replace(config, look_ahead=on), 20)
+            for on in (False, True)
+        )
+        assert all(np.array_equal(a, b) for a, b in zip(plain, ahead, strict=True))
+    tight = replace(PUCT, look_ahead=True, edges_per_node=1)
+    found = search.run(CONNECT_FOUR, states, HashEvaluator(CONNECT_FOUR), tight, 40)
+    assert (found.visits.sum(axis=1) <= 42).all()

@@ -64,7 +64,7 @@ CHECKERS = Config(
 CHESS = Config(
     game="chess",
     network=NetworkConfig(channels=32, blocks=4, head_channels=16, value_hidden=64),
-    search=SearchConfig(dirichlet_alpha=0.3),
+    search=SearchConfig(dirichlet_alpha=0.3, look_ahead=True),
     actor=ActorConfig(
         concurrent_games=128,
         num_simulations=48,

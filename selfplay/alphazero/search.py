@@ -72,6 +72,10 @@ class SearchConfig:
     solve: bool = True
     """Carry proven wins, draws and losses up the tree (MCTS-solver)."""
 
+    look_ahead: bool = False
+    """Try every action of a position that joins the tree, and prove it won where one wins at once: mates in one are not
+    left to the prior. Costs a step of the rules an action; not with Gumbel, whose halving counts visits."""
+
     edges_per_node: Annotated[int, Meta(ge=1)] = 48
     """Room for legal actions, on average over a tree; a search that outgrows it ends early."""
 
@@ -246,6 +250,26 @@ class Search:
             t.nodes, t.edges, t.actions, t.num_edges, t.full, leaves.rows, self.max_edges, leaves.nodes,
             leaves.actions, leaves.count, prior, wdl,
         )  # fmt: skip
+        if self.config.look_ahead and self.config.solve and self._policy != kernels.GUMBEL:
+            self._attach_wins(leaves)
+
+    def _attach_wins(self, leaves: Leaves) -> None:
+        """Visits the first action, of those that win at once, of each expanded position that has one."""
+        t = self.trees
+        listed = leaves.actions >= 0
+        listed &= (t.nodes["num_edges"].take(leaves.nodes) > 0)[:, None]  # a full tree has given no edges
+        leaf, slot = np.nonzero(listed)
+        step = self.game.step(leaves.states.take(leaf), leaves.actions[leaf, slot])
+        wins = np.flatnonzero((step.discount == 0) & (step.reward == 1))
+        if not len(wins):
+            return
+        first = wins[np.unique(leaf[wins], return_index=True)[1]]
+        found, node = leaf[first], np.empty(len(first), dtype=np.int64)
+        kernels.attach(
+            t.nodes, t.edges, t.num_nodes, t.full, leaves.rows[found], self.max_nodes, leaves.nodes[found], slot[first],
+            step.reward[first], step.discount[first], self.config.solve, node,
+        )  # fmt: skip
+        self._store(node, step.states.take(first))
 
     def finished(self) -> np.ndarray:
         """[M] int64: active searches that need no more simulations. They stay active until planted or stopped."""
