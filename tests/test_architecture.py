@@ -43,7 +43,8 @@ NEVER_IN = {
 }
 HEAVY = ("torch", "numba", "ray", "numpy", "scipy", "matplotlib", "tensorboard", "chess")
 GAMES_SHARED = tuple(
-    f"games.{name}" for name in ("answers", "base", "exhaustive", "perft", "playthrough", "sample", "testing")
+    f"games.{name}"
+    for name in ("answers", "base", "deepening", "exhaustive", "perft", "playthrough", "sample", "testing")
 )
 
 

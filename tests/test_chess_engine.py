@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from numba import config as numba_config
 
-from games import sample
+from games import deepening, sample
 from games.chess import engine, geometry, notation, rules
 from games.chess import engine_kernels as kernels
 from games.chess import kernels as rules_kernels
@@ -350,7 +350,7 @@ def test_the_same_question_has_the_same_answer() -> None:
 def test_slices_do_not_change_the_answer(monkeypatch: pytest.MonkeyPatch) -> None:
     state = state_of("r1bqk2r/pp3ppp/2n1pn2/2pp4/1bPP4/2NBPN2/PP3PPP/R1BQK2R w KQkq - 0 7")
     whole = engine.Engine(GAME, table_bits=10).analyze(state, depth=4)
-    monkeypatch.setattr(engine, "NODES_PER_SLICE", 7)
+    monkeypatch.setattr(deepening, "NODES_PER_SLICE", 7)
     assert engine.Engine(GAME, table_bits=10).analyze(state, depth=4) == whole
 
 

@@ -13,6 +13,7 @@ import numpy as np
 from numba import njit
 
 from games.checkers import board
+from games.deepening import ANSWER, BEST, GENERATION, LEVEL, NODES, PHASE
 
 WIN = 30_000
 WON = WIN - 1_000  # scores beyond it are wins and losses that are proven
@@ -20,7 +21,6 @@ INFINITE = 32_000
 MAX_LEVELS = 160  # plies of the deepest line
 MAX_MOVES = 48
 FINISHED, SUSPENDED = 0, 1
-LEVEL, NODES, ANSWER, BEST, PHASE, GENERATION = 0, 1, 2, 3, 4, 5  # registers of a suspended search
 NUM_REGISTERS = 6
 ENTER, TRY = 0, 1
 EXACT, LOWER, UPPER = 0, 1, 2  # what a stored score is

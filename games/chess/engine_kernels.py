@@ -16,6 +16,7 @@ from games import base
 from games.chess import geometry, history, kernels
 from games.chess.geometry import KING
 from games.chess.kernels import EIGHT, EMPTY, NOT_FILE_A, NOT_FILE_H, ONE, RANK_8, TWO, flip, lowest, popcount
+from games.deepening import ANSWER, BEST, GENERATION, LEVEL, NODES, PHASE
 
 _SOURCES = base.source_digest(kernels, history, geometry)
 
@@ -24,7 +25,7 @@ WON = WIN - 1_000  # scores beyond it are wins and losses that are proven
 INFINITE = 32_000
 MAX_LEVELS = 192  # plies of the deepest line
 FINISHED, SUSPENDED = 0, 1
-LEVEL, NODES, ANSWER, BEST, PHASE, GENERATION, WINDOW, PLIES_LEFT = range(8)  # registers of a suspended search
+WINDOW, PLIES_LEFT = 6, 7  # registers of a suspended search, after those of `deepening`
 NUM_REGISTERS = 8
 START, ENTER, TRY = 0, 1, 2
 EXACT, LOWER, UPPER = 0, 1, 2  # what a stored score is
