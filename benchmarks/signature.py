@@ -3,8 +3,8 @@
     python -m benchmarks.signature              # prints {"tic-tac-toe": …, "connect-four": …, …}
     python -m benchmarks.signature > tests/golden/signature.json
 
-The number is a checksum of the visit counts, moves and proofs that PUCT, Gumbel and UCT searches find in positions of random
-games, with and without proofs and noise, on a fresh tree and on one that is carried on to the next move.
+The number is a checksum of the visit counts, moves and proofs that PUCT, Gumbel and UCT searches find in positions of
+random games, with and without proofs and noise, on a fresh tree and on one that is carried on to the next move.
 """
 
 from __future__ import annotations
