@@ -26,7 +26,7 @@ from selfplay.errors import CheckpointError, FleetError
 from selfplay.fleet import Chunk, Fleet, InlineFleet
 from selfplay.learner import Learner
 from selfplay.metrics import Metrics
-from selfplay.pool import Pool
+from selfplay.pool import Pool, Weights
 from selfplay.replay import Replay
 from selfplay.status import Status
 
@@ -228,8 +228,8 @@ class Run:
     def _measure(self) -> None:
         self._tell("measuring")
         started = time.perf_counter()
-        now, first = self.status.generation, self.pool.generations()[0]
-        self.status.figures = self.agent.evaluate(self.pool.load(now)[1], self.pool.load(first)[1])
+        weights = self.pool.load(self.status.generation)[1]
+        self.status.figures = self.agent.evaluate(weights, self._first_weights())
         self.status.figures["seconds"] = time.perf_counter() - started
         self.status.history.append((self.status.generation, self.status.figures))
         title = f"strength by generation, after {self.status.seconds / 60:.0f} min and {self.status.games:,} games"
@@ -244,6 +244,17 @@ class Run:
             self.status.notes.append(f"strength.csv and strength.png were not written: {error.strerror or error}.")
         else:
             self.metrics.picture(self.status.generation, "strength", image)
+
+    def _first_weights(self) -> Weights:
+        """Those of the first generation; of the first that can be read, where that one is damaged."""
+        for generation in self.pool.generations():
+            try:
+                return self.pool.load(generation)[1]
+            except CheckpointError as error:
+                note = f"Strength is measured against a later generation than {generation}: {error}"
+                if note not in self.status.notes:
+                    self.status.notes.append(note)
+        raise CheckpointError(f"no generation in '{self.pool.folder}' can be read.")
 
     def _measured(self) -> bool:
         return bool(self.status.history) and self.status.history[-1][0] == self.status.generation

@@ -233,6 +233,7 @@ def test_a_damaged_past_self_is_left_out_and_the_run_goes_on(tmp_path: Path) -> 
     status = tiny.train(path)
     assert status.generation == 4
     assert any("No past self to play against" in note for note in status.notes)
+    assert sum("measured against a later generation than 0" in note for note in status.notes) == 1
 
 
 @pytest.mark.parametrize("kind", ["weights", None])
