@@ -86,6 +86,11 @@ def main(argv: list[str] | None = None) -> int:
             raise
         complain("stopped.")
         return 130
+    except ImportError as error:  # an extra that is not installed
+        if arguments.debug:
+            raise
+        complain(str(error))
+        return 2
     except MemoryError as error:
         if arguments.debug:
             raise
