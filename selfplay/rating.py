@@ -208,9 +208,9 @@ def _bounded(results: np.ndarray, label: list[str]) -> tuple[np.ndarray, np.ndar
     for group in mutual:
         out, into = (took[group] & ~group).any(), (took[:, group] & ~group[:, None]).any()
         if out and not into:
-            sentences.append(f"{named(group)} lost no point to the others: rated only from below.")
+            sentences.append(f"{named(group)} lost no point to the others: nothing bounds the rating from above.")
         if into and not out:
-            sentences.append(f"{named(group)} took no point off the others: rated only from above.")
+            sentences.append(f"{named(group)} took no point off the others: nothing bounds the rating from below.")
     largest = max(mutual, key=lambda group: int(group.sum()))
     return holds, np.flatnonzero(largest), sentences
 
