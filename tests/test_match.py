@@ -10,7 +10,7 @@ import tiny
 
 import games
 from games.base import Game
-from selfplay.alphazero import inference, match, references, strength
+from selfplay.alphazero import inference, match, players, references, strength
 from selfplay.errors import ConfigError
 
 TIC_TAC_TOE, CONNECT_FOUR, CHECKERS = games.make("tic-tac-toe"), games.make("connect-four"), games.make("checkers")
@@ -24,10 +24,24 @@ class Scripted:
     def __init__(self, game: Game) -> None:
         self.game, self.seats = game, set()
 
-    def choose(self, states: np.ndarray, rngs: Sequence[np.random.Generator]) -> np.ndarray:
-        self.seats |= set(states["to_play"].tolist())
-        assert not states["terminal"].any() and len(rngs) == len(states)
-        return self.game.legal_actions(states)[0][:, 0]
+    def choose(self, turn: players.Turn) -> players.Choice:
+        self.seats |= set(turn.states["to_play"].tolist())
+        assert not turn.states["terminal"].any() and len(turn.rngs) == len(turn.states)
+        for state, start, actions in zip(turn.states, turn.starts, turn.actions, strict=True):
+            assert self.game.key(replayed(self.game, start, actions)) == self.game.key(np.array([state]))
+        return players.without_values(self.game.legal_actions(turn.states)[0][:, 0])
+
+
+def replayed(game: Game, start: np.void, actions: Sequence[int]) -> np.ndarray:
+    states = np.array([start], dtype=game.state_dtype)
+    for action in actions:
+        states = game.step(states, np.array([action])).states
+    return states
+
+
+def turn_of(game: Game, states: np.ndarray, rng: np.random.Generator) -> players.Turn:
+    """Games that begin in these positions."""
+    return players.Turn(states, [rng] * len(states), states, [[]] * len(states))
 
 
 def score_by_hand(game: Game, played: match.Games, number: int) -> float:
@@ -66,8 +80,8 @@ def test_each_player_plays_its_own_seat_and_a_mirror_match_is_even() -> None:
 
 def test_the_same_seed_gives_the_same_games_and_another_seed_others() -> None:
     starts = match.openings(CONNECT_FOUR, 5, 3, np.random.default_rng(0))
-    players = [references.make(CONNECT_FOUR, name) for name in ("random", "greedy")]
-    first, again, other = (match.play_pairs(CONNECT_FOUR, *players, starts, seed).actions for seed in (1, 1, 2))
+    pair = [references.make(CONNECT_FOUR, name) for name in ("random", "greedy")]
+    first, again, other = (match.play_pairs(CONNECT_FOUR, *pair, starts, seed).actions for seed in (1, 1, 2))
     assert first == again != other
 
 
@@ -110,20 +124,20 @@ def test_the_solver_never_loses_a_drawn_game_and_beats_random_from_won_ones() ->
 
 
 def test_greedy_takes_a_win_and_the_largest_gain() -> None:
-    rngs = [np.random.default_rng(0)]
+    rng = np.random.default_rng(0)
     won = CONNECT_FOUR.state_after("112233")
-    assert references.make(CONNECT_FOUR, "greedy").choose(won, rngs) == [3]
+    assert references.make(CONNECT_FOUR, "greedy").choose(turn_of(CONNECT_FOUR, won, rng)).actions == [3]
     chess = games.make("chess")
     greedy = references.make(chess, "greedy")
     for moves, best in (("e2e4 d7d5 a2a3 d8d6 a3a4 d6a3", {"a1a3", "b1a3", "b2a3"}), ("f2f3 e7e5 g2g4", {"d8h4"})):
         states = chess.state_after(moves)
-        assert chess.action_to_string(states[0], int(greedy.choose(states, rngs)[0])) in best
+        assert chess.action_to_string(states[0], int(greedy.choose(turn_of(chess, states, rng)).actions[0])) in best
 
 
 def test_random_draws_every_action_alike() -> None:
     states = np.repeat(CONNECT_FOUR.initial_states(1), 7000)
     rng = np.random.default_rng(0)
-    drawn = references.make(CONNECT_FOUR, "random").choose(states, [rng] * len(states))
+    drawn = references.make(CONNECT_FOUR, "random").choose(turn_of(CONNECT_FOUR, states, rng)).actions
     assert np.abs(np.bincount(drawn, minlength=7) - 1000).max() < 150  # five standard deviations
 
 

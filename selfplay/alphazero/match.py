@@ -12,7 +12,7 @@ from typing import NamedTuple
 import numpy as np
 
 from games.base import Game
-from selfplay.alphazero.players import Player
+from selfplay.alphazero.players import Player, Turn
 
 Z95 = 1.96
 
@@ -103,7 +103,9 @@ def play(game: Game, first: Player, second: Player, starts: np.ndarray, seats: n
         chosen = np.zeros(len(live), dtype=np.int64)
         for player, mine in ((first, movers == seats[live]), (second, movers != seats[live])):
             if mine.any():
-                chosen[mine] = player.choose(states[live[mine]], [rngs[row] for row in live[mine]])
+                rows = live[mine]
+                turn = Turn(states[rows], [rngs[row] for row in rows], starts[rows], [actions[row] for row in rows])
+                chosen[mine] = player.choose(turn).actions
         step = game.step(states[live], chosen)
         states[live] = step.states
         for row, action in zip(live.tolist(), chosen.tolist(), strict=True):

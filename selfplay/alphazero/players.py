@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
@@ -20,14 +20,34 @@ PLAYER = "net"
 BATCH = 256  # positions searched at once
 
 
+class Turn(NamedTuple):
+    """What a player is asked: B positions of as many games, none of them over, and how each came about."""
+
+    states: np.ndarray  # [B] state_dtype
+    rngs: Sequence[np.random.Generator]  # each game's own stream, for players that draw lots
+    starts: np.ndarray  # [B] state_dtype, where each game began
+    actions: Sequence[Sequence[int]]  # of each game since its start, by both players
+
+
+class Choice(NamedTuple):
+    """What a player answers."""
+
+    actions: np.ndarray  # [B] int64, legal
+    values: np.ndarray  # [B] float32 in [-1, 1]: the outcome the player expects for itself; NaN where it has no idea
+
+
 class Player(Protocol):
     """Takes part in many games at once, and keeps nothing of them from one move to the next."""
 
     name: str
 
-    def choose(self, states: np.ndarray, rngs: Sequence[np.random.Generator]) -> np.ndarray:
-        """[B] int64 legal actions for B non-terminal positions of as many games. rngs: each game's own stream, for
-        players that draw lots."""
+    def choose(self, turn: Turn) -> Choice:
+        """One action in each position."""
+
+
+def without_values(actions: np.ndarray) -> Choice:
+    """The choice of a player who expects nothing. actions: [B] int."""
+    return Choice(actions.astype(np.int64), np.full(len(actions), np.nan, dtype=np.float32))
 
 
 class SearchPlayer:
@@ -39,11 +59,10 @@ class SearchPlayer:
         self.name, self.game, self.evaluate = name, game, evaluate
         self.config, self.num_simulations = config, num_simulations
 
-    def choose(self, states: np.ndarray, rngs: Sequence[np.random.Generator]) -> np.ndarray:
+    def choose(self, turn: Turn) -> Choice:
         """See `Player`."""
-        found = choices(self.game, states, self.evaluate, self.config, self.num_simulations)
-        actions: np.ndarray = found.actions[np.arange(len(states)), found.play].astype(np.int64)
-        return actions
+        found = choices(self.game, turn.states, self.evaluate, self.config, self.num_simulations)
+        return Choice(found.actions[np.arange(len(turn.states)), found.play].astype(np.int64), found.value)
 
 
 def choices(

@@ -17,6 +17,7 @@ import numpy as np
 
 from games.base import Engine, Game
 from selfplay.alphazero import evaluators, players, search
+from selfplay.alphazero.players import Choice, Turn
 from selfplay.errors import ConfigError
 
 KINDS = {"random": "", "greedy": "", "uct": "1000", "alphabeta": "4", "solver": ""}  # name → its usual number
@@ -32,10 +33,10 @@ class RandomPlayer:
     def __init__(self, game: Game) -> None:
         self.game = game
 
-    def choose(self, states: np.ndarray, rngs: Sequence[np.random.Generator]) -> np.ndarray:
-        actions, count = self.game.legal_actions(states)
-        drawn = [rng.integers(number) for rng, number in zip(rngs, count, strict=True)]
-        return actions[np.arange(len(states)), drawn].astype(np.int64)
+    def choose(self, turn: Turn) -> Choice:
+        actions, count = self.game.legal_actions(turn.states)
+        drawn = [rng.integers(number) for rng, number in zip(turn.rngs, count, strict=True)]
+        return players.without_values(actions[np.arange(len(actions)), drawn])
 
 
 class GreedyPlayer:
@@ -46,13 +47,13 @@ class GreedyPlayer:
     def __init__(self, game: Game) -> None:
         self.game = game
 
-    def choose(self, states: np.ndarray, rngs: Sequence[np.random.Generator]) -> np.ndarray:
-        actions, count = self.game.legal_actions(states)
-        rows = np.repeat(np.arange(len(states)), count)
-        step = self.game.step(states[rows], actions[actions >= 0])
+    def choose(self, turn: Turn) -> Choice:
+        actions, count = self.game.legal_actions(turn.states)
+        rows = np.repeat(np.arange(len(actions)), count)
+        step = self.game.step(turn.states[rows], actions[actions >= 0])
         worth = np.full(actions.shape, -np.inf)
         worth[actions >= 0] = step.reward + step.discount * self.game.heuristic(step.states)
-        return _best_of(actions, worth, rngs)
+        return players.without_values(_best_of(actions, worth, turn.rngs))
 
 
 class SolverPlayer:
@@ -63,10 +64,11 @@ class SolverPlayer:
     def __init__(self, game: Game) -> None:
         self.game = game
 
-    def choose(self, states: np.ndarray, rngs: Sequence[np.random.Generator]) -> np.ndarray:
-        values = self.game.exact_action_values(states)
+    def choose(self, turn: Turn) -> Choice:
+        values = self.game.exact_action_values(turn.states)
         assert values is not None, "`make` looks for a solver first"
-        return _best_of(np.broadcast_to(np.arange(values.shape[1]), values.shape), values.astype(np.float64), rngs)
+        actions = np.broadcast_to(np.arange(values.shape[1]), values.shape)
+        return Choice(_best_of(actions, values.astype(np.float64), turn.rngs), values.max(axis=1).astype(np.float32))
 
 
 class EnginePlayer:
@@ -75,8 +77,9 @@ class EnginePlayer:
     def __init__(self, name: str, engine: Engine, depth: int | None, nodes: int | None) -> None:
         self.name, self.engine, self.depth, self.nodes = name, engine, depth, nodes
 
-    def choose(self, states: np.ndarray, rngs: Sequence[np.random.Generator]) -> np.ndarray:
-        return np.array([self.engine.best_action(state, self.depth, self.nodes) for state in states], dtype=np.int64)
+    def choose(self, turn: Turn) -> Choice:
+        found = [self.engine.best_action(state, self.depth, self.nodes) for state in turn.states]
+        return players.without_values(np.array(found))
 
 
 class RolloutPlayer:
@@ -86,11 +89,11 @@ class RolloutPlayer:
         self.name, self.game, self.num_simulations = name, game, num_simulations
         self._config = search.SearchConfig(policy="uct")
 
-    def choose(self, states: np.ndarray, rngs: Sequence[np.random.Generator]) -> np.ndarray:
+    def choose(self, turn: Turn) -> Choice:
         # Rollouts are a function of position and seed, so one draw a call gives new ones at each move.
-        evaluate = evaluators.RolloutEvaluator(self.game, int(rngs[0].integers(2**62)))
-        found = players.choices(self.game, states, evaluate, self._config, self.num_simulations)
-        return found.actions[np.arange(len(states)), found.play].astype(np.int64)
+        evaluate = evaluators.RolloutEvaluator(self.game, int(turn.rngs[0].integers(2**62)))
+        found = players.choices(self.game, turn.states, evaluate, self._config, self.num_simulations)
+        return Choice(found.actions[np.arange(len(turn.states)), found.play].astype(np.int64), found.value)
 
 
 def _best_of(actions: np.ndarray, worth: np.ndarray, rngs: Sequence[np.random.Generator]) -> np.ndarray:
