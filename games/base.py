@@ -61,6 +61,51 @@ class Engine(Protocol):
         """The action to play in a position that is not terminal, found within `depth` moves and `nodes` positions."""
 
 
+class GameRecord(NamedTuple):
+    """One game as it was played, for files."""
+
+    start: np.ndarray  # [1] state_dtype
+    actions: list[int]
+    tags: dict[str, str]  # what is known of it, in order: "First" and "Second" name the players, by who moved first
+    comments: dict[int, str]  # by index of the action that they follow; −1: before the first
+
+
+class UciText(Protocol):
+    """How a game is written in the Universal Chess Interface."""
+
+    variant: str  # the value of UCI_Variant, "chess" for chess
+
+    def to_fen(self, state: np.void) -> str:
+        """The position."""
+
+    def from_fen(self, text: str) -> np.ndarray:
+        """[1] state_dtype. Raises IllegalMove, saying what is wrong."""
+
+    def move(self, state: np.void, action: int) -> str:
+        """A legal action, as "e2e4" or "P@d1"."""
+
+    def action(self, state: np.void, text: str) -> int:
+        """The inverse. Raises IllegalMove, naming the legal moves."""
+
+
+class HubText(Protocol):
+    """How a game is written in the Hub protocol of draughts programs. Moves are whole moves, of one or more actions."""
+
+    variant: str
+
+    def position(self, state: np.void) -> str:
+        """The side to move and the squares, as "Wbbbb…"."""
+
+    def from_position(self, text: str) -> np.ndarray:
+        """[1] state_dtype. Raises IllegalMove, saying what is wrong."""
+
+    def move(self, state: np.void, actions: Sequence[int]) -> str:
+        """A whole move, as "22-18" or "22x15x18" (from, to, then the squares of what was captured)."""
+
+    def actions(self, state: np.void, text: str) -> list[int]:
+        """The inverse. Raises IllegalMove, naming the legal moves."""
+
+
 class Game:
     """Base class of all games. A subclass sets the class constants and writes the methods that raise here.
 
@@ -76,6 +121,7 @@ class Game:
     observation_shape: ClassVar[tuple[int, int, int]]  # (P, R, C)
     num_symmetries: ClassVar[int] = 1  # the identity, number 0, included
     move_separator: ClassVar[str] = " "  # between the moves of a game record; "" when every move is one character
+    record_suffix: ClassVar[str] = "txt"  # of files with game records
     has_fen: ClassVar[bool] = False  # positions can be given and told as FEN; without it, by the moves that lead there
 
     # -- rules ---------------------------------------------------------------------------------------
@@ -140,6 +186,26 @@ class Game:
 
     def to_fen(self, state: np.void) -> str | None:
         """The position as FEN, or None where there is none for it."""
+        return None
+
+    def write_record(self, record: GameRecord) -> str:
+        """The game as text that ends with a newline, in the game's own format."""
+        from games import record as records
+
+        return records.write(self, record)
+
+    def read_records(self, text: str) -> list[GameRecord]:
+        """The games in a text of that format. Raises IllegalMove, saying which game and move is wrong."""
+        from games import record as records
+
+        return records.read(self, text)
+
+    def uci_text(self) -> UciText | None:
+        """How the game is written in UCI, for engines and interfaces of others; None where there is no such way."""
+        return None
+
+    def hub_text(self) -> HubText | None:
+        """How the game is written in the Hub protocol; None where there is no such way."""
         return None
 
     # -- exact knowledge, where a game has it --------------------------------------------------------------
