@@ -61,13 +61,17 @@ class Engine(Protocol):
         """The action to play in a position that is not terminal, found within `depth` moves and `nodes` positions."""
 
 
+RESULTS = {1.0: "1-0", 0.5: "1/2-1/2", 0.0: "0-1", None: "*"}  # points of seat 0 as records have them
+
+
 class GameRecord(NamedTuple):
     """One game as it was played, for files."""
 
     start: np.ndarray  # [1] state_dtype
     actions: list[int]
-    tags: dict[str, str]  # what is known of it, in order: "First" and "Second" name the players, by who moved first
+    tags: dict[str, str]  # what is known of it, in order: "First" and "Second" name the players of seats 0 and 1
     comments: dict[int, str]  # by index of the action that they follow; −1: before the first
+    result: float | None = None  # points of seat 0 where the game ended otherwise than by the rules; None: by them
 
 
 class UciText(Protocol):
@@ -313,6 +317,24 @@ class Game:
             except IllegalMove as error:
                 raise IllegalMove(f"move {number}: {error}") from None
         return states
+
+
+def score(game: Game, start: np.ndarray, actions: Sequence[int]) -> float | None:
+    """Points of seat 0, 1, 0.5 or 0, after `actions` from `start` [1]; None while the game goes on, and where it was
+    over at the start."""
+    states, found = start, None
+    for action in actions:
+        gain = 1 if states["to_play"][0] == 0 else -1
+        step = game.step(states, np.array([action]))
+        states = step.states
+        if step.discount[0] == 0 and found is None:
+            found = 0.5 + 0.5 * gain * float(np.sign(step.reward[0]))
+    return found
+
+
+def points_of(result: str) -> float | None:
+    """The inverse of RESULTS; None for anything else."""
+    return next((points for points, text in RESULTS.items() if text == result), None)
 
 
 def shorten(text: str, limit: int = 40) -> str:

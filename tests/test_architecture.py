@@ -44,7 +44,7 @@ NEVER_IN = {
 HEAVY = ("torch", "numba", "ray", "numpy", "scipy", "matplotlib", "tensorboard", "chess")
 GAMES_SHARED = tuple(
     f"games.{name}"
-    for name in ("answers", "base", "deepening", "exhaustive", "perft", "playthrough", "sample", "testing")
+    for name in ("answers", "base", "deepening", "exhaustive", "perft", "playthrough", "record", "sample", "testing")
 )
 
 

@@ -23,6 +23,7 @@ MAX_TAGS = 1000  # of a game
 MAX_VARIATIONS = 10_000  # of a text
 _SAME_RESULT = {"2-0": "1-0", "0-2": "0-1", "1-1": "1/2-1/2"}  # points of a match, as some files have it
 _OWN_TAGS = ("Result", "GameType", "SetUp", "FEN")  # follow from the game itself
+_TAG_OF = {"First": "Black", "Second": "White"}
 
 # Alternatives that start alike are ordered; each runs over a character once or twice at most, so noise costs no time.
 _TOKEN = re.compile(
@@ -243,8 +244,9 @@ def record(
     return Record(dict(tags or {}), start, tuple(played), result or by_rule)
 
 
-def write(game: rules.Checkers, played: Record) -> str:
-    """The game as PDN, ending in an empty line. Raises PdnError for tags that PDN has no way to say."""
+def write(game: rules.Checkers, played: Record, comments: Mapping[int, str] | None = None) -> str:
+    """The game as PDN, ending in an empty line. comments: by index of the whole move that they follow. Raises PdnError
+    for tags that PDN has no way to say."""
     tags = {name: value for name, value in played.tags.items() if name not in _OWN_TAGS}
     tags |= {"Result": played.result, "GameType": GAME_TYPE}
     if moves.placement(played.start[0]) != moves.placement(game.initial_states(1)[0]):
@@ -257,7 +259,10 @@ def write(game: rules.Checkers, played: Record) -> str:
             raise PdnError(f"the tag {name} holds a control character: '{base.shorten(value)}'.")
         escaped = value.replace("\\", "\\\\").replace('"', '\\"')
         lines.append(f'[{name} "{escaped}"]')
-    text = " ".join([*move_texts(game, played, number_sign="\xa0"), played.result])  # no line ends after a number
+    texts = move_texts(game, played, number_sign="\xa0")  # no line ends after a number
+    for index, comment in (comments or {}).items():
+        texts[index] += " {" + " ".join(comment.replace("{", "(").replace("}", ")").split()) + "}"
+    text = " ".join([*texts, played.result])
     wrapped = textwrap.fill(text, 79, break_long_words=False, break_on_hyphens=False).replace("\xa0", " ")
     return "\n".join([*lines, "", wrapped, "", ""])
 
@@ -284,3 +289,37 @@ def _means(game: rules.Checkers, state: np.void, move: moves.Move) -> bool:
         return moves.placement(moves.resolve(game, state, move.ends).states[0]) == moves.placement(move.states[0])
     except base.IllegalMove:
         return False
+
+
+# As the contract has it
+
+
+def write_record(game: rules.Checkers, played: base.GameRecord) -> str:
+    """See `Game.write_record`: Black, who moves first, is seat 0. A comment follows the whole move that it is in."""
+    tags = {_TAG_OF.get(name, name): text for name, text in played.tags.items()}
+    result = None if played.result is None else _result(played.result)
+    found = record(game, played.actions, played.start, tags, result)
+    ends = np.cumsum([len(move.actions) for move in found.moves])
+    comments: dict[int, str] = {}
+    for index, text in played.comments.items():
+        move = int(np.searchsorted(ends, index, side="right"))
+        if 0 <= index < len(played.actions):
+            comments[move] = f"{comments.get(move, '')} {text}".strip()
+    return write(game, found, comments)
+
+
+def read_records(game: rules.Checkers, text: str) -> list[base.GameRecord]:
+    """See `Game.read_records`."""
+    name_of = {tag: name for name, tag in _TAG_OF.items()}
+    records = []
+    for found in read(text, game):
+        tags = {name_of.get(tag, tag): value for tag, value in found.tags.items() if tag not in _OWN_TAGS}
+        by_rule = base.score(game, found.start, found.actions)
+        told = None if found.result == "*" else {"1-0": 0.0, "0-1": 1.0}.get(found.result, 0.5)
+        records.append(base.GameRecord(found.start, found.actions, tags, {}, told if by_rule is None else None))
+    return records
+
+
+def _result(points: float) -> str:
+    """PDN gives White's points first."""
+    return base.RESULTS[1 - points]

@@ -72,6 +72,7 @@ class Checkers(base.Game):
     max_game_length = (_MAX_IRREVERSIBLE_PLIES + 1) * QUIET_PLIES
     observation_shape = (7, board.SIDE, board.SIDE)
     has_fen = True
+    record_suffix = "pdn"
 
     def __init__(self, quiet_plies: int = QUIET_PLIES, occurrences: int = OCCURRENCES) -> None:
         """quiet_plies: 1–255; occurrences: of a position in a drawn game, at least 2, or 0 for no such rule."""
@@ -198,6 +199,18 @@ class Checkers(base.Game):
         from games.checkers import fen
 
         return None if state["jumper"] else fen.write(state)
+
+    def write_record(self, record: base.GameRecord) -> str:
+        """PDN."""
+        from games.checkers import pdn
+
+        return pdn.write_record(self, record)
+
+    def read_records(self, text: str) -> list[base.GameRecord]:
+        """PDN, main lines without comments."""
+        from games.checkers import pdn
+
+        return pdn.read_records(self, text)
 
     def to_string(self, state: np.void) -> str:
         """The board with White at the bottom: b and w men, B and W kings. Square numbers stand on the left."""

@@ -197,6 +197,10 @@ def action_from_san(game: Chess, state: np.void, text: str) -> int:
 # Games
 
 
+_HEADER_OF = {"First": "White", "Second": "Black"}
+_OWN_HEADERS = ("Result", "SetUp", "FEN", "Variant")  # said by the record's other fields
+
+
 class Ply(NamedTuple):
     """One move of a record, and what is said about it."""
 
@@ -213,13 +217,16 @@ class Record(NamedTuple):
     headers: dict[str, str]
 
 
-def write_pgn(game: Chess, start: np.ndarray, plies: Sequence[Ply], headers: dict[str, str] | None = None) -> str:
+def write_pgn(
+    game: Chess, start: np.ndarray, plies: Sequence[Ply], headers: dict[str, str] | None = None, comment: str = ""
+) -> str:
     """The text of one game from `start` [1] on. Raises IllegalMove, naming the ply, for a move that is not legal.
 
-    The result is the position's, unless headers name another (a resignation, say).
+    The result is the position's, unless headers name another (a resignation, say). comment: before the first move.
     """
     chess_pgn = _library("chess.pgn")
     tree = chess_pgn.Game()
+    tree.comment = comment
     if to_fen(start[0]) != to_fen(game.initial_states(1)[0]):
         board = board_of(start[0])
         board.chess960 = False
@@ -245,10 +252,17 @@ def read_pgn(game: Chess, text: str) -> Record:
     """
     if len(text) > MAX_PGN:
         raise base.IllegalMove(f"the text has {len(text)} characters, but one game may have at most {MAX_PGN}.")
-    chess_pgn = _library("chess.pgn")
-    found = chess_pgn.read_game(io.StringIO(text), Visitor=_visitor(game))
-    if found is None or not (found.plies or found.headers):
+    found = _read(game, io.StringIO(text))
+    if found is None:
         raise base.IllegalMove(f"there is no chess game in '{base.shorten(text.strip())}'.")
+    return found
+
+
+def _read(game: Chess, text: io.StringIO) -> Record | None:
+    """The next game of a text, checked as `read_pgn` says; None where there is none."""
+    found: Record | None = _library("chess.pgn").read_game(text, Visitor=_visitor(game))
+    if found is None or not (found.plies or found.headers):
+        return None
     states = found.start
     for number, ply in enumerate(found.plies, start=1):
         try:
@@ -256,6 +270,38 @@ def read_pgn(game: Chess, text: str) -> Record:
         except base.IllegalMove as error:
             why = "the game had ended before, by mate or a draw by rule" if states["terminal"][0] else str(error)
             raise base.IllegalMove(f"ply {number}: {why}.") from None
+    return found
+
+
+def write_record(game: Chess, record: base.GameRecord) -> str:
+    """PGN; see `Game.write_record`."""
+    plies = [Ply(action, record.comments.get(index, "")) for index, action in enumerate(record.actions)]
+    headers = {_HEADER_OF.get(name, name): text for name, text in record.tags.items()}
+    if record.result is not None:
+        headers["Result"] = base.RESULTS[record.result]
+    return write_pgn(game, record.start, plies, headers, record.comments.get(-1, "")) + "\n"
+
+
+def read_records(game: Chess, text: str) -> list[base.GameRecord]:
+    """See `Game.read_records`. Raises IllegalMove."""
+    stream = io.StringIO(text)
+    found: list[base.GameRecord] = []
+    while True:
+        try:
+            game_read = _read(game, stream)
+        except base.IllegalMove as error:
+            raise base.IllegalMove(f"game {len(found) + 1}: {error}") from None
+        if game_read is None:
+            break
+        tag_of = {header: tag for tag, header in _HEADER_OF.items()}
+        tags = {tag_of.get(name, name): value for name, value in game_read.headers.items() if name not in _OWN_HEADERS}
+        comments = {index: ply.comment for index, ply in enumerate(game_read.plies) if ply.comment}
+        told = base.points_of(game_read.headers.get("Result", "*"))
+        actions = [ply.action for ply in game_read.plies]
+        by_rule = base.score(game, game_read.start, actions)
+        found.append(base.GameRecord(game_read.start, actions, tags, comments, told if by_rule is None else None))
+    if not found:
+        raise base.IllegalMove(f"there is no chess game in '{base.shorten(text.strip())}'.")
     return found
 
 

@@ -55,6 +55,7 @@ class Chess(base.Game):
     history_length = 2  # positions in the planes, 1 to 8; the record holds enough for any
     observation_shape = (2 * history.PER_POSITION + history.CONSTANT_PLANES, 8, 8)
     has_fen = True
+    record_suffix = "pgn"
 
     def __init__(
         self, history_length: int = history_length, max_game_length: int = max_game_length, chess960: bool = False
@@ -173,6 +174,18 @@ class Chess(base.Game):
         from games.chess import notation
 
         return notation.to_fen(state)
+
+    def write_record(self, record: base.GameRecord) -> str:
+        """PGN."""
+        from games.chess import notation
+
+        return notation.write_record(self, record)
+
+    def read_records(self, text: str) -> list[base.GameRecord]:
+        """PGN, main lines."""
+        from games.chess import notation
+
+        return notation.read_records(self, text)
 
     def action_to_string(self, state: np.void, action: int) -> str:
         """UCI; see `uci`."""
