@@ -9,14 +9,14 @@ from __future__ import annotations
 import os
 import re
 import socket
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from selfplay.agent import Agent
-from selfplay.errors import FleetError
+from selfplay.errors import FleetError, UserError
 from selfplay.fleet import Chunk
 from selfplay.pool import Weights
 
@@ -141,6 +141,72 @@ class RayFleet:
     def close(self) -> None:
         for host in self._hosts:
             self._ray.kill(host)
+        self._ray.shutdown()
+
+
+class _Bench:
+    """Runs in an actor's process: a crew of its own."""
+
+    def __init__(self, make: Callable[[], Any]) -> None:
+        self._crew = make()
+
+    def ready(self) -> str:
+        return socket.gethostname()
+
+    def work(self, tasks: Sequence[Any]) -> Any:
+        return self._crew.work(tasks)
+
+
+class RayCrew:
+    """An `arena.Crew` of `size` actors on Ray, each of which plays one chunk of tasks at a time."""
+
+    def __init__(self, make: Callable[[], Any], size: int, address: str | None = None, chunk: int = 64) -> None:
+        """make: gives an actor its crew, whose `work(tasks)` returns (results, simulations); it travels by pickle.
+        address: as for `RayFleet`. Raises FleetError when Ray or the actors cannot be started."""
+        self._ray = ray = _start_ray(size, address)
+        self._make = lambda: ray.remote(_Bench).options(num_cpus=1, max_restarts=0).remote(make)
+        self._benches, self._chunk, self._restarts = [self._make() for _ in range(size)], chunk, 0
+        try:
+            ray.get([bench.ready.remote() for bench in self._benches], timeout=START_TIMEOUT)
+        except (ray.exceptions.GetTimeoutError, ray.exceptions.RayError) as error:
+            self.close()
+            raise FleetError(
+                f"{size} actors could not be started ({_sentence(error)}): ask for fewer with --actors."
+            ) from None
+
+    def run(self, tasks: Sequence[Any]) -> Iterator[tuple[list[Any], int]]:
+        """See `arena.Crew`. A chunk whose actor dies is played again by another."""
+        size = max(1, min(self._chunk, -(-len(tasks) // (2 * len(self._benches)))))
+        waiting = [tasks[start : start + size] for start in range(0, len(tasks), size)][::-1]
+        calls: dict[Any, tuple[int, Sequence[Any]]] = {}
+        while waiting or calls:
+            busy = {index for index, _ in calls.values()}
+            for index, bench in enumerate(self._benches):
+                if index not in busy and waiting:
+                    chunk = waiting.pop()
+                    calls[bench.work.remote(chunk)] = (index, chunk)
+            ready, _ = self._ray.wait(list(calls), num_returns=1, timeout=1.0)
+            for call in ready:
+                index, chunk = calls.pop(call)
+                try:
+                    yield self._ray.get(call)
+                except self._ray.exceptions.RayActorError as error:
+                    self._restart(index, error)
+                    waiting.append(chunk)
+                except self._ray.exceptions.RayTaskError as error:
+                    if isinstance(error.cause, UserError):
+                        raise error.cause from None
+                    raise FleetError(f"actor {index} failed: {_sentence(error.cause)}") from error
+
+    def _restart(self, index: int, error: Exception) -> None:
+        self._restarts += 1
+        if self._restarts > 3 * len(self._benches):
+            raise FleetError(f"actors died {self._restarts} times; the last one: {_sentence(error)}") from error
+        self._benches[index] = self._make()
+
+    def close(self) -> None:
+        for bench in self._benches:
+            self._ray.kill(bench)
         self._ray.shutdown()
 
 

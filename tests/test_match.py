@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 
 import numpy as np
 import pytest
 import tiny
 
 import games
+from games import base
 from games.base import Game
-from selfplay.alphazero import inference, match, players, references, strength
+from selfplay.alphazero import inference, match, openings, players, references, strength
 from selfplay.errors import ConfigError
 
 TIC_TAC_TOE, CONNECT_FOUR, CHECKERS = games.make("tic-tac-toe"), games.make("connect-four"), games.make("checkers")
@@ -44,64 +46,180 @@ def turn_of(game: Game, states: np.ndarray, rng: np.random.Generator) -> players
     return players.Turn(states, [rng] * len(states), states, [[]] * len(states))
 
 
-def score_by_hand(game: Game, played: match.Games, number: int) -> float:
-    """The first player's points in one game, replayed move by move."""
-    states = played.starts[number : number + 1]
-    for action in played.actions[number]:
-        mover = states["to_play"][0]
-        step = game.play(states[0], action)
-        states = step.states
-    assert states["terminal"][0]
-    reward = float(step.reward[0])
-    return 0.5 + 0.5 * reward * (1 if mover == played.seat[number] else -1)
+def begin(game: Game, number: int, plies: int, seed: int) -> list[openings.Opening]:
+    rng = np.random.default_rng(seed)
+    return openings.customary(game, number, rng) or openings.random(game, number, plies, rng)
 
 
 @pytest.mark.parametrize("game", [TIC_TAC_TOE, CONNECT_FOUR, CHECKERS], ids=lambda game: game.name)
-def test_scores_are_those_of_the_games_replayed(game: Game) -> None:
-    rng = np.random.default_rng(3)
-    starts = match.openings(game, 10, 2, rng)
+def test_points_are_those_of_the_games_replayed(game: Game) -> None:
+    starts = begin(game, 10, 2, seed=3)
     played = match.play_pairs(game, references.make(game, "random"), Scripted(game), starts, seed=5)
-    assert played.seat.tolist() == [0, 1] * 10
-    assert [score_by_hand(game, played, number) for number in range(20)] == played.score.tolist()
-    found = played.summary()
-    assert (found.wins, found.draws, found.losses) == tuple(int((played.score == s).sum()) for s in (1, 0.5, 0))
-    assert np.array_equal(played.starts[0::2], played.starts[1::2]), "both games of a pair begin alike"
+    assert [one.fixture.seats for one in played] == [(0, 1), (1, 0)] * 10
+    for one in played:
+        assert base.score(game, one.fixture.opening.start, one.actions) == one.points
+        assert one.points_of(0) + one.points_of(1) == 1 and one.adjudicated == ""
+    for one, other in zip(played[0::2], played[1::2], strict=True):
+        prefix = len(one.fixture.opening.actions)
+        assert one.actions[:prefix] == other.actions[:prefix], "both games of a pair begin alike"
+        assert one.fixture.opening.start.tobytes() == other.fixture.opening.start.tobytes()
+    found = match.summary(played)
+    assert (found.wins, found.draws, found.losses) == tuple(
+        sum(one.points_of(0) == points for one in played) for points in (1, 0.5, 0)
+    )
 
 
 def test_each_player_plays_its_own_seat_and_a_mirror_match_is_even() -> None:
-    start = TIC_TAC_TOE.initial_states(1)
+    start = [openings.Opening(TIC_TAC_TOE.initial_states(1), ())]
     white, black = Scripted(TIC_TAC_TOE), Scripted(TIC_TAC_TOE)
-    played = match.play(TIC_TAC_TOE, white, black, start, np.array([0], dtype=np.int8), seed=1)
+    (played,) = match.stream(TIC_TAC_TOE, [white, black], [match.Fixture(0, (0, 1), start[0])], seed=1)
     assert (white.seats, black.seats) == ({0}, {1})
-    assert played.score.tolist() == [1.0], "1 2 3 4 5 6 7: the first player has three in a row"
+    assert played.points == 1.0, "1 2 3 4 5 6 7: the first player has three in a row"
     both = match.play_pairs(TIC_TAC_TOE, white, black, start, seed=1)
-    assert both.score.tolist() == [1.0, 0.0] and both.summary().score == 0.5
+    assert [one.points_of(0) for one in both] == [1.0, 0.0] and match.summary(both).score == 0.5
 
 
 def test_the_same_seed_gives_the_same_games_and_another_seed_others() -> None:
-    starts = match.openings(CONNECT_FOUR, 5, 3, np.random.default_rng(0))
+    starts = begin(CONNECT_FOUR, 5, 3, seed=0)
     pair = [references.make(CONNECT_FOUR, name) for name in ("random", "greedy")]
-    first, again, other = (match.play_pairs(CONNECT_FOUR, *pair, starts, seed).actions for seed in (1, 1, 2))
+    first, again, other = (
+        [one.actions for one in match.play_pairs(CONNECT_FOUR, *pair, starts, seed)] for seed in (1, 1, 2)
+    )
     assert first == again != other
+
+
+def test_how_many_games_go_on_together_does_not_change_them() -> None:
+    starts, rng = begin(CONNECT_FOUR, 12, 2, seed=4), np.random.default_rng(0)
+    three = [references.make(CONNECT_FOUR, name) for name in ("random", "greedy", "random")]
+    fixtures = [
+        match.Fixture(number, tuple(rng.permutation(3)[:2].tolist()), opening)
+        for number, opening in enumerate(starts * 3)
+    ]
+    few, many = (
+        sorted((one.fixture.number, one.points, tuple(one.actions)) for one in
+               match.stream(CONNECT_FOUR, three, fixtures, seed=9, together=together))
+        for together in (2, 500)
+    )  # fmt: skip
+    assert few == many and len(few) == 36
+
+
+class Sure:
+    """Plays the first legal action, and expects what it was told to."""
+
+    name = "sure"
+
+    def __init__(self, game: Game, value: float) -> None:
+        self.game, self.value = game, value
+
+    def choose(self, turn: players.Turn) -> players.Choice:
+        actions = self.game.legal_actions(turn.states)[0][:, 0].astype(np.int64)
+        return players.Choice(actions, np.full(len(actions), self.value, dtype=np.float32))
+
+
+@pytest.mark.parametrize(
+    ("rules", "values", "points", "plies", "why"),
+    [
+        ({"resign": 0.9, "moves": 2}, (0.95, -0.95), 1.0, 4, "resigned"),
+        ({"resign": 0.9, "moves": 2}, (-0.95, 0.95), 0.0, 4, "resigned"),
+        ({"draw": 0.1, "draw_after": 10, "moves": 2}, (0.05, -0.05), 0.5, 10, "drawn by agreement"),
+        ({"max_plies": 7}, (0.5, 0.5), 0.5, 7, "drawn after 7 plies"),
+    ],
+)
+def test_games_are_called_off_as_asked(
+    rules: dict, values: tuple[float, float], points: float, plies: int, why: str
+) -> None:
+    pair = [Sure(CONNECT_FOUR, value) for value in values]
+    fixture = match.Fixture(0, (0, 1), openings.Opening(CONNECT_FOUR.initial_states(1), ()))
+    (played,) = match.stream(CONNECT_FOUR, pair, [fixture], 1, match.Adjudication(**rules))
+    assert (played.points, len(played.actions), played.adjudicated) == (points, plies, why)
+    (record,) = CONNECT_FOUR.read_records(
+        CONNECT_FOUR.write_record(match.record(CONNECT_FOUR, played, ["a", "b"], {}))
+    )
+    assert record.result == points and record.tags["Termination"] == why
+
+
+def test_players_who_disagree_play_on() -> None:
+    pair = [Sure(TIC_TAC_TOE, 0.95), Sure(TIC_TAC_TOE, 0.95)]
+    fixture = match.Fixture(0, (0, 1), openings.Opening(TIC_TAC_TOE.initial_states(1), ()))
+    (played,) = match.stream(TIC_TAC_TOE, pair, [fixture], 1, match.Adjudication(resign=0.9, moves=1))
+    assert played.adjudicated == "" and len(played.actions) == 7
+
+
+def test_the_solver_settles_what_it_is_asked_to() -> None:
+    pair = [references.make(TIC_TAC_TOE, "random"), references.make(TIC_TAC_TOE, "random")]
+    opening = openings.Opening(TIC_TAC_TOE.initial_states(1), (0, 1))  # X in the corner, O beside it: X wins
+    played = match.stream(TIC_TAC_TOE, pair, match.pairs([opening] * 20), 1, match.Adjudication(exact_after=3))
+    for one in played:
+        after = TIC_TAC_TOE.initial_states(1)
+        for action in one.actions:
+            after = TIC_TAC_TOE.step(after, np.array([action])).states
+        assert len(one.actions) == 3 and one.adjudicated == "by the solver"
+        assert one.points == 0.5 - 0.5 * TIC_TAC_TOE.exact_action_values(after).max(), "seat 1 is to move"
+
+
+def test_no_game_is_called_off_in_the_middle_of_a_jump() -> None:
+    start = CHECKERS.from_fen("B:W6,14,22,32:B2")
+    pair = [Sure(CHECKERS, 0.0), Sure(CHECKERS, 0.0)]
+    (played,) = match.stream(
+        CHECKERS, pair, [match.Fixture(0, (0, 1), openings.Opening(start, ()))], 1, match.Adjudication(max_plies=1)
+    )
+    assert len(played.actions) == 3, "2x9x18x25 is three plies"
+
+
+# Openings
 
 
 def test_openings_differ_are_not_over_and_are_the_customary_ones_where_there_are_any() -> None:
     rng = np.random.default_rng(1)
-    starts = match.openings(CONNECT_FOUR, 200, 4, rng)
-    assert len(np.unique(CONNECT_FOUR.key(starts))) == 200 and not starts["terminal"].any()
-    ballots = match.openings(CHECKERS, 174, 4, rng)
-    assert set(CHECKERS.key(ballots).tolist()) == set(CHECKERS.key(CHECKERS.openings()).tolist())
-    assert len(match.openings(CHECKERS, 200, 4, rng)) == 200
-    assert len(match.openings(TIC_TAC_TOE, 30, 1, rng)) == 30, "there are nine; the rest come again"
+    states = np.concatenate([one.states(CONNECT_FOUR) for one in openings.random(CONNECT_FOUR, 200, 4, rng)])
+    assert len(np.unique(CONNECT_FOUR.key(states))) == 200 and not states["terminal"].any()
+    ballots = openings.customary(CHECKERS, 174, rng)
+    assert {int(CHECKERS.key(one.start)[0]) for one in ballots} == set(CHECKERS.key(CHECKERS.openings()).tolist())
+    assert len(openings.customary(CHECKERS, 200, rng)) == 200
+    assert openings.customary(CONNECT_FOUR, 3, rng) is None
+    few = openings.random(TIC_TAC_TOE, 30, 1, rng)
+    assert len(few) == 30 and len({one.actions for one in few}) == 9, "there are nine; the rest come again"
 
 
-def test_a_jump_over_several_pieces_is_written_as_one_move() -> None:
-    start = CHECKERS.from_fen("B:W6,14,22,32:B2")
-    one, two, three = (CHECKERS.state_after(moves, start) for moves in ("2x9", "2x9 9x18", "2x9x18x25"))
-    assert one["jumper"][0] and two["jumper"][0] and not three["jumper"][0]
-    actions = [CHECKERS.action_from_string(state[0], text) for state, text in
-               ((start, "2x9"), (one, "9x18"), (two, "18x25"))]  # fmt: skip
-    assert match.moves(CHECKERS, start[0], actions) == ["2x9x18x25"]
+def test_balanced_openings_are_those_that_the_solver_calls_drawn() -> None:
+    judge = openings.exact_judge(CONNECT_FOUR)
+    found = openings.random(CONNECT_FOUR, 20, 5, np.random.default_rng(2), judge, 0.0)
+    values = CONNECT_FOUR.exact_action_values(np.concatenate([one.states(CONNECT_FOUR) for one in found]))
+    assert (values.max(axis=1) == 0).all() and len({one.actions for one in found}) == 20
+    assert openings.exact_judge(CHECKERS) is None
+
+
+def test_where_nothing_is_balanced_the_most_balanced_come() -> None:
+    found = openings.random(TIC_TAC_TOE, 3, 1, np.random.default_rng(0), lambda s: 0.5 + 0.01 * s["own"], 0.1)
+    assert len(found) == 3
+    with pytest.raises(ConfigError, match="goes on after 9 random plies"):
+        openings.random(TIC_TAC_TOE, 3, 9, np.random.default_rng(0))
+
+
+def test_a_book_of_lines_or_of_games_gives_its_openings(tmp_path: Path) -> None:
+    lines = tmp_path / "book.epd"
+    lines.write_text("# two\n44\n\n4 4 3  # with spaces\n")
+    assert [one.actions for one in openings.book(CONNECT_FOUR, lines)] == [(3, 3), (3, 3, 2)]
+    fens = tmp_path / "fens.txt"
+    fens.write_text("B:W21,22,K24:B1,2,K30\n11-15 22-18 15x22 25x18\n")
+    assert [len(one.actions) for one in openings.book(CHECKERS, fens)] == [0, 0]
+    games_file = tmp_path / "games.txt"
+    record = base.GameRecord(TIC_TAC_TOE.initial_states(1), [0, 3, 1, 4, 2], {}, {})
+    games_file.write_text(TIC_TAC_TOE.write_record(record))
+    assert [one.actions for one in openings.book(TIC_TAC_TOE, games_file)] == [(0, 3, 1, 4)]
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [("48\n", "line 1: '8' is not a legal move"), ("\n# nothing\n", "nothing to play|something to play")],
+)
+def test_a_wrong_book_is_refused_in_one_sentence(tmp_path: Path, text: str, words: str) -> None:
+    path = tmp_path / "book.epd"
+    path.write_text(text)
+    with pytest.raises(ConfigError, match=words):
+        openings.book(CONNECT_FOUR, path)
+    with pytest.raises(ConfigError, match="cannot read"):
+        openings.book(CONNECT_FOUR, tmp_path / "missing")
 
 
 @pytest.mark.parametrize(
@@ -119,8 +237,9 @@ def test_the_interval_is_wilsons(wins: int, draws: int, losses: int, low: float,
 
 def test_the_solver_never_loses_a_drawn_game_and_beats_random_from_won_ones() -> None:
     solver, greedy = references.make(TIC_TAC_TOE, "solver"), references.make(TIC_TAC_TOE, "greedy")
-    played = match.play_pairs(TIC_TAC_TOE, solver, greedy, np.repeat(TIC_TAC_TOE.initial_states(1), 30), seed=1)
-    assert played.summary().losses == 0 and played.summary().wins > 5
+    start = openings.Opening(TIC_TAC_TOE.initial_states(1), ())
+    found = match.summary(match.play_pairs(TIC_TAC_TOE, solver, greedy, [start] * 30, seed=1))
+    assert found.losses == 0 and found.wins > 5
 
 
 def test_greedy_takes_a_win_and_the_largest_gain() -> None:
@@ -144,14 +263,13 @@ def test_random_draws_every_action_alike() -> None:
 @pytest.mark.parametrize("name", ["uct:60", "alphabeta:2", "alphabeta:nodes=500"])
 def test_reference_players_beat_random_at_checkers(name: str) -> None:
     better, worse = references.make(CHECKERS, name), references.make(CHECKERS, "random")
-    starts = match.openings(CHECKERS, 5, 0, np.random.default_rng(1))
-    assert match.play_pairs(CHECKERS, better, worse, starts, seed=1).summary().score >= 0.8
+    assert match.summary(match.play_pairs(CHECKERS, better, worse, begin(CHECKERS, 5, 0, seed=1), seed=1)).score >= 0.8
 
 
 def test_more_simulations_make_uct_stronger() -> None:
     strong, weak = references.make(CONNECT_FOUR, "uct:300"), references.make(CONNECT_FOUR, "uct:10")
-    starts = match.openings(CONNECT_FOUR, 20, 4, np.random.default_rng(1))
-    assert match.play_pairs(CONNECT_FOUR, strong, weak, starts, seed=1).summary().interval()[0] > 0.5
+    played = match.play_pairs(CONNECT_FOUR, strong, weak, begin(CONNECT_FOUR, 20, 4, seed=1), seed=1)
+    assert match.summary(played).interval()[0] > 0.5
 
 
 @pytest.mark.parametrize(

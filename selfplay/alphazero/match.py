@@ -1,37 +1,197 @@
-"""Matches between two players: games side by side, in pairs that swap seats from one opening. Knows no networks.
+"""Games between players, many at once: each player is asked about all the positions in which it is to move together.
 
-All games of a match move together, so that each player is asked about many positions at once.
+Games come as fixtures, go on side by side, and are handed out as they end; a new one takes the place of each, so that
+batches stay full. Knows no networks, no ratings and no files.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from typing import NamedTuple
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Annotated, NamedTuple
 
 import numpy as np
+from msgspec import Meta
 
+from games import base
 from games.base import Game
+from selfplay.alphazero.openings import Opening
 from selfplay.alphazero.players import Player, Turn
 
 Z95 = 1.96
+TOGETHER = 512  # games side by side
 
 
-class Games(NamedTuple):
-    """B games between two players, as the first of them sees it."""
+class Fixture(NamedTuple):
+    """A game to be played."""
 
-    score: np.ndarray  # [B] float64: 1 won, 0.5 drawn, 0 lost by the first player
-    seat: np.ndarray  # [B] int8: the first player's seat (`to_play`)
-    starts: np.ndarray  # [B] state_dtype
-    actions: list[list[int]]  # of each game, from its start
+    number: int  # its random stream follows from this and the seed
+    seats: tuple[int, int]  # which players take the seats 0 and 1
+    opening: Opening
 
-    def summary(self) -> Summary:
-        wins, draws = int((self.score == 1).sum()), int((self.score == 0.5).sum())
-        return Summary(wins, draws, len(self.score) - wins - draws)
+
+class Played(NamedTuple):
+    """A game that was played."""
+
+    fixture: Fixture
+    points: float  # of seat 0: 1 won, 0.5 drawn, 0 lost
+    actions: list[int]  # from the opening's start, its actions included
+    values: list[float]  # what the player of each action expected for itself, in [-1, 1]; NaN: not said
+    adjudicated: str  # why the game ended before its end by the rules; empty: it did not
+
+    def points_of(self, player: int) -> float:
+        """In [0, 1], of one of the two players."""
+        return self.points if player == self.fixture.seats[0] else 1 - self.points
+
+
+@dataclass(frozen=True)
+class Adjudication:
+    """When a game is called off, and how it counts then. Off unless set."""
+
+    max_plies: Annotated[int, Meta(ge=0)] = 0
+    """A game this long is drawn; 0: no such rule. Opening plies count."""
+
+    resign: Annotated[float, Meta(ge=0, le=1)] = 0.0
+    """A player loses who expects no more than -resign while the opponent expects resign or more; 0: nobody resigns."""
+
+    draw: Annotated[float, Meta(ge=0, le=1)] = 0.0
+    """A game is drawn in which both players expect a value within draw of 0; 0: no such rule."""
+
+    draw_after: Annotated[int, Meta(ge=0)] = 40
+    """Plies before which no game is called a draw by values."""
+
+    moves: Annotated[int, Meta(ge=1)] = 4
+    """How many moves of each player in a row resign and draw must hold for."""
+
+    exact_after: Annotated[int, Meta(ge=0)] = 0
+    """From this ply on, a game counts as what the game's exact solver says; 0: no such rule."""
+
+
+class _Table:
+    """One game in progress."""
+
+    def __init__(self, fixture: Fixture, seed: int) -> None:
+        self.fixture = fixture
+        self.rng = np.random.default_rng([seed, fixture.number])
+        self.actions = list(fixture.opening.actions)
+        self.values = [math.nan] * len(self.actions)
+        self.movers: list[int] = [-1] * len(self.actions)
+
+
+def stream(
+    game: Game, players: Sequence[Player], fixtures: Iterable[Fixture], seed: int,
+    adjudication: Adjudication | None = None, together: int = TOGETHER,
+) -> Iterator[Played]:  # fmt: skip
+    """Plays the fixtures, up to `together` of them at any time, and yields games as they end, in any order.
+
+    The fixtures' openings must not be over. Same seed and fixtures, same games, unless a player's answers depend on
+    what else it is asked at the same time."""
+    waiting, rules = iter(fixtures), adjudication or Adjudication()
+    states = np.zeros(together, dtype=game.state_dtype)
+    tables: dict[int, _Table] = {}
+    free = list(range(together))[::-1]
+    while True:
+        while free and (fixture := next(waiting, None)) is not None:
+            slot = free.pop()
+            states[slot] = fixture.opening.states(game)[0]
+            tables[slot] = _Table(fixture, seed)
+        if not tables:
+            return
+        slots = np.fromiter(tables, dtype=np.int64)
+        movers = states["to_play"][slots].tolist()
+        step = game.step(states[slots], _ask(players, states, tables, movers))
+        states[slots] = step.states
+        verdicts = _called_off(game, rules, states, tables)
+        for slot, mover, reward, discount in zip(
+            slots.tolist(), movers, step.reward.tolist(), step.discount.tolist(), strict=True
+        ):
+            points, why = verdicts.get(slot, (None, "")) if discount < 0 else (None, "")  # never within a move
+            if discount == 0:
+                points, why = 0.5 + 0.5 * float(np.sign(reward)) * (1 if mover == 0 else -1), ""
+            if points is not None:
+                table = tables.pop(slot)
+                free.append(slot)
+                yield Played(table.fixture, points, table.actions, table.values, why)
+
+
+def _ask(players: Sequence[Player], states: np.ndarray, tables: dict[int, _Table], movers: list[int]) -> np.ndarray:
+    """[M] int64 actions in the M games in progress, which are noted down."""
+    asked: dict[int, list[int]] = {}
+    for slot, mover in zip(tables, movers, strict=True):
+        asked.setdefault(tables[slot].fixture.seats[mover], []).append(slot)
+    chosen: dict[int, int] = {}
+    for player, slots in asked.items():
+        here = [tables[slot] for slot in slots]
+        turn = Turn(
+            states[slots], [table.rng for table in here],
+            np.concatenate([table.fixture.opening.start for table in here]), [table.actions for table in here],
+        )  # fmt: skip
+        choice = players[player].choose(turn)
+        chosen |= zip(slots, choice.actions.tolist(), strict=True)
+        for table, value in zip(here, choice.values.tolist(), strict=True):
+            table.values.append(value)
+    for slot, mover in zip(tables, movers, strict=True):
+        tables[slot].actions.append(chosen[slot])
+        tables[slot].movers.append(mover)
+    return np.fromiter((chosen[slot] for slot in tables), dtype=np.int64)
+
+
+def _called_off(
+    game: Game, rules: Adjudication, states: np.ndarray, tables: dict[int, _Table]
+) -> dict[int, tuple[float, str]]:
+    """(points of seat 0, why) by slot, of games in progress that are to end here."""
+    found: dict[int, tuple[float, str]] = {}
+    for slot, table in tables.items():
+        if (verdict := _by_values(rules, table)) is not None:
+            found[slot] = verdict
+        elif rules.max_plies and len(table.actions) >= rules.max_plies:
+            found[slot] = (0.5, f"drawn after {rules.max_plies} plies")
+    if rules.exact_after:
+        slots = [slot for slot, table in tables.items() if len(table.actions) >= rules.exact_after]
+        slots = [slot for slot in slots if not states["terminal"][slot]]
+        values = game.exact_action_values(states[slots]) if slots else None
+        if values is not None:
+            gain = np.where(states["to_play"][slots] == 0, 1, -1) * values.max(axis=1)
+            found |= {slot: (0.5 + 0.5 * float(g), "by the solver") for slot, g in zip(slots, gain, strict=True)}
+    return found
+
+
+def _by_values(rules: Adjudication, table: _Table) -> tuple[float, str] | None:
+    """Whether the last moves of both players agree on how the game ends."""
+    if not (rules.resign or rules.draw):
+        return None
+    last = []
+    for seat in (0, 1):
+        mine = [value for value, mover in zip(table.values, table.movers, strict=True) if mover == seat]
+        if len(mine) < rules.moves:
+            return None
+        last.append(mine[-rules.moves :])
+    if rules.resign:
+        for winner in (0, 1):
+            if min(last[winner]) >= rules.resign and max(last[1 - winner]) <= -rules.resign:
+                return 1.0 - winner, "resigned"
+    drawn = rules.draw and len(table.actions) >= rules.draw_after
+    if drawn and max(map(abs, last[0] + last[1])) <= rules.draw:
+        return 0.5, "drawn by agreement"
+    return None
+
+
+def pairs(openings: Sequence[Opening], first: int = 0, second: int = 1, number: int = 0) -> Iterator[Fixture]:
+    """Two games from each opening: player `first` takes seat 0 in the one, seat 1 in the other."""
+    for k, opening in enumerate(openings):
+        yield Fixture(number + 2 * k, (first, second), opening)
+        yield Fixture(number + 2 * k + 1, (second, first), opening)
+
+
+def play_pairs(game: Game, first: Player, second: Player, openings: Sequence[Opening], seed: int) -> list[Played]:
+    """The games of `pairs` between two players, in order."""
+    played = stream(game, [first, second], pairs(openings), seed)
+    return sorted(played, key=lambda one: one.fixture.number)
 
 
 class Summary(NamedTuple):
-    """What a number of games says of the first player."""
+    """What a number of games says of one player against another."""
 
     wins: int
     draws: int
@@ -54,78 +214,19 @@ class Summary(NamedTuple):
         return max(0.0, middle - half), min(1.0, middle + half)
 
 
-def openings(game: Game, number: int, random_plies: int, rng: np.random.Generator) -> np.ndarray:
-    """[number] state_dtype: different positions to begin with, none of them terminal.
-
-    Drawn from the game's customary openings where it has some, else the positions after `random_plies` uniformly random
-    plies. Where there are too few different ones, they come again.
-    """
-    custom = game.openings()
-    if custom is not None:
-        order = np.concatenate([rng.permutation(len(custom)) for _ in range(-(-number // len(custom)))])
-        return custom[order[:number]]
-    found: dict[int, np.ndarray] = {}
-    spare: list[np.ndarray] = []
-    while len(found) + len(spare) < number:
-        states = game.initial_states(1)
-        for _ in range(random_plies):
-            if not states["terminal"][0]:
-                actions, count = game.legal_actions(states)
-                states = game.step(states, actions[:, rng.integers(0, count[0])]).states
-        if states["terminal"][0]:
-            continue
-        key = int(game.key(states)[0])
-        if key not in found:
-            found[key], misses = states, 0
-        elif (misses := misses + 1) > 50:  # so many misses in a row: there are hardly any others
-            spare.append(states)
-    return np.concatenate([*found.values(), *spare])
+def summary(played: Iterable[Played], player: int = 0) -> Summary:
+    """Of all games of a player in `played`."""
+    points = [one.points_of(player) for one in played]
+    wins, draws = points.count(1.0), points.count(0.5)
+    return Summary(wins, draws, len(points) - wins - draws)
 
 
-def play_pairs(game: Game, first: Player, second: Player, starts: np.ndarray, seed: int) -> Games:
-    """Two games from each of B `starts` [B]: `first` takes seat 0 in game 2i and seat 1 in game 2i + 1.
-
-    seed: what players that draw lots draw from; each game has a stream of its own."""
-    seats = np.tile(np.array([0, 1], dtype=np.int8), len(starts))
-    return play(game, first, second, np.repeat(starts, 2), seats, seed)
-
-
-def play(game: Game, first: Player, second: Player, starts: np.ndarray, seats: np.ndarray, seed: int) -> Games:
-    """Plays B games from `starts` [B], none terminal; seats: [B] in {0, 1}, the seat of `first`."""
-    streams = np.random.SeedSequence(seed).spawn(len(starts))
-    rngs = [np.random.default_rng(stream) for stream in streams]
-    states = starts.copy()
-    score = np.full(len(starts), 0.5)
-    actions: list[list[int]] = [[] for _ in starts]
-    live = np.arange(len(starts))
-    while len(live):
-        movers = states["to_play"][live]
-        chosen = np.zeros(len(live), dtype=np.int64)
-        for player, mine in ((first, movers == seats[live]), (second, movers != seats[live])):
-            if mine.any():
-                rows = live[mine]
-                turn = Turn(states[rows], [rngs[row] for row in rows], starts[rows], [actions[row] for row in rows])
-                chosen[mine] = player.choose(turn).actions
-        step = game.step(states[live], chosen)
-        states[live] = step.states
-        for row, action in zip(live.tolist(), chosen.tolist(), strict=True):
-            actions[row].append(action)
-        over = step.discount == 0
-        gain = np.where(movers == seats[live], step.reward, -step.reward)  # the first player's, of those that ended
-        score[live[over]] = 0.5 + 0.5 * np.sign(gain[over])
-        live = live[~over]
-    return Games(score, seats, starts, actions)
-
-
-def moves(game: Game, start: np.void, actions: Sequence[int]) -> list[str]:
-    """The moves of one game in the game's notation, a move of several actions as one."""
-    states, texts, pending = np.array([start], dtype=game.state_dtype), [], []
-    begun = states
-    for action in actions:
-        pending.append(action)
-        step = game.step(states, np.array([action]))
-        states = step.states
-        if step.discount[0] <= 0:
-            texts.append(game.move_to_string(begun[0], pending))
-            begun, pending = states, []
-    return texts
+def record(game: Game, played: Played, names: Sequence[str], tags: dict[str, str]) -> base.GameRecord:
+    """A game for a file; the players' expectations are its comments. names: of all players."""
+    first, second = (names[player] for player in played.fixture.seats)
+    tags = tags | {"First": first, "Second": second}
+    if played.adjudicated:
+        tags |= {"Termination": played.adjudicated}
+    comments = {index: f"{round(value, 2) + 0:+.2f}" for index, value in enumerate(played.values) if not math.isnan(value)}
+    points = played.points if played.adjudicated else None
+    return base.GameRecord(played.fixture.opening.start, played.actions, tags, comments, points)

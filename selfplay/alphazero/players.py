@@ -58,10 +58,12 @@ class SearchPlayer:
     ) -> None:  # fmt: skip
         self.name, self.game, self.evaluate = name, game, evaluate
         self.config, self.num_simulations = config, num_simulations
+        self.simulations = 0  # of all searches so far
 
     def choose(self, turn: Turn) -> Choice:
         """See `Player`."""
         found = choices(self.game, turn.states, self.evaluate, self.config, self.num_simulations)
+        self.simulations += int(found.visits.sum())
         return Choice(found.actions[np.arange(len(turn.states)), found.play].astype(np.int64), found.value)
 
 

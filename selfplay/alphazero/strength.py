@@ -14,7 +14,7 @@ import numpy as np
 from msgspec import Meta
 
 from games.base import ILLEGAL, Game, Yardstick
-from selfplay.alphazero import match, players, references, search
+from selfplay.alphazero import match, openings, players, references, search
 
 FIRST = "first"  # the opponent that is the agent's own first generation
 
@@ -58,9 +58,10 @@ def measure(
             players.SearchPlayer(FIRST, game, first, config, strength.num_simulations)
             if name == FIRST else references.make(game, name)
         )  # fmt: skip
-        rng = np.random.default_rng(seed)
-        starts = match.openings(game, strength.games // 2, strength.random_opening_plies, rng)
-        summary = match.play_pairs(game, me, opponent, starts, seed).summary()
+        rng, number = np.random.default_rng(seed), strength.games // 2
+        starts = openings.customary(game, number, rng)
+        starts = starts or openings.random(game, number, strength.random_opening_plies, rng)
+        summary = match.summary(match.play_pairs(game, me, opponent, starts, seed))
         found |= {f"score_{name}": summary.score, "games": float(summary.games)}
     return found | {"simulations": float(strength.num_simulations)} if found else {}
 

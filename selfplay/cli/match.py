@@ -1,109 +1,261 @@
-"""Plays a match between two players, and says how sure its result is.
+"""Plays a match between two players, and says how sure its result is; with --sprt, until it is sure enough.
 
-A PLAYER is a run's folder or one generation's, or a reference player: random, greedy, uct:SIMULATIONS, alphabeta:DEPTH,
-alphabeta:nodes=N, solver. Games are played in pairs that swap seats from one opening, all side by side.
+A PLAYER is a run's folder or one generation's, a reference player (random, greedy, uct:SIMULATIONS, alphabeta:DEPTH,
+alphabeta:nodes=N, solver), "bundled", or an engine (uci:COMMAND, hub:COMMAND). Games are played in pairs that swap
+seats from one opening, all side by side.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
-import time
+import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, NamedTuple
 
+from selfplay.cli import conditions, playing
 from selfplay.errors import UserError
 
 if TYPE_CHECKING:
     from games.base import Game
-    from selfplay.alphazero.players import NetworkPlayer, Player
+    from selfplay.arena import Arena, Result, Task
+    from selfplay.sprt import Measured, Verdict
 
 EPILOG = """examples:
   selfplay match runs/connect-four uct:1000 --games 100
   selfplay match runs/chess runs/chess/checkpoints/000000
-  selfplay match runs/checkers alphabeta:4 --simulations 200
+  selfplay match runs/new runs/old --sprt 0,10
+  selfplay match runs/checkers alphabeta:4 --simulations 200 --out results
+  selfplay match runs/chess uci:stockfish?UCI_Elo=1350 --games 20
   selfplay match uct:1000 solver --game connect-four --json
+
+--sprt ELO0,ELO1 asks whether PLAYER is better by ELO0 or by ELO1 (normalised Elo; --logistic for the usual), and stops
+as soon as it can be told with the error rates --alpha and --beta.
 """
 
-MAX_GAMES = 100_000
 MAX_SIMULATIONS = 1_000_000
+SPRT_GAMES = 20_000  # at most, unless --games says otherwise
+SPRT_TOGETHER = 128  # games side by side: those in progress when a test ends were played for nothing
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("first", metavar="PLAYER", help="a run or checkpoint, or a reference player")
+    parser.add_argument("first", metavar="PLAYER", help="a run or checkpoint, a reference player, an engine")
     parser.add_argument("second", metavar="OPPONENT", help="the same")
     parser.add_argument("--game", metavar="NAME", help="the game, where neither player is a checkpoint")
-    parser.add_argument("--games", type=int, default=100, metavar="N", help="games in all, even (default 100)")
+    parser.add_argument("--games", type=int, metavar="N",
+                        help=f"games in all, even (default 100; with --sprt at most {SPRT_GAMES:,})")  # fmt: skip
     parser.add_argument("--simulations", type=int, default=100, metavar="N",
                         help="simulations a move of trained players (default 100)")  # fmt: skip
-    parser.add_argument("--random-plies", type=int, default=6, metavar="N",
-                        help="random plies before each pair, where a game has no openings (default 6)")  # fmt: skip
+    parser.add_argument("--sprt", metavar="ELO0,ELO1", help="stop as soon as one of these can be ruled out")
+    parser.add_argument("--alpha", type=float, default=0.05, metavar="P", help="risk of seeing ELO1 in ELO0")
+    parser.add_argument("--beta", type=float, default=0.05, metavar="P", help="risk of seeing ELO0 in ELO1")
+    parser.add_argument("--logistic", action="store_true", help="bounds of --sprt in logistic Elo")
+    conditions.add_openings(parser)
+    conditions.add_adjudication(parser)
     parser.add_argument("--seed", type=int, default=1, metavar="S", help="openings and lots follow from it (default 1)")
-    parser.add_argument("--json", action="store_true", help="one JSON object instead of a sentence")
+    playing.add_arguments(parser)
+    parser.add_argument("--out", type=Path, metavar="DIR",
+                        help="keep results and game records here; the same command goes on")  # fmt: skip
+    parser.add_argument("--json", action="store_true", help="one JSON object instead of sentences")
+
+
+class Told(NamedTuple):
+    """What the games played so far say of the first player."""
+
+    pentanomial: list[int]  # pairs with 0, 1/2, 1, 3/2, 2 points
+    wins: int
+    draws: int
+    losses: int
+    measured: Measured
+    verdict: Verdict | None
 
 
 def run(arguments: argparse.Namespace) -> int:
-    for option, value, least, most in (
-        ("--games", arguments.games, 2, MAX_GAMES), ("--simulations", arguments.simulations, 0, MAX_SIMULATIONS),
-        ("--random-plies", arguments.random_plies, 0, 1000), ("--seed", arguments.seed, 0, 2**62),
-    ):  # fmt: skip
-        if not least <= value <= most:
-            raise UserError(f"{option} is {value}, and must lie between {least} and {most:,}.")
-    if arguments.games % 2:
-        raise UserError(f"--games is {arguments.games}, and must be even: each opening is played from both sides.")
-    import numpy as np
+    if arguments.games is None:
+        arguments.games = SPRT_GAMES if arguments.sprt else 100
+    conditions.check(arguments)
+    conditions.check_range("--simulations", arguments.simulations, 0, MAX_SIMULATIONS)
+    bounds = _bounds(arguments)
+    from selfplay import arena
+    from selfplay.alphazero import hall, match, roster
 
-    from selfplay.alphazero import match, players
-
-    game, first, second = _players(arguments)
-    began = time.perf_counter()
-    starts = match.openings(
-        game, arguments.games // 2, arguments.random_plies, np.random.default_rng(arguments.seed)
-    )
-    played = match.play_pairs(game, first, second, starts, arguments.seed)
-    seconds = time.perf_counter() - began
-    found = played.summary()
-    low, high = found.interval()
-    plies = float(np.mean([len(actions) for actions in played.actions]))
-    if arguments.json:
-        print(json.dumps({
-            "game": game.name, "first": arguments.first, "second": arguments.second, "games": found.games,
-            "wins": found.wins, "draws": found.draws, "losses": found.losses, "score": found.score,
-            "interval": [low, high], "simulations": arguments.simulations, "plies": plies, "seconds": round(seconds, 3),
-            "seed": arguments.seed,
-        }))  # fmt: skip
-        return 0
-    print(f"{arguments.first} against {arguments.second}, {game.name}, {found.games} games from "
-          f"{len(starts)} openings: won {found.wins}, drawn {found.draws}, lost {found.losses}.")  # fmt: skip
-    trained = any(isinstance(player, players.SearchPlayer) for player in (first, second))
-    searched = f"{arguments.simulations} simulations a move of trained players, " if trained else ""
-    verdict = "better" if low > 0.5 else "worse" if high < 0.5 else "no certain difference"
-    print(f"Score {found.score:.1%}, 95 % interval {low:.1%} to {high:.1%}: {verdict}. "
-          f"{searched}{plies:.0f} plies a game, {seconds:.0f} s.")  # fmt: skip
+    texts = [arguments.first, arguments.second]
+    game, players = roster.gather(texts, arguments.game, arguments.simulations)
+    starts = conditions.find_openings(game, arguments, arguments.games // 2, players)
+    names = texts if texts[0] != texts[1] else [f"{texts[0]} (1)", f"{texts[1]} (2)"]
+    plan = hall.Plan(
+        tuple(texts), tuple(names), game.name, arguments.simulations, tuple(starts), arguments.seed,
+        conditions.adjudication(arguments), SPRT_TOGETHER if bounds else match.TOGETHER,
+    )  # fmt: skip
+    tasks = [arena.Task(0, 1, number) for number in range(arguments.games // 2)]
+    kept = _kept(arguments, game, names)
+    points = {task: tuple(entry["points"]) for task, entry in kept.results.items()} if kept else {}
+    progress = playing.Progress(2 * (len(tasks) - len(points)), arguments.plain or arguments.json)
+    plies: list[int] = [ply for entry in kept.results.values() for ply in entry["plies"]] if kept else []
+    try:
+        stream = playing.play(plan, [task for task in tasks if task not in points], arguments, progress)
+        told = _until(stream, tasks, points, plies, bounds, arguments, kept, progress)
+    except KeyboardInterrupt:
+        told = _tell(_in_order(tasks, points), bounds, arguments)
+        print("selfplay: stopped; this is what was played:", file=sys.stderr)
+        if told is None:
+            return 130
+    finally:
+        if kept:
+            kept.close()
+    assert told is not None
+    show = _print_json if arguments.json else _print_sentences
+    show(arguments, game, told, progress, sum(plies) / max(1, len(plies)), bounds)
     return 0
 
 
-def _players(arguments: argparse.Namespace) -> tuple[Game, Player, Player]:
-    """(game, first, second). The game is that of the checkpoints, which must agree."""
-    import games
-    from selfplay.alphazero import players, references
-
-    trained: dict[str, NetworkPlayer] = {
-        text: players.load(Path(text))
-        for text in (arguments.first, arguments.second)
-        if Path(text).exists() or "/" in text
-    }
-    names = {player.game.name for player in trained.values()} | ({arguments.game} if arguments.game else set())
-    if not names:
-        raise UserError("neither player is a checkpoint: name the game with --game.")
-    if len(names) > 1:
-        raise UserError(f"these players play different games: {', '.join(sorted(names))}.")
+def _bounds(arguments: argparse.Namespace) -> tuple[float, float] | None:
+    """(ELO0, ELO1). Raises UserError for what cannot be tested."""
+    if arguments.sprt is None:
+        return None
     try:
-        game = next(iter(trained.values())).game if trained else games.make(names.pop())
+        low, high = (float(word) for word in arguments.sprt.split(","))
+    except ValueError:
+        raise UserError(f"--sprt is '{arguments.sprt}': expected two numbers, such as 0,10.") from None
+    import numpy as np
+
+    from selfplay import sprt
+
+    try:
+        sprt.decide(np.zeros(5), low, high, arguments.alpha, arguments.beta, _model(arguments))
     except ValueError as error:
-        raise UserError(str(error)) from None
-    first, second = (
-        trained[text].at(arguments.simulations, text) if text in trained else references.make(game, text)
-        for text in (arguments.first, arguments.second)
-    )
-    return game, first, second
+        raise UserError(f"--sprt {arguments.sprt}: {error}.") from None
+    return low, high
+
+
+def _model(arguments: argparse.Namespace) -> Any:
+    return "logistic" if arguments.logistic else "normalized"
+
+
+def _kept(arguments: argparse.Namespace, game: Game, names: list[str]) -> Arena | None:
+    """The folder that results are kept in, if one was asked for."""
+    if arguments.out is None:
+        return None
+    from selfplay import arena
+    from selfplay.alphazero import roster
+
+    entrants = [
+        arena.Entrant(name, roster.digest(text, arguments.game, arguments.simulations))
+        for name, text in zip(names, [arguments.first, arguments.second], strict=True)
+    ]
+    return arena.Arena(arguments.out, entrants, conditions.terms(game, arguments), game.record_suffix)
+
+
+def _until(
+    stream: Any, tasks: list[Task], points: dict[Task, Any], plies: list[int], bounds: tuple[float, float] | None,
+    arguments: argparse.Namespace, kept: Arena | None, progress: playing.Progress,
+) -> Told | None:  # fmt: skip
+    """Takes results until all are there or the test has decided.
+
+    The test looks at pairs in the order of their openings, at those before the first that is not finished: short games
+    end first, and to judge by whichever ended would favour what is quickly decided."""
+    told = _tell(_in_order(tasks, points), bounds, arguments)
+    if told is not None and told.verdict is not None and told.verdict.accepted:
+        return told
+    result: Result
+    for result in stream:
+        points[result.task] = result.points
+        plies += result.plies
+        if kept:
+            kept.add(result)
+        if bounds:
+            told = _tell(_in_order(tasks, points), bounds, arguments)
+            if told is not None and told.verdict is not None:
+                progress.note = f", LLR {told.verdict.llr:+.2f}"
+                if told.verdict.accepted:
+                    stream.close()
+                    return told
+    return _tell(_in_order(tasks, points), bounds, arguments)
+
+
+def _in_order(tasks: list[Task], points: dict[Task, Any]) -> list[Any]:
+    """Points of the pairs before the first that is not finished."""
+    done = []
+    for task in tasks:
+        if task not in points:
+            break
+        done.append(points[task])
+    return done
+
+
+def _tell(pairs: list[Any], bounds: tuple[float, float] | None, arguments: argparse.Namespace) -> Told | None:
+    """None where no pair is finished."""
+    import numpy as np
+
+    from selfplay import sprt
+
+    if not pairs:
+        return None
+    moving_first, moving_second = np.array(pairs).T
+    counts = sprt.pentanomial(sprt.kinds(moving_first, moving_second))
+    verdict = None
+    if bounds:
+        verdict = sprt.decide(counts, *bounds, arguments.alpha, arguments.beta, _model(arguments))
+    games = np.concatenate([moving_first, moving_second])
+    wins, draws = int((games == 1).sum()), int((games == 0.5).sum())
+    return Told(counts.tolist(), wins, draws, len(games) - wins - draws, sprt.measure(counts), verdict)
+
+
+def _print_json(
+    arguments: argparse.Namespace, game: Game, told: Told, progress: playing.Progress, plies: float,
+    bounds: tuple[float, float] | None,
+) -> None:  # fmt: skip
+    import math
+
+    from selfplay import rating
+
+    m, verdict = told.measured, told.verdict
+    found: dict[str, Any] = {
+        "game": game.name, "first": arguments.first, "second": arguments.second, "games": 2 * m.pairs,
+        "wins": told.wins, "draws": told.draws, "losses": told.losses, "score": m.score,
+        "interval": [float(rating.score_of_elo(m.lower)), float(rating.score_of_elo(m.upper))],
+        "pentanomial": told.pentanomial, "elo": m.elo, "elo_interval": [m.lower, m.upper],
+        "normalized_elo": m.normalised, "normalized_elo_interval": [m.normalised_lower, m.normalised_upper],
+        "superiority": m.superiority, "simulations": arguments.simulations, "plies": plies,
+        "openings": conditions.describe_openings(game, arguments, arguments.games // 2), "seed": arguments.seed,
+        "seconds": round(progress.seconds, 3), "simulations_per_second": progress.simulations / progress.seconds,
+    }  # fmt: skip
+    if verdict is not None and bounds is not None:
+        found["sprt"] = {"elo0": bounds[0], "elo1": bounds[1], "model": _model(arguments), "alpha": arguments.alpha,
+                         "beta": arguments.beta, "llr": verdict.llr, "lower": verdict.lower, "upper": verdict.upper,
+                         "accepted": verdict.accepted}  # fmt: skip
+
+    def known(value: Any) -> Any:
+        if isinstance(value, list):
+            return [known(one) for one in value]
+        return None if isinstance(value, float) and not math.isfinite(value) else value
+
+    print(json.dumps({key: known(value) for key, value in found.items()}))
+
+
+def _print_sentences(
+    arguments: argparse.Namespace, game: Game, told: Told, progress: playing.Progress, plies: float,
+    bounds: tuple[float, float] | None,
+) -> None:  # fmt: skip
+    from selfplay import rating
+    from selfplay.alphazero import roster
+
+    m = told.measured
+    print(f"{arguments.first} against {arguments.second}, {game.name}, {2 * m.pairs} games, "
+          f"{conditions.describe_openings(game, arguments, m.pairs)}: "
+          f"won {told.wins}, drawn {told.draws}, lost {told.losses}.")  # fmt: skip
+    low, high = float(rating.score_of_elo(m.lower)), float(rating.score_of_elo(m.upper))
+    verdict = "better" if m.lower > 0 else "worse" if m.upper < 0 else "no certain difference"
+    print(f"Score {m.score:.1%} (95 % {low:.1%} to {high:.1%}), Elo {m.elo:+.0f} ({m.lower:+.0f} to {m.upper:+.0f}), "
+          f"normalised Elo {m.normalised:+.0f}, likelihood of being stronger {m.superiority:.1%}: "
+          f"{verdict}.")  # fmt: skip
+    print(f"Pairs with 0, ½, 1, 1½ and 2 points: {', '.join(map(str, told.pentanomial))}.")
+    if told.verdict is not None and bounds is not None:
+        test = told.verdict
+        which = {"H1": f"{bounds[1]:g} Elo or more is accepted", "H0": f"{bounds[0]:g} Elo or less is accepted",
+                 None: "not decided yet: ask for more games"}[test.accepted]  # fmt: skip
+        print(f"SPRT of {bounds[0]:g} against {bounds[1]:g} {'logistic' if arguments.logistic else 'normalised'} Elo: "
+              f"LLR {test.llr:+.2f} of {test.lower:+.2f} to {test.upper:+.2f}, {which}.")  # fmt: skip
+    trained = any(roster.is_trained(text) for text in (arguments.first, arguments.second))
+    searched = f"{arguments.simulations} simulations a move of trained players, " if trained else ""
+    print(f"{searched}{plies:.0f} plies a game, {progress.seconds:.0f} s.")

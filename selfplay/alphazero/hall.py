@@ -1,0 +1,103 @@
+"""Where tournaments are played: turns an arena's tasks into games of `match`, and games into results and records."""
+
+from __future__ import annotations
+
+import hashlib
+import time
+import zlib
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+
+from selfplay import arena
+from selfplay.alphazero import match, openings, roster
+from selfplay.alphazero.players import SearchPlayer
+
+
+@dataclass(frozen=True)
+class Plan:
+    """All that is needed to play, here or on another machine."""
+
+    players: tuple[str, ...]  # texts as in roster.py, by number of the entrant
+    names: tuple[str, ...]  # of the entrants
+    game: str | None  # where no player is a checkpoint
+    num_simulations: int  # of trained players that name none
+    openings: tuple[openings.Opening, ...]
+    seed: int
+    adjudication: match.Adjudication = field(default_factory=match.Adjudication)
+    together: int = match.TOGETHER  # games side by side
+
+
+class Hall:
+    """The players, ready to play. An `arena.Crew` that plays in this process."""
+
+    def __init__(self, plan: Plan) -> None:
+        """Raises UserError for a player that is not there."""
+        self.plan = plan
+        self.game, self.players = roster.gather(list(plan.players), plan.game, plan.num_simulations)
+
+    def run(self, tasks: Sequence[arena.Task]) -> Iterator[tuple[list[arena.Result], int]]:
+        """See `arena.Crew`."""
+        counted = self._simulations()
+        for result in self.play(tasks):
+            simulations = self._simulations()
+            yield [result], simulations - counted
+            counted = simulations
+
+    def work(self, tasks: Sequence[arena.Task]) -> tuple[list[arena.Result], int]:
+        """All results of `tasks`, and the simulations they took."""
+        counted = self._simulations()
+        return list(self.play(tasks)), self._simulations() - counted
+
+    def play(self, tasks: Iterable[arena.Task]) -> Iterator[arena.Result]:
+        """Results as their second games end."""
+        half: dict[arena.Task, match.Played] = {}
+        task_of: dict[int, arena.Task] = {}
+
+        def fixtures() -> Iterator[match.Fixture]:
+            for task in tasks:
+                first, second = self.plan.names[task.first], self.plan.names[task.second]
+                # A game's random stream depends on who plays from where, not on what else is played.
+                number = 2 * zlib.crc32(f"{first}\n{second}\n{task.opening}".encode())
+                for fixture in match.pairs([self.plan.openings[task.opening]], task.first, task.second, number):
+                    task_of[fixture.number] = task
+                    yield fixture
+
+        for played in match.stream(
+            self.game, self.players, fixtures(), self.plan.seed, self.plan.adjudication, self.plan.together
+        ):
+            task = task_of[played.fixture.number]
+            if task not in half:
+                half[task] = played
+                continue
+            other = half.pop(task)
+            in_order = (other, played) if other.fixture.seats[0] == task.first else (played, other)
+            yield self._result(task, in_order)
+
+    def _result(self, task: arena.Task, both: tuple[match.Played, match.Played]) -> arena.Result:
+        date = time.strftime("%Y.%m.%d")
+        texts = []
+        for seat, played in enumerate(both):
+            tags = {"Event": "selfplay arena", "Date": date, "Round": f"{task.opening + 1}.{seat + 1}"}
+            texts.append(self.game.write_record(match.record(self.game, played, self.plan.names, tags)))
+        return arena.Result(
+            task,
+            points=(both[0].points_of(task.first), both[1].points_of(task.first)),
+            plies=(len(both[0].actions), len(both[1].actions)),
+            digests=(_digest(both[0]), _digest(both[1])),
+            adjudicated=sum(bool(played.adjudicated) for played in both),
+            text="".join(texts),
+        )
+
+    def _simulations(self) -> int:
+        return sum(player.simulations for player in self.players if isinstance(player, SearchPlayer))
+
+    def close(self) -> None:
+        """Ends the engines of others."""
+        for player in self.players:
+            if hasattr(player, "close"):
+                player.close()
+
+
+def _digest(played: match.Played) -> str:
+    text = f"{played.fixture.opening.start.tobytes().hex()} {played.actions}"
+    return hashlib.sha256(text.encode()).hexdigest()[:16]

@@ -1,0 +1,160 @@
+"""Positions that games between players begin from: customary ones, random ones that favour nobody, a book in a file.
+
+An opening is a start and the actions played from there, so that records and engines know the whole game.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from games.base import Game, IllegalMove
+from selfplay.errors import ConfigError
+
+MAX_BOOK = 50_000_000  # bytes
+TRIES = 200  # random positions tried in a row without finding a new one before old ones come again
+_DRAWN_TOGETHER = 64
+
+Judge = Callable[[np.ndarray], np.ndarray]
+"""Maps positions [B] to their value [B] in [-1, 1] for the player to move."""
+
+
+class Opening(NamedTuple):
+    """Where a game begins."""
+
+    start: np.ndarray  # [1] state_dtype
+    actions: tuple[int, ...]  # played from there before the players are asked
+
+    def states(self, game: Game) -> np.ndarray:
+        """[1] state_dtype: the first position in which a player is asked."""
+        states = self.start
+        for action in self.actions:
+            states = game.step(states, np.array([action])).states
+        return states
+
+
+def customary(game: Game, number: int, rng: np.random.Generator) -> list[Opening] | None:
+    """`number` of the game's customary openings, shuffled, each as often as any other; None where there are none."""
+    states = game.openings()
+    if states is None:
+        return None
+    order = np.concatenate([rng.permutation(len(states)) for _ in range(-(-number // len(states)))])
+    return [Opening(states[k : k + 1].copy(), ()) for k in order[:number]]
+
+
+def random(
+    game: Game, number: int, plies: int, rng: np.random.Generator, judge: Judge | None = None, balance: float = 1.0
+) -> list[Opening]:
+    """Different positions after `plies` uniformly random plies from the game's start, none of them over.
+
+    judge, balance: only positions whose value lies in [-balance, balance] are taken. Where there are too few different
+    ones, those found come again; where none is balanced, the most balanced ones are taken."""
+    found: dict[int, Opening] = {}
+    passed_over: list[tuple[float, int, Opening]] = []
+    misses = 0
+    while len(found) < number and misses < TRIES:
+        batch = _drawn(game, plies, rng)
+        if not batch:
+            misses += _DRAWN_TOGETHER
+            continue
+        states = np.concatenate([opening.states(game) for opening in batch])
+        value = np.zeros(len(batch)) if judge is None else np.abs(judge(states))
+        for opening, key, worth in zip(batch, game.key(states).tolist(), value.tolist(), strict=True):
+            if worth > balance:
+                passed_over.append((worth, key, opening))
+            if worth > balance or key in found or len(found) == number:
+                misses += 1
+            else:
+                found[key], misses = opening, 0
+    if not found:
+        found = {key: opening for _, key, opening in sorted(passed_over, key=lambda entry: entry[:2])[:number]}
+    if not found:
+        raise ConfigError(f"no game of {game.name} goes on after {plies} random plies: ask for fewer.")
+    several = list(found.values())
+    return [several[k % len(several)] for k in range(number)]
+
+
+def _drawn(game: Game, plies: int, rng: np.random.Generator) -> list[Opening]:
+    """Random openings drawn together; those whose game ended are left out."""
+    states = game.initial_states(_DRAWN_TOGETHER)
+    played = np.empty((plies, _DRAWN_TOGETHER), dtype=np.int64)
+    for ply in range(plies):
+        actions, count = game.legal_actions(states)
+        slot = rng.integers(np.maximum(count, 1))
+        played[ply] = actions[np.arange(_DRAWN_TOGETHER), slot]  # −1 where the game is over, which steps to itself
+        states = game.step(states, np.maximum(played[ply], 0)).states
+    start = game.initial_states(1)
+    return [Opening(start, tuple(played[:, k].tolist())) for k in np.flatnonzero(~states["terminal"])]
+
+
+def exact_judge(game: Game) -> Judge | None:
+    """The game's exact solver as a judge; None where it has none."""
+    if game.exact_action_values(game.initial_states(1)[:0]) is None:
+        return None
+
+    def judge(states: np.ndarray) -> np.ndarray:
+        values = game.exact_action_values(states)
+        assert values is not None
+        return values.max(axis=1).astype(np.float32)
+
+    return judge
+
+
+def book(game: Game, path: Path) -> list[Opening]:
+    """The openings in a file: games in the game's record format (whole games end before their last ply), or lines of
+    FEN or of moves, with comments after #. Raises ConfigError, naming file and line."""
+    try:
+        if path.stat().st_size > MAX_BOOK:
+            raise ConfigError(f"the book '{path}' is larger than {MAX_BOOK // 2**20} MB.")
+        text = path.read_text("utf-8", errors="replace")
+    except OSError as error:
+        raise ConfigError(f"cannot read the book '{path}': {error.strerror}.") from None
+    found = _records(game, text, path) if path.suffix.lstrip(".") == game.record_suffix else _lines(game, text, path)
+    going_on = [opening for opening in found if not opening.states(game)["terminal"][0]]
+    if not going_on:
+        raise ConfigError(f"the book '{path}' has no position in which there is something to play.")
+    return going_on
+
+
+def _records(game: Game, text: str, path: Path) -> list[Opening]:
+    try:
+        records = game.read_records(text)
+    except IllegalMove as error:
+        raise ConfigError(f"the book '{path}', {error}") from None
+    openings = [Opening(record.start, tuple(record.actions)) for record in records]
+    return [
+        opening._replace(actions=opening.actions[:-1]) if opening.states(game)["terminal"][0] else opening
+        for opening in openings
+    ]
+
+
+def _lines(game: Game, text: str, path: Path) -> list[Opening]:
+    found = []
+    for number, line in enumerate(text.splitlines(), start=1):
+        line = line.partition("#")[0].strip()
+        if not line:
+            continue
+        try:
+            found.append(_line(game, line))
+        except IllegalMove as error:
+            raise ConfigError(f"the book '{path}', line {number}: {error}") from None
+    return found
+
+
+def _line(game: Game, line: str) -> Opening:
+    if game.has_fen:
+        try:
+            return Opening(game.from_fen(line), ())
+        except IllegalMove as error:
+            try:
+                return Opening(game.state_after(line), ())
+            except IllegalMove:
+                raise error from None
+    states, actions = game.initial_states(1), []
+    for text in line.split() if game.move_separator else line.replace(" ", ""):
+        actions.append(game.action_from_string(states[0], text))
+        states = game.step(states, np.array(actions[-1:])).states
+    return Opening(game.initial_states(1), tuple(actions))

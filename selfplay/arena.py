@@ -1,0 +1,225 @@
+"""A tournament in a folder: who is to meet whom, what came of it, and where to go on after a stop.
+
+    arena.json         the terms: what makes results comparable     games.jsonl   one line a pair of games
+    games/A - B.pgn    the records, one file a pairing
+
+Two games from one opening, with seats swapped, are one observation and one line. A line is written after the records it
+stands for and says where they end, so that a kill at any instant costs the pairs in progress and nothing else. Knows
+players by name and digest, and games as text.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import re
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import combinations
+from pathlib import Path
+from typing import Any, NamedTuple, Protocol
+
+import numpy as np
+
+from selfplay import checkpoint
+from selfplay.errors import FolderError
+
+FORMAT = 1
+
+
+class Entrant(NamedTuple):
+    """Who takes part."""
+
+    name: str
+    digest: str  # of what plays under the name: results of another digest are not this player's
+
+
+class Task(NamedTuple):
+    """Two games to be played: `first` takes seat 0 in the one and seat 1 in the other."""
+
+    first: int  # numbers of entrants, first < second
+    second: int
+    opening: int  # number of the opening
+
+
+class Result(NamedTuple):
+    """What came of a task."""
+
+    task: Task
+    points: tuple[float, float]  # of `first`, in seat 0 and in seat 1
+    plies: tuple[int, int]
+    digests: tuple[str, str]  # equal for equal games
+    adjudicated: int  # games of the two that ended otherwise than by the rules
+    text: str  # records of both
+
+
+class Crew(Protocol):
+    """Whoever plays: here or on other machines."""
+
+    def run(self, tasks: Sequence[Task]) -> Iterator[tuple[list[Result], int]]:
+        """Results as they come, and the simulations that were searched since the last ones."""
+
+    def close(self) -> None:
+        """Lets go of engines and machines."""
+
+
+def round_robin(entrants: int) -> list[tuple[int, int]]:
+    """Everyone meets everyone."""
+    return list(combinations(range(entrants), 2))
+
+
+def gauntlet(entrants: int, challengers: Sequence[int]) -> list[tuple[int, int]]:
+    """Each challenger meets everyone else."""
+    return [pair for pair in round_robin(entrants) if set(pair) & set(challengers)]
+
+
+def ladder(entrants: int, rungs: Sequence[Sequence[int]], reach: int = 2) -> list[tuple[int, int]]:
+    """Within each sequence of rungs, neighbours meet up to `reach` rungs apart; all others meet everyone."""
+    rung_of = {number: (k, place) for k, rung in enumerate(rungs) for place, number in enumerate(rung)}
+
+    def meet(i: int, j: int) -> bool:
+        if i not in rung_of or j not in rung_of:
+            return True
+        (k, a), (m, b) = rung_of[i], rung_of[j]
+        return abs(a - b) <= (reach if k == m else 0)
+
+    return [pair for pair in round_robin(entrants) if meet(*pair)]
+
+
+class Arena:
+    """The folder of a tournament, locked until `close`. Results of players who do not take part now stay in it."""
+
+    def __init__(self, folder: Path, entrants: Sequence[Entrant], terms: Mapping[str, Any], suffix: str) -> None:
+        """terms: must be those of the results already here. suffix: of files with records. Raises FolderError."""
+        self.folder, self.entrants, self._suffix = folder, list(entrants), suffix
+        self.results: dict[Task, dict[str, Any]] = {}
+        self._ends: dict[str, int] = {}
+        try:
+            (folder / "games").mkdir(parents=True, exist_ok=True)
+            self._lines = (folder / "games.jsonl").open("a+b")
+        except OSError as error:
+            raise FolderError(
+                f"cannot write to '{folder}' ({error.strerror}): choose another folder with --out."
+            ) from None
+        try:
+            fcntl.flock(self._lines, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            raise FolderError(
+                f"another tournament is writing to '{folder}': wait for it, or choose another folder with --out."
+            ) from None
+        self._check_terms({"format": FORMAT, **terms})
+        self._load()
+
+    def _check_terms(self, terms: dict[str, Any]) -> None:
+        path = self.folder / "arena.json"
+        terms = json.loads(json.dumps(terms))
+        if not path.exists():
+            checkpoint.replace_file(path, json.dumps(terms, indent=1).encode())
+            return
+        try:
+            saved = json.loads(path.read_text("utf-8"))
+        except (OSError, ValueError):
+            raise FolderError(f"{path} is damaged: choose another folder with --out.") from None
+        other = [key for key in {**saved, **terms} if saved.get(key) != terms.get(key)]
+        if other:
+            said = "; ".join(f"{key} {saved.get(key)}, now {terms.get(key)}" for key in other)
+            raise FolderError(
+                f"'{self.folder}' holds results under other terms ({said}), which cannot be rated together: choose "
+                "another folder with --out, or ask for the same."
+            )
+
+    def _load(self) -> None:
+        """Reads the lines that are whole, and cuts off what a kill left behind them."""
+        number_of = {(entrant.name, entrant.digest): number for number, entrant in enumerate(self.entrants)}
+        self._lines.seek(0)
+        good = 0
+        for line in self._lines:
+            try:
+                entry = json.loads(line)
+                players = [number_of.get((name, digest)) for name, digest in entry["players"]]
+                points, opening = [float(points) for points in entry["points"]], int(entry["opening"])
+                file, end = str(entry["file"]), int(entry["end"])
+            except (ValueError, KeyError, TypeError):
+                break
+            if not line.endswith(b"\n"):
+                break
+            good += len(line)
+            self._ends[file] = end
+            if None in players:
+                continue
+            first, second = (int(number) for number in players if number is not None)
+            if first > second:  # they were named in another order then
+                first, second, points = second, first, [1 - points[1], 1 - points[0]]
+            self.results[Task(first, second, opening)] = entry | {"points": points}
+        self._lines.truncate(good)
+        self._lines.seek(0, os.SEEK_END)
+        for path in (self.folder / "games").iterdir():
+            if path.stat().st_size > self._ends.get(path.name, 0):
+                os.truncate(path, self._ends.get(path.name, 0))
+
+    def missing(self, pairings: Sequence[tuple[int, int]], openings: int) -> list[Task]:
+        """The tasks of these pairings, from so many openings each, that have no result yet."""
+        tasks = [Task(first, second, number) for first, second in pairings for number in range(openings)]
+        return [task for task in tasks if task not in self.results]
+
+    def add(self, result: Result) -> None:
+        """Keeps a result, on disk too. Raises FolderError when the disk refuses."""
+        first, second = (self.entrants[number] for number in result.task[:2])
+        file = f"{_safe(first.name)} - {_safe(second.name)}.{self._suffix}"
+        entry = {
+            "players": [list(first), list(second)], "opening": result.task.opening, "points": list(result.points),
+            "plies": list(result.plies), "digests": list(result.digests), "adjudicated": result.adjudicated,
+            "file": file,
+        }  # fmt: skip
+        try:
+            with (self.folder / "games" / file).open("ab") as records:
+                records.write(result.text.encode())
+                entry["end"] = records.tell()
+            self._lines.write(json.dumps(entry).encode() + b"\n")
+            self._lines.flush()
+        except OSError as error:
+            raise FolderError(
+                f"cannot write to '{self.folder}' ({error.strerror}): what was played so far is kept; the same command "
+                "goes on."
+            ) from None
+        self.results[result.task] = entry
+
+    def close(self) -> None:
+        self._lines.flush()
+        os.fsync(self._lines.fileno())
+        self._lines.close()
+
+    # -- reading off -----------------------------------------------------------------------------------------
+
+    def pairs(self, tasks: Sequence[Task] | None = None) -> np.ndarray:
+        """[K, K, 3, 3] int64 as `rating.table` has it: pairs of games by the half points of the lower-numbered player
+        moving first, and moving second. tasks: only these; all by default."""
+        size = len(self.entrants)
+        counts = np.zeros((size, size, 3, 3), dtype=np.int64)
+        for task in self.results if tasks is None else tasks:
+            x, y = (round(2 * points) for points in self.results[task]["points"])
+            counts[task.first, task.second, x, y] += 1
+        return counts
+
+    def duplicates(self) -> int:
+        """Games that repeat, move by move, another of the same two players in the same seats."""
+        seen = Counter(
+            (*((task.first, task.second) if seat == 0 else (task.second, task.first)), digest)
+            for task, entry in self.results.items()
+            for seat, digest in enumerate(entry["digests"])
+        )
+        return sum(seen.values()) - len(seen)
+
+    def adjudicated(self) -> int:
+        """Games that ended otherwise than by the rules."""
+        return sum(int(entry["adjudicated"]) for entry in self.results.values())
+
+    def plies(self) -> float:
+        """Mean length of a game."""
+        return float(np.mean([plies for entry in self.results.values() for plies in entry["plies"]] or [0]))
+
+
+def _safe(name: str) -> str:
+    """A player's name as part of a file's name."""
+    return re.sub(r"[^\w.,=@-]+", "_", name).strip("_")[:80] or "player"

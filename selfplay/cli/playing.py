@@ -1,0 +1,107 @@
+"""Games played for a command: here or on Ray, with a bar on a terminal and now and then a line elsewhere.
+
+Progress goes to standard error, results to whoever iterates.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+import time
+from collections.abc import Iterator
+from functools import partial
+from typing import TYPE_CHECKING
+
+from selfplay.cli import conditions
+from selfplay.errors import UserError
+
+if TYPE_CHECKING:
+    from selfplay.alphazero.hall import Plan
+    from selfplay.arena import Crew, Result, Task
+
+LINE_EVERY = 15.0  # seconds between lines where there is no terminal
+FEW = 20  # tasks that are played sooner than processes start
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Options about where games are played."""
+    parser.add_argument("--actors", type=int, metavar="N", help="processes that play (default: one a core), or 0")
+    parser.add_argument("--address", metavar="HOST:PORT", help="a Ray cluster to play on; 'auto' finds one")
+    parser.add_argument("--plain", action="store_true", help="plain lines instead of a progress bar")
+
+
+def play(plan: Plan, tasks: list[Task], arguments: argparse.Namespace, progress: Progress) -> Iterator[Result]:
+    """Results as they come."""
+    crew = _crew(plan, len(tasks), arguments.actors, arguments.address)
+    try:
+        with progress:
+            for results, simulations in crew.run(tasks):
+                progress.add(2 * len(results), simulations)
+                yield from results
+    finally:
+        crew.close()
+
+
+def _crew(plan: Plan, tasks: int, actors: int | None, address: str | None) -> Crew:
+    from selfplay.alphazero import hall
+
+    if actors is None:
+        cores = os.cpu_count() or 1
+        actors = cores if address or (tasks >= FEW and cores > 1) else 0
+    conditions.check_range("--actors", actors, 0, 10_000)
+    if address and not actors:
+        raise UserError("--address is where actors play, and --actors 0 asks for none.")
+    if not actors:
+        return hall.Hall(plan)
+    from selfplay import remote
+
+    return remote.RayCrew(partial(hall.Hall, plan), actors, address)
+
+
+class Progress:
+    """How far it has come, shown inside its `with` block."""
+
+    def __init__(self, total: int, plain: bool) -> None:
+        """total: games to be played."""
+        self.total, self.done, self.simulations, self.note = total, 0, 0, ""
+        self._plain = plain or not sys.stderr.isatty()
+        self._began = self._told = time.perf_counter()
+        self._ended: float | None = None
+
+    @property
+    def seconds(self) -> float:
+        """Since it was entered, until it was left."""
+        return (self._ended or time.perf_counter()) - self._began
+
+    def __enter__(self) -> Progress:
+        self._began = self._told = time.perf_counter()
+        if not self._plain:
+            from rich.console import Console
+            from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+            self._bar = Progress(
+                TextColumn("games"), BarColumn(), MofNCompleteColumn(), TextColumn("{task.fields[rates]}"),
+                TextColumn("left"), TimeRemainingColumn(), console=Console(stderr=True), transient=True,
+            )  # fmt: skip
+            self._task = self._bar.add_task("games", total=self.total, rates="")
+            self._bar.start()
+        return self
+
+    def add(self, games: int, simulations: int) -> None:
+        """So many games have ended, and simulations been searched, since the last call."""
+        self.done += games
+        self.simulations += simulations
+        now = time.perf_counter()
+        searched = f", {self.simulations / self.seconds:,.0f} simulations/s" if self.simulations else ""
+        rates = f"{self.done / self.seconds:.1f} games/s{searched}{self.note}"
+        if not self._plain:
+            self._bar.update(self._task, completed=self.done, rates=rates)
+        elif now - self._told >= LINE_EVERY:
+            self._told = now
+            print(f"{self.done} of {self.total} games, {rates}", file=sys.stderr, flush=True)
+
+    def __exit__(self, *_: object) -> None:
+        self._ended = time.perf_counter()
+        if not self._plain:
+            self._bar.stop()

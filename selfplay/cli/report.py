@@ -1,0 +1,70 @@
+"""What a tournament came to, as tables on the screen and as files."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+if TYPE_CHECKING:
+    from selfplay.standings import Standings
+
+
+class Report(NamedTuple):
+    """All that is told."""
+
+    standings: Standings
+    terms: dict[str, Any]  # for programs
+    conditions: str  # games, pairing, openings and simulations, in a sentence or two
+    extra: list[str]  # further sentences
+    series: dict[int, tuple[str, int]]  # by entrant: the curve it belongs to, and its generation; others are lines
+
+
+
+def write(out: Path, report: Report) -> None:
+    """ratings.json, .csv and .md, crosstable.csv, elo.png."""
+    from selfplay import checkpoint, plots
+    from selfplay import standings as tables
+
+    found, title = report.standings, f"Elo, {report.terms['game']}"
+    for name, text in (
+        ("ratings.json", tables.as_json(found, report.terms | {"conditions": report.conditions})),
+        ("ratings.csv", tables.as_csv(found)), ("crosstable.csv", tables.crosstable_csv(found)),
+        ("ratings.md", tables.as_markdown(found, title, report.conditions, report.extra)),
+    ):  # fmt: skip
+        checkpoint.replace_file(out / name, text.encode())
+    curves: dict[str, list[plots.Point]] = {}
+    lines: dict[str, float] = {}
+    for row in found.rows:
+        if row.player in report.series:
+            curve, generation = report.series[row.player]
+            curves.setdefault(curve, []).append(plots.Point(generation, row.elo, row.lower, row.upper))
+        else:
+            lines[row.name] = row.elo
+    curves = {curve: sorted(points) for curve, points in sorted(curves.items())}
+    plots.ratings(curves, lines, title, report.conditions, out / "elo.png")
+
+
+def show(out: Path, report: Report) -> None:
+    """Tables and sentences."""
+    from rich import box
+    from rich.console import Console
+    from rich.table import Table
+
+    from selfplay import standings as tables
+
+    console, found = Console(), report.standings
+    table = Table("#", "player", "Elo", "95 %", "games", "points", "draws", "LOS", box=box.SIMPLE_HEAD)
+    cross = Table("points a game, %", *(str(place) for place in range(1, len(found.rows) + 1)), box=box.SIMPLE_HEAD)
+    for column in [*table.columns, *cross.columns]:
+        column.justify = "left" if column.header in ("player", "points a game, %") else "right"
+        column.no_wrap = True
+    for place, row in enumerate(found.rows, start=1):
+        shares = (f"{row.points:.1%}", f"{row.draws:.1%}", tables.sure(row))
+        table.add_row(str(place), row.name, f"{row.elo:+.0f}", tables.interval(row), str(row.games), *shares)
+        cross.add_row(f"{place} {row.name}", *tables.cells(found, row))
+    console.print(table)
+    console.print(cross)
+    for sentence in (
+        report.conditions, *report.extra, *found.notes, f"Written to {out}: ratings.md, .csv, .json, elo.png, games/."
+    ):  # fmt: skip
+        console.print(sentence, highlight=False, markup=False, soft_wrap=True)
