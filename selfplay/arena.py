@@ -105,11 +105,16 @@ class Arena:
         try:
             fcntl.flock(self._lines, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
+            self._lines.close()
             raise FolderError(
                 f"another tournament is writing to '{folder}': wait for it, or choose another folder with --out."
             ) from None
-        self._check_terms({"format": FORMAT, **terms})
-        self._load()
+        try:
+            self._check_terms({"format": FORMAT, **terms})
+            self._load()
+        except FolderError:
+            self._lines.close()
+            raise
 
     def _check_terms(self, terms: dict[str, Any]) -> None:
         path = self.folder / "arena.json"
@@ -186,9 +191,16 @@ class Arena:
         self.results[result.task] = entry
 
     def close(self) -> None:
+        """Lets go of the folder; everything is on disk."""
         self._lines.flush()
         os.fsync(self._lines.fileno())
         self._lines.close()
+
+    def __enter__(self) -> Arena:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
 
     # -- reading off -----------------------------------------------------------------------------------------
 

@@ -17,7 +17,6 @@ import pytest
 import tiny
 
 import games
-from selfplay import checkpoint
 from selfplay.alphazero.agent import AlphaZero
 from selfplay.cli import main, train
 
@@ -58,17 +57,6 @@ def refused(said: Said, *words: str) -> None:
     assert len(lines) == 1 and lines[0].startswith("selfplay: "), said.err
     for word in words:
         assert word in said.err, said.err
-
-
-def weights_folder(run: Path, name: str = "connect-four") -> Path:
-    game, size = games.make(name), tiny.NETWORK
-    network = {"channels": size.channels, "blocks": size.blocks, "head_channels": size.head_channels,
-               "value_hidden": size.value_hidden}  # fmt: skip
-    meta = {"kind": "weights", "family": "alphazero", "game": name, "game_version": game.version, "generation": 7,
-            "network": network, "search": {}}  # fmt: skip
-    files = {"net.safetensors": checkpoint.pack_tensors(tiny.random_weights(game, 1))}
-    checkpoint.write(run / "checkpoints" / "000007", files, meta)
-    return run
 
 
 # Help
@@ -169,13 +157,13 @@ def test_a_run_of_another_preset_is_refused(selfplay: Any, tmp_path: Path) -> No
 
 
 def test_a_damaged_checkpoint_is_refused(selfplay: Any, tmp_path: Path) -> None:
-    weights = weights_folder(tmp_path) / "checkpoints" / "000007" / "net.safetensors"
+    weights = tiny.weights_folder(tmp_path) / "checkpoints" / "000007" / "net.safetensors"
     weights.write_bytes(weights.read_bytes()[:-1])
     refused(selfplay("analyze", tmp_path, "--moves", ""), "net.safetensors is damaged")
 
 
 def test_a_wrong_move_for_the_table_is_refused_and_the_legal_ones_are_named(selfplay: Any, tmp_path: Path) -> None:
-    refused(selfplay("analyze", weights_folder(tmp_path), "--moves", "448"), "move 3", "Legal moves: 1, 2, 3")
+    refused(selfplay("analyze", tiny.weights_folder(tmp_path), "--moves", "448"), "move 3", "Legal moves: 1, 2, 3")
 
 
 def test_debug_shows_the_traceback(selfplay: Any) -> None:
@@ -287,7 +275,7 @@ def check_answer(answer: dict[str, Any], legal: set[str], simulations: int) -> N
 def test_analyze_answers_a_position_as_specified(
     selfplay: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    run = weights_folder(tmp_path)
+    run = tiny.weights_folder(tmp_path)
     line = b'{"game": "connect-four", "moves": "4453", "simulations": 100}\n'
     (answer,) = asked(selfplay, monkeypatch, run, line)
     check_answer(answer, set("1234567"), 100)
@@ -300,7 +288,7 @@ def test_analyze_answers_a_position_as_specified(
 def test_no_simulations_ask_for_the_policy_alone(
     selfplay: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    run = weights_folder(tmp_path)
+    run = tiny.weights_folder(tmp_path)
     raw, searched = asked(
         selfplay, monkeypatch, run, b'{"moves": "44444", "simulations": 0}\n{"moves": "44444"}', "--simulations", 30
     )
@@ -311,7 +299,7 @@ def test_no_simulations_ask_for_the_policy_alone(
 
 
 def test_a_full_column_is_not_offered(selfplay: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    (answer,) = asked(selfplay, monkeypatch, weights_folder(tmp_path), b'{"moves": "444444", "simulations": 5}')
+    (answer,) = asked(selfplay, monkeypatch, tiny.weights_folder(tmp_path), b'{"moves": "444444", "simulations": 5}')
     check_answer(answer, set("123567"), 5)
 
 
@@ -345,7 +333,7 @@ def test_every_bad_line_gets_an_error_in_its_place_and_it_goes_on(
     }
     good = b'{"moves": "4", "simulations": 2}'
     data = b"".join(line + b"\n" + good + b"\n\n" for line in bad)
-    answers = asked(selfplay, monkeypatch, weights_folder(tmp_path), data)
+    answers = asked(selfplay, monkeypatch, tiny.weights_folder(tmp_path), data)
     assert len(answers) == 2 * len(bad)
     for (line, words), answer in zip(bad.items(), answers[::2], strict=True):
         assert words in answer["error"], (line[:60], answer)
@@ -359,7 +347,7 @@ def test_answers_come_in_the_order_of_the_questions(
 ) -> None:
     questions = [{"moves": str(n % 7 + 1) + "4", "simulations": n % 4} for n in range(300)]
     data = "\n".join(map(json.dumps, questions)).encode()
-    answers = asked(selfplay, monkeypatch, weights_folder(tmp_path), data)
+    answers = asked(selfplay, monkeypatch, tiny.weights_folder(tmp_path), data)
     assert [(answer["moves"], answer["simulations"]) for answer in answers] == [
         (question["moves"], question["simulations"]) for question in questions
     ]
@@ -368,12 +356,12 @@ def test_answers_come_in_the_order_of_the_questions(
 
 def test_nothing_asked_is_nothing_answered(selfplay: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for data in (b"", b"\n\n  \n"):
-        assert asked(selfplay, monkeypatch, weights_folder(tmp_path), data) == []
+        assert asked(selfplay, monkeypatch, tiny.weights_folder(tmp_path), data) == []
 
 
 def test_a_person_gets_an_answer_before_the_end_of_input(tmp_path: Path) -> None:
     with subprocess.Popen(
-        [sys.executable, "-m", "selfplay", "analyze", weights_folder(tmp_path)],
+        [sys.executable, "-m", "selfplay", "analyze", tiny.weights_folder(tmp_path)],
         cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
     ) as process:  # fmt: skip
         assert process.stdin is not None and process.stdout is not None
@@ -386,7 +374,7 @@ def test_a_person_gets_an_answer_before_the_end_of_input(tmp_path: Path) -> None
 
 
 def test_the_table_shows_every_legal_move_and_exact_results(selfplay: Any, tmp_path: Path) -> None:
-    said = selfplay("analyze", weights_folder(tmp_path, "tic-tac-toe"), "--moves", "51", "--simulations", 20)
+    said = selfplay("analyze", tiny.weights_folder(tmp_path, "tic-tac-toe"), "--moves", "51", "--simulations", 20)
     assert said.code == 0
     assert re.search(r"value [+-]\d\.\d+ for the player to move", said.out)
     rows = [line for line in said.out.splitlines() if re.match(r"│ [2-9]", line)]
@@ -400,7 +388,7 @@ CHESS_MATE = "6k1/5ppp/8/8/8/8/8/3R2K1 w - - 0 1"
 def test_chess_is_asked_by_fen_and_uci_and_answers_with_the_fen_reached(
     selfplay: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    run = weights_folder(tmp_path, "chess")
+    run = tiny.weights_folder(tmp_path, "chess")
     lines = [
         {"game": "chess", "moves": "e2e4 e7e5", "simulations": 3},
         {"fen": CHESS_MATE, "simulations": 60},
@@ -423,7 +411,7 @@ def test_checkers_is_asked_by_fen_and_pdn(selfplay: Any, tmp_path: Path, monkeyp
         {"fen": "B:W6,14,22,32:B2", "moves": "2x9x18x25", "simulations": 2},
     ]
     data = "\n".join(map(json.dumps, lines)).encode()
-    opened, jump, within, after = asked(selfplay, monkeypatch, weights_folder(tmp_path, "checkers"), data)
+    opened, jump, within, after = asked(selfplay, monkeypatch, tiny.weights_folder(tmp_path, "checkers"), data)
     assert set(opened["policy"]) == {"25x18", "26x17"}
     assert set(jump["policy"]) == {"2x9"} and set(within["policy"]) == {"9x18"}
     assert "fen" not in within, "FEN cannot say that a piece has to jump on"
@@ -448,35 +436,8 @@ def test_checkers_is_asked_by_fen_and_pdn(selfplay: Any, tmp_path: Path, monkeyp
 def test_a_wrong_position_is_one_sentence(
     selfplay: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, game: str, request_: dict[str, Any], words: str
 ) -> None:
-    (answer,) = asked(selfplay, monkeypatch, weights_folder(tmp_path, game), json.dumps(request_).encode())
+    (answer,) = asked(selfplay, monkeypatch, tiny.weights_folder(tmp_path, game), json.dumps(request_).encode())
     assert words in answer["error"] and len(answer["error"]) < 400 and "\n" not in answer["error"]
-
-
-# Matches
-
-
-def test_a_match_is_told_in_two_sentences_or_as_json(selfplay: Any, tmp_path: Path) -> None:
-    run = weights_folder(tmp_path)
-    said = selfplay("match", run, "random", "--games", 4, "--simulations", 2)
-    assert said.code == 0 and "4 games from 2 openings" in said.out and "95 % interval" in said.out
-    found = json.loads(selfplay("match", "solver", "random", "--game", "tic-tac-toe", "--games", 20, "--json").out)
-    assert found["wins"] + found["draws"] + found["losses"] == found["games"] == 20
-    assert found["score"] == (found["wins"] + found["draws"] / 2) / 20 > 0.6
-    assert found["interval"][0] < found["score"] < found["interval"][1] or found["score"] == 1
-    first, second = (selfplay("match", "random", "greedy", "--game", "chess", "--games", 2, "--json") for _ in "12")
-    assert json.loads(first.out)["plies"] == json.loads(second.out)["plies"]
-
-
-def test_a_match_that_cannot_be_played_is_refused(selfplay: Any, tmp_path: Path) -> None:
-    four, chess = weights_folder(tmp_path / "a"), weights_folder(tmp_path / "b", "chess")
-    refused(selfplay("match", "random", "greedy"), "--game")
-    refused(selfplay("match", four, chess), "different games", "chess, connect-four")
-    refused(selfplay("match", four, "random", "--game", "chess"), "different games")
-    refused(selfplay("match", four, "randon"), "Did you mean 'random'")
-    refused(selfplay("match", four, "random", "--games", 7), "must be even")
-    refused(selfplay("match", four, "random", "--games", 0), "between 2 and")
-    refused(selfplay("match", tmp_path / "nowhere", "random"), "does not exist")
-    refused(selfplay("match", "random", "random", "--game", "ches"), "Did you mean 'chess'")
 
 
 # Games and runs

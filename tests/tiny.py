@@ -9,6 +9,8 @@ from typing import Any
 import numpy as np
 import torch
 
+import games
+from selfplay import checkpoint
 from selfplay import folder as folders
 from selfplay import run as runs
 from selfplay.alphazero import inference
@@ -98,3 +100,15 @@ def random_weights(game: Any, seed: int, size: NetworkConfig = NETWORK) -> dict[
 
 def same_bits(a: np.ndarray, b: np.ndarray) -> bool:
     return a.dtype == b.dtype and a.shape == b.shape and a.tobytes() == b.tobytes()
+
+
+def weights_folder(run: Path, name: str = "connect-four", generation: int = 7) -> Path:
+    """A run's folder with one generation of untrained weights, which differ by generation."""
+    game = games.make(name)
+    network = {"channels": NETWORK.channels, "blocks": NETWORK.blocks, "head_channels": NETWORK.head_channels,
+               "value_hidden": NETWORK.value_hidden}  # fmt: skip
+    meta = {"kind": "weights", "family": "alphazero", "game": name, "game_version": game.version,
+            "generation": generation, "network": network, "search": {}}  # fmt: skip
+    files = {"net.safetensors": checkpoint.pack_tensors(random_weights(game, generation))}
+    checkpoint.write(run / "checkpoints" / f"{generation:06d}", files, meta)
+    return run

@@ -72,6 +72,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     conditions.check(arguments)
+    playing.check(arguments)
     numbers = _simulations(arguments.simulations)
     entries = _entries(arguments, numbers)
     from selfplay import arena

@@ -74,6 +74,7 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.games is None:
         arguments.games = SPRT_GAMES if arguments.sprt else 100
     conditions.check(arguments)
+    playing.check(arguments)
     conditions.check_range("--simulations", arguments.simulations, 0, MAX_SIMULATIONS)
     bounds = _bounds(arguments)
     from selfplay import arena

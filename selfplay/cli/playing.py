@@ -31,6 +31,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--plain", action="store_true", help="plain lines instead of a progress bar")
 
 
+def check(arguments: argparse.Namespace) -> None:
+    """Raises UserError."""
+    conditions.check_range("--actors", arguments.actors or 0, 0, 10_000)
+    if arguments.address and arguments.actors == 0:
+        raise UserError("--address is where actors play, and --actors 0 asks for none.")
+
+
 def play(plan: Plan, tasks: list[Task], arguments: argparse.Namespace, progress: Progress) -> Iterator[Result]:
     """Results as they come."""
     crew = _crew(plan, len(tasks), arguments.actors, arguments.address)
@@ -49,9 +56,6 @@ def _crew(plan: Plan, tasks: int, actors: int | None, address: str | None) -> Cr
     if actors is None:
         cores = os.cpu_count() or 1
         actors = cores if address or (tasks >= FEW and cores > 1) else 0
-    conditions.check_range("--actors", actors, 0, 10_000)
-    if address and not actors:
-        raise UserError("--address is where actors play, and --actors 0 asks for none.")
     if not actors:
         return hall.Hall(plan)
     from selfplay import remote
