@@ -8,8 +8,9 @@ import zlib
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
+from games.base import Game
 from selfplay import arena
-from selfplay.alphazero import match, openings, roster
+from selfplay.alphazero import match, openings, players, roster
 from selfplay.alphazero.players import SearchPlayer
 
 
@@ -30,10 +31,10 @@ class Plan:
 class Hall:
     """The players, ready to play. An `arena.Crew` that plays in this process."""
 
-    def __init__(self, plan: Plan) -> None:
-        """Raises UserError for a player that is not there."""
+    def __init__(self, plan: Plan, company: tuple[Game, list[players.Player]] | None = None) -> None:
+        """company: the plan's players where they are ready already. Raises UserError for one that is not there."""
         self.plan = plan
-        self.game, self.players = roster.gather(list(plan.players), plan.game, plan.num_simulations)
+        self.game, self.players = company or roster.gather(list(plan.players), plan.game, plan.num_simulations)
 
     def run(self, tasks: Sequence[arena.Task]) -> Iterator[tuple[list[arena.Result], int]]:
         """See `arena.Crew`."""
@@ -93,9 +94,7 @@ class Hall:
 
     def close(self) -> None:
         """Ends the engines of others."""
-        for player in self.players:
-            if hasattr(player, "close"):
-                player.close()
+        roster.dismiss(self.players)
 
 
 def _digest(played: match.Played) -> str:

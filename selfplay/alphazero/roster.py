@@ -16,7 +16,7 @@ from pathlib import Path
 import games
 from games.base import Game
 from selfplay import checkpoint
-from selfplay.alphazero import players, references
+from selfplay.alphazero import bundled, engines, players, references
 from selfplay.errors import ConfigError
 
 MAX_SIMULATIONS = 1_000_000
@@ -50,12 +50,17 @@ def gather(texts: list[str], game_name: str | None, num_simulations: int) -> tup
             agent = agents[path_of(text, game_name)]
             found.append(agent.at(simulations_of(text, num_simulations), text))
         elif text.partition(":")[0] in ENGINES:
-            from selfplay.alphazero import engines
-
             found.append(engines.make(game, text))
         else:
             found.append(references.make(game, text))
     return game, found
+
+
+def dismiss(company: list[players.Player]) -> None:
+    """Ends the engines of others; may be called again."""
+    for player in company:
+        if isinstance(player, engines.EnginePlayer):
+            player.close()
 
 
 def path_of(text: str, game_name: str | None) -> Path:
@@ -65,8 +70,6 @@ def path_of(text: str, game_name: str | None) -> Path:
         return players.newest(Path(base))
     if game_name is None:
         raise ConfigError("which game's bundled agent? Name the game with --game.")
-    from selfplay.alphazero import bundled
-
     return bundled.path(game_name)
 
 

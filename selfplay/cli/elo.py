@@ -79,8 +79,8 @@ def run(arguments: argparse.Namespace) -> int:
     from selfplay.alphazero import hall, roster
     from selfplay.cli import report as reports
 
-    game, here = roster.gather([entry.text for entry in entries], arguments.game, numbers[0])
-    starts = conditions.find_openings(game, arguments, arguments.games // 2, here)
+    game, company = roster.gather([entry.text for entry in entries], arguments.game, numbers[0])
+    starts = conditions.find_openings(game, arguments, arguments.games // 2, company)
     plan = hall.Plan(
         tuple(entry.text for entry in entries), tuple(entry.name for entry in entries), game.name, numbers[0],
         tuple(starts), arguments.seed, conditions.adjudication(arguments),
@@ -92,7 +92,7 @@ def run(arguments: argparse.Namespace) -> int:
         tasks = tournament.missing(_pairings(entries, arguments.schedule), arguments.games // 2)
         progress = playing.Progress(2 * len(tasks), arguments.plain or arguments.json)
         if tasks:
-            for result in playing.play(plan, tasks, arguments, progress):
+            for result in playing.play(plan, (game, company), tasks, arguments, progress):
                 tournament.add(result)
         report = _report(game, entries, tournament, arguments, progress)
     except KeyboardInterrupt:

@@ -81,8 +81,8 @@ def run(arguments: argparse.Namespace) -> int:
     from selfplay.alphazero import hall, match, roster
 
     texts = [arguments.first, arguments.second]
-    game, players = roster.gather(texts, arguments.game, arguments.simulations)
-    starts = conditions.find_openings(game, arguments, arguments.games // 2, players)
+    game, company = roster.gather(texts, arguments.game, arguments.simulations)
+    starts = conditions.find_openings(game, arguments, arguments.games // 2, company)
     names = texts if texts[0] != texts[1] else [f"{texts[0]} (1)", f"{texts[1]} (2)"]
     plan = hall.Plan(
         tuple(texts), tuple(names), game.name, arguments.simulations, tuple(starts), arguments.seed,
@@ -93,21 +93,23 @@ def run(arguments: argparse.Namespace) -> int:
     points = {task: tuple(entry["points"]) for task, entry in kept.results.items()} if kept else {}
     progress = playing.Progress(2 * (len(tasks) - len(points)), arguments.plain or arguments.json)
     plies: list[int] = [ply for entry in kept.results.values() for ply in entry["plies"]] if kept else []
+    code = 0
     try:
-        stream = playing.play(plan, [task for task in tasks if task not in points], arguments, progress)
+        missing = [task for task in tasks if task not in points]
+        stream = playing.play(plan, (game, company), missing, arguments, progress)
         told = _until(stream, tasks, points, plies, bounds, arguments, kept, progress)
     except KeyboardInterrupt:
-        told = _tell(_in_order(tasks, points), bounds, arguments)
+        told, code = _tell(_in_order(tasks, points), bounds, arguments), 130
         print("selfplay: stopped; this is what was played:", file=sys.stderr)
         if told is None:
-            return 130
+            return code
     finally:
         if kept:
             kept.close()
     assert told is not None
     show = _print_json if arguments.json else _print_sentences
     show(arguments, game, told, progress, sum(plies) / max(1, len(plies)), bounds)
-    return 0
+    return code
 
 
 def _bounds(arguments: argparse.Namespace) -> tuple[float, float] | None:

@@ -17,7 +17,9 @@ from selfplay.cli import conditions
 from selfplay.errors import UserError
 
 if TYPE_CHECKING:
+    from games.base import Game
     from selfplay.alphazero.hall import Plan
+    from selfplay.alphazero.players import Player
     from selfplay.arena import Crew, Result, Task
 
 LINE_EVERY = 15.0  # seconds between lines where there is no terminal
@@ -38,9 +40,11 @@ def check(arguments: argparse.Namespace) -> None:
         raise UserError("--address is where actors play, and --actors 0 asks for none.")
 
 
-def play(plan: Plan, tasks: list[Task], arguments: argparse.Namespace, progress: Progress) -> Iterator[Result]:
-    """Results as they come."""
-    crew = _crew(plan, len(tasks), arguments.actors, arguments.address)
+def play(
+    plan: Plan, company: tuple[Game, list[Player]], tasks: list[Task], arguments: argparse.Namespace, progress: Progress
+) -> Iterator[Result]:
+    """Results as they come. company: the game and the plan's players, for play in this process."""
+    crew = _crew(plan, company, len(tasks), arguments.actors, arguments.address)
     try:
         with progress:
             for results, simulations in crew.run(tasks):
@@ -50,14 +54,17 @@ def play(plan: Plan, tasks: list[Task], arguments: argparse.Namespace, progress:
         crew.close()
 
 
-def _crew(plan: Plan, tasks: int, actors: int | None, address: str | None) -> Crew:
-    from selfplay.alphazero import hall
+def _crew(
+    plan: Plan, company: tuple[Game, list[Player]], tasks: int, actors: int | None, address: str | None
+) -> Crew:
+    from selfplay.alphazero import hall, roster
 
     if actors is None:
         cores = os.cpu_count() or 1
         actors = cores if address or (tasks >= FEW and cores > 1) else 0
     if not actors:
-        return hall.Hall(plan)
+        return hall.Hall(plan, company)
+    roster.dismiss(company[1])  # each process starts its own engines
     from selfplay import remote
 
     return remote.RayCrew(partial(hall.Hall, plan), actors, address)
