@@ -97,8 +97,8 @@ def _notes(fit: rating.Fit, names: list[str], order: np.ndarray) -> list[str]:
         )  # fmt: skip
     left = rating.residuals(fit)
     worst = np.unravel_index(int(np.abs(left.standardised).argmax()), left.standardised.shape)
-    if abs(left.standardised[worst]) > 4:
-        i, j = (int(player) for player in worst)
+    i, j = (int(player) for player in worst)
+    if abs(left.standardised[i, j]) > 4 and abs(left.observed[i, j] - left.expected[i, j]) > 3:
         notes.append(
             f"Ratings fit badly between {names[i]} and {names[j]}: {left.observed[i, j]:g} points of "
             f"{left.games[i, j]:g} against {left.expected[i, j]:.1f} expected."
@@ -188,4 +188,7 @@ def interval(row: Row) -> str:
 
 
 def sure(row: Row) -> str:
-    return "" if math.isnan(row.superiority) else f"{row.superiority:.1%}"
+    """A row's superiority as text; empty for the last."""
+    if math.isnan(row.superiority):
+        return ""
+    return f"{row.superiority:.1%}" if row.superiority < 0.9995 else "> 99.9%"

@@ -9,6 +9,9 @@ if TYPE_CHECKING:
     from selfplay.standings import Standings
 
 
+WIDE = 250  # columns where there is no terminal to fit
+
+
 class Report(NamedTuple):
     """All that is told."""
 
@@ -53,8 +56,11 @@ def show(out: Path, report: Report) -> None:
     from selfplay import standings as tables
 
     console, found = Console(), report.standings
-    table = Table("#", "player", "Elo", "95 %", "games", "points", "draws", "LOS", box=box.SIMPLE_HEAD)
-    cross = Table("points a game, %", *(str(place) for place in range(1, len(found.rows) + 1)), box=box.SIMPLE_HEAD)
+    if not console.is_terminal:
+        console = Console(width=WIDE)
+    look: dict[str, Any] = {"box": box.SIMPLE_HEAD, "collapse_padding": True, "pad_edge": False}
+    table = Table("#", "player", "Elo", "95 %", "games", "points", "draws", "LOS", **look)
+    cross = Table("points a game, %", *(str(place) for place in range(1, len(found.rows) + 1)), **look)
     for column in [*table.columns, *cross.columns]:
         column.justify = "left" if column.header in ("player", "points a game, %") else "right"
         column.no_wrap = True
