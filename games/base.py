@@ -22,12 +22,14 @@ from __future__ import annotations
 
 import difflib
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import ModuleType
 from typing import ClassVar, NamedTuple, Protocol
 
 import numpy as np
+
+from games import drawing
 
 ILLEGAL = -128  # in exact action values: the action is not legal in this position
 WEYL = np.uint64(0x9E3779B97F4A7C15)  # odd, 2**64 over the golden ratio: adding it runs through all words evenly
@@ -78,6 +80,8 @@ class UciText(Protocol):
     """How a game is written in the Universal Chess Interface."""
 
     variant: str  # the value of UCI_Variant, "chess" for chess
+    definition: str  # the variant as Fairy-Stockfish's variants file has it; empty where engines know it
+    options: Mapping[str, str]  # that an engine must have set for this notation, besides UCI_Variant
 
     def to_fen(self, state: np.void) -> str:
         """The position."""
@@ -126,6 +130,8 @@ class Game:
     num_symmetries: ClassVar[int] = 1  # the identity, number 0, included
     move_separator: ClassVar[str] = " "  # between the moves of a game record; "" when every move is one character
     record_suffix: ClassVar[str] = "txt"  # of files with game records
+    seat_names: ClassVar[tuple[str, str]] = ("First", "Second")  # what people call the players of seats 0 and 1
+    pieces: ClassVar[dict[str, drawing.Piece]] = {}  # by mark: what `board` puts on cells
     has_fen: ClassVar[bool] = False  # positions can be given and told as FEN; without it, by the moves that lead there
 
     # -- rules ---------------------------------------------------------------------------------------
@@ -182,6 +188,18 @@ class Game:
     def to_string(self, state: np.void) -> str:
         """The board as plain text, several lines, readable without colour."""
         raise NotImplementedError
+
+    def board(self, state: np.void) -> drawing.Board | None:
+        """The position as cells to be drawn; None where `to_string` is all there is."""
+        return None
+
+    def move_names(self, state: np.void) -> dict[str, int]:
+        """Legal actions by other names that people know them by, as SAN in chess; none by default."""
+        return {}
+
+    def move_in_words(self, state: np.void, actions: Sequence[int]) -> str:
+        """A whole move as it is said: "column 4", "knight g1 to f3"."""
+        return self.move_to_string(state, actions)
 
     def from_fen(self, text: str) -> np.ndarray:
         """[1] state_dtype: the position that `text` describes. Raises IllegalMove, saying what is wrong, also for a

@@ -6,11 +6,12 @@ move (`own`) and all stones (`mask`) as 9-bit sets, so that one colour's code se
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import cache
 
 import numpy as np
 
-from games import base, exhaustive
+from games import base, drawing, drops, exhaustive
 
 CELLS = 9
 FULL_BOARD = 0b111_111_111
@@ -38,6 +39,8 @@ class TicTacToe(base.Game):
     observation_shape = (2, 3, 3)  # own stones, the opponent's stones
     num_symmetries = 8
     move_separator = ""
+    seat_names = ("X", "O")
+    pieces = {"X": drawing.Piece(0, "X", "X", "X", "cyan"), "O": drawing.Piece(1, "O", "O", "O", "magenta")}
 
     def initial_states(self, batch: int) -> np.ndarray:
         return np.zeros(batch, dtype=self.state_dtype)
@@ -89,6 +92,19 @@ class TicTacToe(base.Game):
         own, mask = int(state["own"]), int(state["mask"])
         cells = [mark[0] if own >> c & 1 else mark[1] if mask >> c & 1 else str(c + 1) for c in range(CELLS)]
         return "\n".join(" " + " | ".join(cells[row : row + 3]) for row in (0, 3, 6))
+
+    def uci_text(self) -> base.UciText:
+        return drops.Text(self, "tictactoe", bits=np.arange(CELLS).reshape(3, 3), in_a_row=3, falls=False)
+
+    def board(self, state: np.void) -> drawing.Board:
+        marks = self.to_string(state).replace("|", "").split()
+        names = np.arange(1, CELLS + 1).astype(str).reshape(3, 3).tolist()
+        cells = [["" if mark.isdigit() else mark for mark in marks[row : row + 3]] for row in (0, 3, 6)]
+        grounds = [[("light", "dark")[(row + column) % 2] for column in range(3)] for row in range(3)]
+        return drawing.Board(cells, names, grounds, [""] * 3, [""] * 3, numbered=True)
+
+    def move_in_words(self, state: np.void, actions: Sequence[int]) -> str:
+        return f"cell {actions[0] + 1}"
 
     def exact_action_values(self, states: np.ndarray) -> np.ndarray:
         return _table(self).action_values(self, states)

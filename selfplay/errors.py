@@ -21,5 +21,9 @@ class FleetError(UserError):
     """Ray or an actor could not be started, or actors keep failing."""
 
 
+class EngineError(UserError):
+    """An engine of others that ended, fell silent or broke the rules."""
+
+
 class TrainingDiverged(UserError):
     """A loss or gradient is not finite: going on would destroy the weights."""

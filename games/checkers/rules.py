@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from games import base
+from games import base, drawing
 from games.checkers import board, counting, kernels
 from games.checkers import moves as whole
 
@@ -73,6 +73,13 @@ class Checkers(base.Game):
     observation_shape = (7, board.SIDE, board.SIDE)
     has_fen = True
     record_suffix = "pdn"
+    seat_names = ("Black", "White")
+    pieces = {
+        "b": drawing.Piece(0, "black man", "⛂", "●", "black"),
+        "B": drawing.Piece(0, "black king", "⛃", "♛", "black"),
+        "w": drawing.Piece(1, "white man", "⛀", "●", "white"),
+        "W": drawing.Piece(1, "white king", "⛁", "♛", "white"),
+    }
 
     def __init__(self, quiet_plies: int = QUIET_PLIES, occurrences: int = OCCURRENCES) -> None:
         """quiet_plies: 1–255; occurrences: of a position in a drawn game, at least 2, or 0 for no such rule."""
@@ -188,6 +195,20 @@ class Checkers(base.Game):
         texts = [self.action_to_string(state, action) for action in actions]
         return "x".join([texts[0], *(text.partition("x")[2] for text in texts[1:])])
 
+    def board(self, state: np.void) -> drawing.Board:
+        cells, names, grounds = ([[fill] * board.SIDE for _ in range(board.SIDE)] for fill in ("", "", "light"))
+        for square, mark in enumerate(marks_of(state)):
+            row, column = int(board.ROW_OF[square]), int(board.COLUMN_OF[square])
+            cells[row][column] = "" if mark == "." else mark
+            names[row][column], grounds[row][column] = str(square + 1), "dark"
+        return drawing.Board(cells, names, grounds, [""] * board.SIDE, [""] * board.SIDE, bottom=1, numbered=True)
+
+    def move_in_words(self, state: np.void, actions: Sequence[int]) -> str:
+        """ "11 to 15", "22 jumps to 15, 8"."""
+        move = self.move_to_string(state, actions)
+        start, _, others = move.replace("-", "x").partition("x")
+        return f"{start} {'jumps to' if 'x' in move else 'to'} {others.replace('x', ', ')}"
+
     def from_fen(self, text: str) -> np.ndarray:
         """[1] state_dtype: PDN's FEN, such as "B:W21,22,K24:B1,2,K30"; see `fen.py`."""
         from games.checkers import fen
@@ -211,6 +232,11 @@ class Checkers(base.Game):
         from games.checkers import pdn
 
         return pdn.read_records(self, text)
+
+    def hub_text(self) -> base.HubText:
+        from games.checkers import hub
+
+        return hub.Text(self)
 
     def to_string(self, state: np.void) -> str:
         """The board with White at the bottom: b and w men, B and W kings. Square numbers stand on the left."""

@@ -179,6 +179,15 @@ def san(state: np.void, action: int) -> str:
     return text
 
 
+def san_moves(game: Chess, state: np.void) -> dict[str, int]:
+    """Legal actions by their SAN; none where python-chess is not installed."""
+    try:
+        board = board_of(state)
+    except ImportError:
+        return {}
+    return {board.san(_move(state, action)): action for action in game.legal_moves(state).values()}
+
+
 def action_from_san(game: Chess, state: np.void, text: str) -> int:
     """Raises IllegalMove, naming the legal moves, when `text` is not one of them."""
     if state["terminal"]:

@@ -6,13 +6,18 @@ both. Text here is UCI and a drawing; FEN, SAN and PGN are `notation.py`, the on
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
-from games import base
+from games import base, drawing
 from games.chess import geometry, history, kernels, playout_kernels
 
 STANDARD = 518  # number of the usual start among the 960
 _PIECES = ".pnbrk.q"  # by the sum of boards, as in history.kind_at
+_NAMES = {"p": "pawn", "n": "knight", "b": "bishop", "r": "rook", "q": "queen", "k": "king"}
+_SHAPES = {"p": "♟", "n": "♞", "b": "♝", "r": "♜", "q": "♛", "k": "♚"}
+_OUTLINES = {"p": "♙", "n": "♘", "b": "♗", "r": "♖", "q": "♕", "k": "♔"}
 _PROMOTIONS = "qnbr"  # by geometry's promotion number
 
 
@@ -56,6 +61,11 @@ class Chess(base.Game):
     observation_shape = (2 * history.PER_POSITION + history.CONSTANT_PLANES, 8, 8)
     has_fen = True
     record_suffix = "pgn"
+    seat_names = ("White", "Black")
+    pieces = {
+        **{m.upper(): drawing.Piece(0, f"white {_NAMES[m]}", _OUTLINES[m], _SHAPES[m], "white") for m in _NAMES},
+        **{m: drawing.Piece(1, f"black {_NAMES[m]}", _SHAPES[m], _SHAPES[m], "black") for m in _NAMES},
+    }
 
     def __init__(
         self, history_length: int = history_length, max_game_length: int = max_game_length, chess960: bool = False
@@ -187,6 +197,11 @@ class Chess(base.Game):
 
         return notation.read_records(self, text)
 
+    def uci_text(self) -> base.UciText:
+        from games.chess import uci_text
+
+        return uci_text.Text(self)
+
     def action_to_string(self, state: np.void, action: int) -> str:
         """UCI; see `uci`."""
         return self.uci(state, action, self.chess960)
@@ -219,6 +234,31 @@ class Chess(base.Game):
             row = [piece_at(state, rank * 8 + file) for file in range(8)]
             lines.append(f"{rank + 1} {' '.join(row)}")
         return "\n".join([*lines, "  a b c d e f g h"])
+
+    def board(self, state: np.void) -> drawing.Board:
+        """White below, whoever moves."""
+        cells = [row[1:] for row in drawing.marks_of(self.to_string(state))[:8]]
+        names = [[square_name(rank * 8 + file) for file in range(8)] for rank in range(7, -1, -1)]
+        grounds = [[("light", "dark")[(row + file) % 2] for file in range(8)] for row in range(8)]
+        return drawing.Board(cells, names, grounds, list("87654321"), list("abcdefgh"), bottom=0)
+
+    def move_names(self, state: np.void) -> dict[str, int]:
+        """SAN; none where python-chess is not installed."""
+        from games.chess import notation
+
+        return notation.san_moves(self, state)
+
+    def move_in_words(self, state: np.void, actions: Sequence[int]) -> str:
+        """ "knight g1 to f3", "pawn e4 takes d5", "castles short"."""
+        source, target, promotion = map(int, geometry.MOVE[actions[0]])
+        if int(state["own"]) >> target & 1:  # the king goes onto his own rook
+            return "castles short" if target > source else "castles long"
+        turn = 56 if state["to_play"] else 0
+        kind = piece_at(state, source ^ turn).lower()
+        takes = piece_at(state, target ^ turn) != "." or (kind == "p" and (target - source) % 8)
+        becomes = f", becomes a {_NAMES[_PROMOTIONS[promotion]]}" if kind == "p" and target >= 56 else ""
+        link = "takes" if takes else "to"
+        return f"{_NAMES[kind]} {square_name(source ^ turn)} {link} {square_name(target ^ turn)}{becomes}"
 
 
 def square_name(square: int) -> str:

@@ -6,12 +6,13 @@ from running into the next column (the layout of J. Tromp's Fhourstones). `own` 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import cache
 
 import numpy as np
 from numba import njit
 
-from games import base
+from games import base, drawing
 from games.connect_four import solver, yardstick
 
 COLUMNS = 7
@@ -31,6 +32,11 @@ class ConnectFour(base.Game):
     observation_shape = (2, ROWS, COLUMNS)  # own stones, the opponent's stones; row 0 of the planes is the top
     num_symmetries = 2
     move_separator = ""
+    seat_names = ("Red", "Yellow")
+    pieces = {
+        "X": drawing.Piece(0, "red", "●", "●", "red"),
+        "O": drawing.Piece(1, "yellow", "○", "●", "yellow"),
+    }
 
     def initial_states(self, batch: int) -> np.ndarray:
         return np.zeros(batch, dtype=self.state_dtype)
@@ -89,6 +95,21 @@ class ConnectFour(base.Game):
             bits = [column * STRIDE + row for column in range(COLUMNS)]
             lines.append(" ".join(mark[0] if own >> b & 1 else mark[1] if mask >> b & 1 else "." for b in bits))
         return "\n".join([*lines, " ".join(str(column + 1) for column in range(COLUMNS))])
+
+    def board(self, state: np.void) -> drawing.Board:
+        rows, columns = range(ROWS, 0, -1), range(1, COLUMNS + 1)
+        cells = drawing.marks_of(self.to_string(state))[:ROWS]
+        names = [[f"column {column} row {row}" for column in columns] for row in rows]
+        grounds, below = [["blue"] * COLUMNS] * ROWS, [str(column) for column in columns]
+        return drawing.Board(cells, names, grounds, [""] * ROWS, below, stacked=True)
+
+    def move_in_words(self, state: np.void, actions: Sequence[int]) -> str:
+        return f"column {actions[0] + 1}"
+
+    def uci_text(self) -> base.UciText:
+        from games.connect_four import uci_text
+
+        return uci_text.make(self)
 
     def exact_action_values(self, states: np.ndarray) -> np.ndarray:
         return _solver().solve_many(states["own"], states["mask"])
