@@ -80,8 +80,14 @@ class UciText(Protocol):
     """How a game is written in the Universal Chess Interface."""
 
     variant: str  # the value of UCI_Variant, "chess" for chess
-    definition: str  # the variant as Fairy-Stockfish's variants file has it; empty where engines know it
-    options: Mapping[str, str]  # that an engine must have set for this notation, besides UCI_Variant
+
+    @property
+    def definition(self) -> str:
+        """The variant as Fairy-Stockfish's variants file has it; empty where engines know it."""
+
+    @property
+    def options(self) -> Mapping[str, str]:
+        """What an engine must have set for this notation, besides UCI_Variant."""
 
     def to_fen(self, state: np.void) -> str:
         """The position."""

@@ -14,6 +14,8 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))  # so that the checkout's games are used
+
 SQUARES = [column + row for row in "321" for column in "abc"]
 mode, file = sys.argv[1], Path(sys.argv[2]) if len(sys.argv) > 2 else None
 rng = random.Random(5)
