@@ -249,9 +249,9 @@ def _print_sentences(
           f"won {told.wins}, drawn {told.draws}, lost {told.losses}.")  # fmt: skip
     low, high = float(rating.score_of_elo(m.lower)), float(rating.score_of_elo(m.upper))
     verdict = "better" if m.lower > 0 else "worse" if m.upper < 0 else "no certain difference"
-    print(f"Score {m.score:.1%} (95 % {low:.1%} to {high:.1%}), Elo {m.elo:+.0f} ({m.lower:+.0f} to {m.upper:+.0f}), "
-          f"normalised Elo {m.normalised:+.0f}, likelihood of being stronger {m.superiority:.1%}: "
-          f"{verdict}.")  # fmt: skip
+    elo, lower, upper, normalised = (f"{x:+.0f}".replace("inf", "∞") for x in (m.elo, m.lower, m.upper, m.normalised))
+    print(f"Score {m.score:.1%} (95 % {low:.1%} to {high:.1%}), Elo {elo} ({lower} to {upper}), normalised Elo "
+          f"{normalised}, likelihood of being stronger {m.superiority:.1%}: {verdict}.")  # fmt: skip
     print(f"Pairs with 0, ½, 1, 1½ and 2 points: {', '.join(map(str, told.pentanomial))}.")
     if told.verdict is not None and bounds is not None:
         test = told.verdict
