@@ -251,7 +251,8 @@ def write_pgn(
         states = step.states
     tree.headers["Result"] = result(states[0])
     tree.headers.update(headers or {})
-    return f"{tree}\n"
+    text: str = tree.accept(chess_pgn.StringExporter(columns=80))
+    return f"{text}\n"
 
 
 def read_pgn(game: Chess, text: str) -> Record:
