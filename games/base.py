@@ -22,7 +22,7 @@ from __future__ import annotations
 
 import difflib
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from types import ModuleType
 from typing import ClassVar, NamedTuple, Protocol
@@ -30,6 +30,7 @@ from typing import ClassVar, NamedTuple, Protocol
 import numpy as np
 
 from games import drawing
+from games.engine_text import HubText, UciText
 
 ILLEGAL = -128  # in exact action values: the action is not legal in this position
 WEYL = np.uint64(0x9E3779B97F4A7C15)  # odd, 2**64 over the golden ratio: adding it runs through all words evenly
@@ -74,50 +75,6 @@ class GameRecord(NamedTuple):
     tags: dict[str, str]  # what is known of it, in order: "First" and "Second" name the players of seats 0 and 1
     comments: dict[int, str]  # by index of the action that they follow; −1: before the first
     result: float | None = None  # points of seat 0 where the game ended otherwise than by the rules; None: by them
-
-
-class UciText(Protocol):
-    """How a game is written in the Universal Chess Interface."""
-
-    variant: str  # the value of UCI_Variant, "chess" for chess
-
-    @property
-    def definition(self) -> str:
-        """The variant as Fairy-Stockfish's variants file has it; empty where engines know it."""
-
-    @property
-    def options(self) -> Mapping[str, str]:
-        """What an engine must have set for this notation, besides UCI_Variant."""
-
-    def to_fen(self, state: np.void) -> str:
-        """The position."""
-
-    def from_fen(self, text: str) -> np.ndarray:
-        """[1] state_dtype. Raises IllegalMove, saying what is wrong."""
-
-    def move(self, state: np.void, action: int) -> str:
-        """A legal action, as "e2e4" or "P@d1"."""
-
-    def action(self, state: np.void, text: str) -> int:
-        """The inverse. Raises IllegalMove, naming the legal moves."""
-
-
-class HubText(Protocol):
-    """How a game is written in the Hub protocol of draughts programs. Moves are whole moves, of one or more actions."""
-
-    variant: str
-
-    def position(self, state: np.void) -> str:
-        """The side to move and the squares, as "Wbbbb…"."""
-
-    def from_position(self, text: str) -> np.ndarray:
-        """[1] state_dtype. Raises IllegalMove, saying what is wrong."""
-
-    def move(self, state: np.void, actions: Sequence[int]) -> str:
-        """A whole move, as "22-18" or "22x15x18" (from, to, then the squares of what was captured)."""
-
-    def actions(self, state: np.void, text: str) -> list[int]:
-        """The inverse. Raises IllegalMove, naming the legal moves."""
 
 
 class Game:

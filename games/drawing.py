@@ -13,7 +13,7 @@ class Piece(NamedTuple):
     name: str  # "white knight"
     symbol: str  # one character that tells it from all others where there is no colour
     shape: str  # one character for where its colour shows whose it is
-    colour: str  # "red", "yellow", "white", "black", "cyan" or "magenta"
+    colour: str  # "white", "black", "red" or "yellow"
 
 
 class Board(NamedTuple):

@@ -40,7 +40,7 @@ class TicTacToe(base.Game):
     num_symmetries = 8
     move_separator = ""
     seat_names = ("X", "O")
-    pieces = {"X": drawing.Piece(0, "X", "X", "X", "cyan"), "O": drawing.Piece(1, "O", "O", "O", "magenta")}
+    pieces = {"X": drawing.Piece(0, "X", "X", "X", "white"), "O": drawing.Piece(1, "O", "O", "O", "black")}
 
     def initial_states(self, batch: int) -> np.ndarray:
         return np.zeros(batch, dtype=self.state_dtype)

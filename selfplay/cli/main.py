@@ -18,9 +18,12 @@ from selfplay.errors import UserError
 
 COMMANDS = {
     "train": "teach an agent by self-play; repeating the command goes on where it stopped",
+    "play": "play against an agent in the terminal, every game alike; or watch two agents",
     "match": "games between two players, trained or not, with the certainty of the result",
     "elo": "ratings of generations, runs, reference players and engines, by games against each other",
     "analyze": "what a trained agent thinks of positions, as a table or as JSON lines",
+    "uci": "a trained agent as an engine for chess interfaces (UCI)",
+    "hub": "a trained agent as an engine for draughts interfaces (Hub)",
     "games": "list the games, check that a game keeps its contract, count its move tree",
     "runs": "list runs, show one",
 }
