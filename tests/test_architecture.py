@@ -45,8 +45,8 @@ HEAVY = ("torch", "numba", "ray", "numpy", "scipy", "matplotlib", "tensorboard",
 GAMES_SHARED = tuple(
     f"games.{name}"
     for name in (
-        "answers", "base", "deepening", "drawing", "drops", "engine_text", "exhaustive", "perft", "playthrough", "record",
-        "sample", "testing",
+        "answers", "base", "deepening", "drawing", "drops", "engine_text", "exhaustive", "perft", "playthrough",
+        "record", "sample", "testing",
     )
 )
 

@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 
 import games
 from games.base import Game
-from selfplay.alphazero import engine_process, engines, match, openings, players, protocols, references, roster
+from selfplay.alphazero import centipawns, engine_process, engines, match, openings, players, protocols, references, roster
 from selfplay.errors import ConfigError, EngineError, UserError
 
 TIC_TAC_TOE, CONNECT_FOUR, CHECKERS = games.make("tic-tac-toe"), games.make("connect-four"), games.make("checkers")
@@ -93,7 +93,7 @@ def test_an_engine_plays_legal_moves_in_games_side_by_side(make: Make) -> None:
     played = match.play_pairs(TIC_TAC_TOE, player, references.make(TIC_TAC_TOE, "random"), begin(TIC_TAC_TOE, 10), 1)
     assert len(played) == 20 and player.restarts == player.illegal_moves == 0
     ours = [v for one in played for v in one.values if not math.isnan(v)]
-    assert len(ours) == player.asked and ours == pytest.approx([protocols.outcome(30)] * len(ours), abs=1e-6)
+    assert len(ours) == player.asked and ours == pytest.approx([centipawns.to_value(30)] * len(ours), abs=1e-6)
 
 
 def test_several_processes_think_at_once_and_give_the_same_answers_as_one(make: Make) -> None:
@@ -206,7 +206,7 @@ def test_an_illegal_move_is_named_with_engine_and_position(make: Make, mode: str
 def test_noise_is_passed_over(make: Make) -> None:
     player = make(TIC_TAC_TOE, buggy("noise"))
     found = player.choose(turn(TIC_TAC_TOE, "51"))
-    assert found.actions[0] not in (0, 4) and found.values[0] == pytest.approx(protocols.outcome(30), abs=1e-6)
+    assert found.actions[0] not in (0, 4) and found.values[0] == pytest.approx(centipawns.to_value(30), abs=1e-6)
 
 
 def test_a_second_answer_is_not_taken_for_the_next_one(make: Make) -> None:
@@ -399,9 +399,9 @@ def test_texts_of_engines_are_players_like_others() -> None:
 
 def test_a_hub_engine_plays_whole_games_of_checkers(make: Make) -> None:
     player = make(CHECKERS, buggy("good", "?threads=2&margin=0.25", "hub"))
-    starts = begin(CHECKERS, 3, plies=3)
+    starts = begin(CHECKERS, 10, plies=3)
     played = match.play_pairs(CHECKERS, player, references.make(CHECKERS, "random"), starts, 1)
-    assert len(played) == 6 and player.illegal_moves == player.restarts == 0
+    assert len(played) == 20 and player.illegal_moves == player.restarts == 0
     plies = sum(not math.isnan(value) for one in played for value in one.values)
     assert plies > player.asked  # jumps over several pieces took more plies than questions
     with pytest.raises(ConfigError, match="threads cannot be '17'; expected a whole number from 1 to 16"):
@@ -442,8 +442,8 @@ UCI, HUB = protocols.Uci(), protocols.Hub()
     ("line", "value"),
     [
         ("info depth 1 score cp 0", 0.0),
-        ("info depth 1 score cp 100 nodes 5", 0.4668),
-        ("info depth 1 score cp -100", -0.4668),
+        ("info depth 1 score cp 100 nodes 5", 0.5358),
+        ("info depth 1 score cp -100", -0.5358),
         ("info score cp 12800", 1.0),
         ("info score mate 3", 1.0),
         ("info score mate -2", -1.0),
@@ -465,7 +465,7 @@ def test_scores_in_uci_become_expected_outcomes(line: str, value: float | None) 
 
 @pytest.mark.parametrize(
     ("line", "value"),
-    [("info depth=3 score=0", 0.0), ("info score=1.5", 0.462), ("info score=-99.9", -1.0), ("info score=x", None),
+    [("info depth=3 score=0", 0.0), ("info score=1.5", 0.6589), ("info score=-99.9", -1.0), ("info score=x", None),
      ('info pv="1-5 6-9"', None), ("done move=1-5", None)],
 )  # fmt: skip
 def test_scores_in_hub_become_expected_outcomes(line: str, value: float | None) -> None:

@@ -13,13 +13,10 @@ from collections.abc import Sequence
 from typing import NamedTuple, Protocol
 
 from games.base import shorten
+from selfplay.alphazero import centipawns
 from selfplay.errors import ConfigError
 
-# Lc0's centipawns are 111.7 tan(1.562 value), value the expected outcome in [-1, 1]: a lead of a pawn and a half is
-# 0.6, and 0 is 0. Engines differ in what a centipawn is worth; this is as good a reading as any.
-_CENTIPAWNS, _BEND = 111.714640912, 1.5620688421
 _WON_MEN = 90.0  # scores in men beyond this are announcements of a win
-_MEN = 3.0  # tanh(men / _MEN), as checkers' own heuristic reads a lead
 
 
 class Limits(NamedTuple):
@@ -161,7 +158,7 @@ class Uci:
                 win, draw, loss = map(int, words[words.index("wdl") + 1 :][:3])
                 return max(-1.0, min(1.0, (win - loss) / max(1, win + draw + loss)))
             kind, number = words[words.index("score") + 1 :][:2]
-            return outcome(int(number)) if kind == "cp" else 1.0 if int(number) > 0 else -1.0
+            return centipawns.to_value(int(number)) if kind == "cp" else 1.0 if int(number) > 0 else -1.0
         except ValueError:
             return None
 
@@ -211,16 +208,11 @@ class Hub:
         men = _number(said.get("score"), math.nan) if command == "info" else math.nan
         if math.isnan(men):
             return None
-        return math.copysign(1.0, men) if abs(men) > _WON_MEN else math.tanh(men / _MEN)
+        return math.copysign(1.0, men) if abs(men) > _WON_MEN else centipawns.to_value(100 * men)
 
     def move(self, line: str) -> str | None:
         command, said = _pairs(line)
         return said.get("move", "") if command == "done" else None
-
-
-def outcome(centipawns: int) -> float:
-    """The expected outcome in [-1, 1]."""
-    return max(-1.0, min(1.0, math.atan(centipawns / _CENTIPAWNS) / _BEND))
 
 
 def _number(text: str | None, default: float) -> float:

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from selfplay import __version__
-from selfplay.alphazero import clock, options
+from selfplay.alphazero import centipawns, clock, options
 from selfplay.alphazero.task import Task, depth
 from selfplay.cli import pipe
 from selfplay.errors import ConfigError
@@ -197,7 +197,7 @@ def _score(variation: Variation) -> float:
     if variation.proven:
         return variation.proven * (_WIN - (variation.plies if variation.plies is not None else 500) / 100)
     value = variation.value if variation.proven is None else 0.0
-    return max(-_MOST, min(_MOST, 0.9 * math.tan(1.5637541897 * value)))
+    return max(-_MOST, min(_MOST, centipawns.of_value(value) / 100))
 
 
 def _name(option: options.Option) -> str:

@@ -7,14 +7,13 @@ Without CHECKPOINT the agent for chess that comes with the package plays.
 from __future__ import annotations
 
 import argparse
-import math
 import re
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from selfplay import __version__
-from selfplay.alphazero import clock, options
+from selfplay.alphazero import centipawns, clock, options
 from selfplay.alphazero.task import Task, depth
 from selfplay.cli import pipe
 from selfplay.errors import ConfigError
@@ -314,7 +313,7 @@ def _score(variation: Variation) -> str:
         moves = (variation.plies + 1) // 2
         return f"mate {moves if variation.proven > 0 else -moves}"
     value = variation.value if variation.proven is None else float(variation.proven)
-    return f"cp {round(90 * math.tan(1.5637541897 * max(-1.0, min(1.0, value))))}"
+    return f"cp {round(centipawns.of_value(value))}"
 
 
 def _statistics(variation: Variation) -> str:
