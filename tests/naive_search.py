@@ -1,7 +1,8 @@
 """The tree search once more, slow and obvious: objects, recursion, one position at a time. The twin of `search.Search`.
 
 Written from the formulas of the papers: PUCT (Silver et al. 2018), first-play urgency (KataGo), Gumbel with completed
-q-values (Danihelka et al. 2022), UCT (Kocsis & Szepesvári 2006), MCTS-solver (Winands et al. 2008). An action's value
+q-values (Danihelka et al. 2022), UCT (Kocsis & Szepesvári 2006), MCTS-solver (Winands et al. 2008), WU-UCT for several
+leaves at once (Liu et al. 2020). An action's value
 is what its child is worth, seen by the player who takes it; nothing is stored at edges.
 
 Precision: sums of values are rounded to float32 after each addition, as tree.py declares them; otherwise they would
@@ -12,6 +13,7 @@ still differ by about 1e-7, so the evaluator must not make ties; `HashEvaluator`
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -29,6 +31,7 @@ class Edge:
     action: int
     prior: float
     child: Node | None = None
+    flying: int = 0  # descents along it that wait for an evaluation
 
     @property
     def visits(self) -> int:
@@ -149,6 +152,88 @@ class NaiveSearch:
             return 1.0
         return None if None in known else max(result for result in known if result is not None)
 
+    # -- several leaves at once --------------------------------------------------------------------------------------
+
+    def run_several(self, num_simulations: int, leaves: Callable[[int], int], noise: list[float] | None = None) -> None:
+        """As `run`, where leaves(visits of the root) descents go out before anything is evaluated."""
+        self.num_simulations, self.noise = num_simulations, noise
+        if not self.root.visits:
+            self.simulate(self.root)
+        while self.root.visits < 1 + num_simulations and not (self.config.solve and self.root.proven is not None):
+            self.turn(leaves(self.root.visits))
+
+    def turn(self, leaves: int) -> None:
+        """Descents that meet new finished games go out again, twice at most; those that come too late do not."""
+        waiting: list[tuple[list[Edge], Node]] = []
+        late: list[list[Edge]] = []
+        for _ in range(3):
+            paths = [path for path in (self.descend(late) for _ in range(leaves)) if path]
+            reached = [(path, self.attach(path)) for path in paths]
+            waiting += [(path, node) for path, node in reached if not node.finished]
+            ended = [path for path, node in reached if node.finished]
+            for path in ended:
+                self.land(path)
+            leaves = len(ended)
+        for path in late:
+            self.land(path)
+        for path, node in waiting:
+            self.land(path)
+            self.back_up(path, *self.open(node))
+
+    def descend(self, late: list[list[Edge]]) -> list[Edge] | None:
+        """The way to a new position. None where no more simulations are wanted, and where another descent was first:
+        then the way is noted in `late`."""
+        while self.root.visits + sum(edge.flying for edge in self.root.edges) <= self.num_simulations:
+            if self.config.solve and self.root.proven is not None:
+                return None
+            path, node = [], self.root
+            while True:
+                edge = self.choose(node)
+                path.append(edge)
+                edge.flying += 1
+                if edge.child is None and edge.flying == 1:
+                    return path
+                if edge.child is None or not edge.child.visits:
+                    late.append(path)
+                    return None
+                node = edge.child
+                if node.finished or (self.config.solve and node.proven is not None):
+                    self.land(path)
+                    value = node.reward if node.finished else node.proven
+                    assert value is not None
+                    self.back_up(path, value, float(value == 0))
+                    break
+        return None
+
+    def attach(self, path: list[Edge]) -> Node:
+        """Makes the position at the end of the path; counts the visit where the game is over there."""
+        parent = self.root if len(path) == 1 else path[-2].child
+        assert parent
+        step = self.game.step(parent.state, np.array([path[-1].action]))
+        child = Node(step.states, self.created, float(step.reward[0]), float(step.discount[0]))
+        path[-1].child = child
+        self.created += 1
+        if child.finished:
+            child.proven = child.reward if child.reward in (-1, 0, 1) else None
+            self.back_up(path, child.reward, float(child.reward == 0))
+        return child
+
+    @staticmethod
+    def land(path: list[Edge]) -> None:
+        for edge in path:
+            edge.flying -= 1
+
+    def back_up(self, path: list[Edge], value: float, draw: float) -> None:
+        """One more visit to each node on the path, worth `value` at its end."""
+        nodes = [self.root, *(edge.child for edge in path if edge.child)]
+        for node in reversed(nodes):
+            if self.config.solve and node.proven is None and node.edges:
+                node.proven = self.settle(node)
+            node.visits += 1
+            node.value_sum = f32(node.value_sum + value)
+            node.draw_sum = f32(node.draw_sum + draw)
+            value = node.seen_by_mover(value)
+
     # -- choosing ----------------------------------------------------------------------------------------------------
 
     def choose(self, node: Node) -> Edge:
@@ -176,17 +261,24 @@ class NaiveSearch:
                 share = self.config.dirichlet_fraction
                 prior = (1 - share) * prior + share * self.noise[k]
             q = edge.q if edge.visits else unvisited
-            scores.append(q + self.config.c_puct * prior * math.sqrt(node.visits) / (1 + edge.visits))
+            going = sum(edge.flying for edge in node.edges)
+            root_of_all = math.sqrt(node.visits + going)
+            scores.append(q + self.config.c_puct * prior * root_of_all / (1 + edge.visits + edge.flying))
         return scores
 
     def uct(self, node: Node, edges: list[Edge]) -> Edge:
         """UCB1: an action that was never tried, the first in a shuffled order, or else the best upper bound."""
-        untried = [k for k, edge in enumerate(node.edges) if not edge.visits]
+        untried = [k for k, edge in enumerate(node.edges) if not edge.visits + edge.flying]
         if untried:
             draws = {k: (48271 * node.number + 69621 * k + 1) % (2**31 - 1) for k in untried}
             return node.edges[max(untried, key=lambda k: draws[k] ** 2 % (2**31 - 1))]
-        total = sum(edge.visits for edge in node.edges)
-        return max(edges, key=lambda e: e.q + self.config.c_uct * math.sqrt(math.log(total) / e.visits))
+        total = sum(edge.visits + edge.flying for edge in node.edges)
+
+        def bound(edge: Edge) -> float:
+            q = edge.q if edge.visits else -1.0
+            return q + self.config.c_uct * math.sqrt(math.log(total) / (edge.visits + edge.flying))
+
+        return max(edges, key=bound)
 
     def sigma(self, node: Node, q: float) -> float:
         most = max(edge.visits for edge in node.edges)

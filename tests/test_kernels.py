@@ -22,7 +22,7 @@ from selfplay.alphazero.evaluators import CachedEvaluator, HashEvaluator, Unifor
 from selfplay.alphazero.search import Leaves, Search, SearchConfig
 
 ROOT = Path(__file__).resolve().parent.parent
-ENTRIES = ["plant", "select", "attach", "expand", "reroot", "read_roots"]
+ENTRIES = ["plant", "land", "select", "attach", "expand", "reroot", "read_roots", "depth"]
 GOLDEN = json.loads((ROOT / "tests" / "golden" / "signature.json").read_text("utf-8"))
 COMPILED = not numba.config.DISABLE_JIT
 
@@ -64,6 +64,10 @@ def use_everything() -> None:
         ):  # fmt: skip
             for evaluate in (HashEvaluator(game), CachedEvaluator(UniformEvaluator(), game, 64)):
                 search.run(game, states, evaluate, config, 12, [np.random.default_rng(i) for i in range(4)])
+                if config.policy != "gumbel":
+                    several = Search(game, 4, config, 200, 8)
+                    search.run(game, states, UniformEvaluator(), config, 200, None, several)
+                    assert several.depth(0) >= 0
     game = games.make("connect-four")
     plain = _two_moves(game, game.initial_states(4), np.arange(4), UniformEvaluator())
     states, rows = np.repeat(game.initial_states(4), 2)[::2], np.repeat(np.arange(4, dtype=np.int32), 2)[::2]

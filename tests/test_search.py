@@ -14,9 +14,9 @@ from toy_games import Bandit, Coins
 import games
 from games import base, exhaustive, sample, testing
 from games.tic_tac_toe import TicTacToe
-from selfplay.alphazero import search, tree
+from selfplay.alphazero import halving, search, tree
 from selfplay.alphazero.evaluators import HashEvaluator, RolloutEvaluator, UniformEvaluator
-from selfplay.alphazero.search import Leaves, Results, Search, SearchConfig, halving_sequence
+from selfplay.alphazero.search import Leaves, Results, Search, SearchConfig
 
 SLOWLY = bool(numba.config.DISABLE_JIT)  # kernels run as plain Python: fewer positions, fewer simulations
 TIC_TAC_TOE, CONNECT_FOUR, COINS = games.make("tic-tac-toe"), games.make("connect-four"), Coins()
@@ -519,7 +519,7 @@ def test_uct_with_random_games_finds_the_move_that_wins() -> None:
 def test_a_halving_sequence_visits_every_action_it_still_considers_equally(
     considered: int, num_simulations: int
 ) -> None:
-    sequence = halving_sequence(considered, num_simulations)
+    sequence = halving.sequence(considered, num_simulations)
     assert len(sequence) == num_simulations
     assert sequence[:considered] == ([0] * considered)[:num_simulations] or considered == 1
     # Played out, with the actions always in one order: every visit finds an action of the wanted count.
@@ -534,13 +534,13 @@ def test_a_halving_sequence_visits_every_action_it_still_considers_equally(
 
 def test_the_halving_sequence_of_small_cases_by_hand() -> None:
     """Four actions, n simulations, log2(4) = 2 phases of n/2: first all four, then the better two."""
-    assert halving_sequence(4, 8) == [0, 0, 0, 0, 1, 1, 2, 2]  # one round of four, two rounds of two
-    assert halving_sequence(4, 16) == [0] * 4 + [1] * 4 + [2, 2, 3, 3, 4, 4, 5, 5]  # two rounds, four rounds
-    assert halving_sequence(4, 10) == [0, 0, 0, 0, 1, 1, 2, 2, 3, 3]  # n/2/4 = 1.25: one; then the final goes on
-    assert halving_sequence(2, 5) == [0, 0, 1, 1, 2]
-    assert halving_sequence(1, 4) == [0, 1, 2, 3]
+    assert halving.sequence(4, 8) == [0, 0, 0, 0, 1, 1, 2, 2]  # one round of four, two rounds of two
+    assert halving.sequence(4, 16) == [0] * 4 + [1] * 4 + [2, 2, 3, 3, 4, 4, 5, 5]  # two rounds, four rounds
+    assert halving.sequence(4, 10) == [0, 0, 0, 0, 1, 1, 2, 2, 3, 3]  # n/2/4 = 1.25: one; then the final goes on
+    assert halving.sequence(2, 5) == [0, 0, 1, 1, 2]
+    assert halving.sequence(1, 4) == [0, 1, 2, 3]
     # Eight actions, 24 simulations, three phases of 8: one round of eight, two of four, four of two.
-    assert halving_sequence(8, 24) == [0] * 8 + [1] * 4 + [2] * 4 + [3, 3, 4, 4, 5, 5, 6, 6]
+    assert halving.sequence(8, 24) == [0] * 8 + [1] * 4 + [2] * 4 + [3, 3, 4, 4, 5, 5, 6, 6]
 
 
 @pytest.mark.parametrize(("num_simulations", "considered"), [(2, 16), (2, 2), (3, 2), (32, 2), (32, 4), (5, 1)])
@@ -730,3 +730,186 @@ def test_looking_ahead_is_not_for_gumbel_or_without_proofs_and_never_overfills_a
     tight = replace(PUCT, look_ahead=True, edges_per_node=1)
     found = search.run(CONNECT_FOUR, states, HashEvaluator(CONNECT_FOUR), tight, 40)
     assert (found.visits.sum(axis=1) <= 42).all()
+
+
+# Several leaves of one tree at once
+
+
+SEVERAL = pytest.mark.parametrize("config", [PUCT, UCT], ids=["puct", "uct"])
+
+
+@pytest.fixture
+def eager(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Small trees give many leaves too, so that descents meet."""
+    monkeypatch.setattr(search, "_VISITS_A_LEAF", 3)
+    monkeypatch.setattr(search, "_SIMULATIONS_A_LEAF", 1)
+    monkeypatch.setattr(search, "_FEW_SIMULATIONS", -100)
+
+
+@GAMES
+@SEVERAL
+@pytest.mark.parametrize("solve", [True, False], ids=["solve", "average"])
+@pytest.mark.usefixtures("eager")
+def test_several_leaves_at_once_grow_the_same_tree_as_the_twin(
+    game: base.Game, config: SearchConfig, solve: bool
+) -> None:
+    config, evaluate = replace(config, solve=solve), HashEvaluator(game, seed=3)
+    for budget, most in ((7, 4), (40, 4), (40 if SLOWLY else 150, 16)):
+        states = positions(game, 5, seed=budget)
+        together = Search(game, 5, config, budget, most)
+        found = search.run(game, states, evaluate, config, budget, rngs(5), together)
+        for i, state in enumerate(states):
+            legal = game.legal_actions(states[i : i + 1])[1][0]
+            twin = NaiveSearch(game, state, evaluate, config)
+            noise = together.trees.root_noise[i, :legal].tolist()
+            twin.run_several(budget, lambda visits, most=most: min(most, 1 + visits // 3), noise)  # type: ignore[misc]
+            assert_same_results(found, i, twin)
+            assert_same_tree(together, i, twin)
+
+
+def on_their_way(running: Search, leaves: Leaves) -> np.ndarray:
+    """[edges] how many of `leaves` lie behind each edge."""
+    t, expected = running.trees, np.zeros_like(running.trees.flights)
+    for node in leaves.nodes:
+        while t.nodes[node]["parent"] != tree.NO_NODE:
+            parent = t.nodes[node]["parent"]
+            expected[t.nodes[parent]["first_edge"] + t.nodes[node]["slot"]] += 1
+            node = parent
+    return expected
+
+
+@GAMES
+@SEVERAL
+@pytest.mark.parametrize("look_ahead", [False, True], ids=["plain", "ahead"])
+@pytest.mark.usefixtures("eager")
+def test_what_is_on_its_way_is_counted_until_it_has_landed(
+    game: base.Game, config: SearchConfig, look_ahead: bool
+) -> None:
+    """Through four moves: while leaves wait, they and nothing else are on their way; afterwards all visits add up."""
+    config, evaluate = replace(config, look_ahead=look_ahead), HashEvaluator(game)
+    running, rows = Search(game, 4, config, 60, 8), np.arange(4)
+    running.plant(rows, positions(game, 20, seed=2)[:4], 60, rngs(4))
+    most = 0
+    for _ in range(4):
+        while len(running.finished()) < len(rows):
+            leaves = running.leaves()
+            if not len(leaves.rows):
+                continue
+            assert len(np.unique(leaves.nodes)) == len(leaves.nodes), "a position twice in one batch"
+            most = max(most, np.bincount(leaves.rows).max())
+            np.testing.assert_array_equal(running.trees.flights, on_their_way(running, leaves))
+            running.expand(leaves, *evaluate(leaves))
+            assert not running.trees.flights.any()
+            for row in rows:
+                assert_sound(running, row)
+        found = running.results(rows)
+        assert (found.exact | (found.visits.sum(axis=1) >= 60)).all()
+        actions = found.actions[np.arange(len(rows)), found.play]
+        going = ~game.step(running.states[rows * running.max_nodes], actions).states["terminal"]
+        running.stop(rows[~going])
+        rows = rows[going]
+        if not len(rows):
+            break
+        running.advance(rows, actions[going], 60)
+    assert most > 3
+
+
+@SEVERAL
+def test_the_code_for_several_leaves_finds_the_same_with_one(
+    config: SearchConfig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(search, "_VISITS_A_LEAF", 10**6)
+    states, evaluate = positions(CONNECT_FOUR, 6), HashEvaluator(CONNECT_FOUR)
+    several = Search(CONNECT_FOUR, 6, config, 60, 8)
+    found = search.run(CONNECT_FOUR, states, evaluate, config, 60, rngs(6), several)
+    assert_equal(found, search.run(CONNECT_FOUR, states, evaluate, config, 60, rngs(6)))
+
+
+def test_a_small_search_gives_few_leaves_and_gumbel_always_one() -> None:
+    def largest(config: SearchConfig, budget: int) -> int:
+        running, asked = Search(CONNECT_FOUR, 1, config, budget, 16), [0]
+        running.plant(np.arange(1), CONNECT_FOUR.initial_states(1), budget)
+        while not len(running.finished()):
+            leaves = running.leaves()
+            asked.append(len(leaves.rows))
+            running.expand(leaves, *UniformEvaluator()(leaves))
+        return max(asked)
+
+    assert largest(PUCT, 60) == 1 and largest(PUCT, 200) == 2 and largest(PUCT, 1000) == 16
+    assert largest(replace(GUMBEL, max_num_considered_actions=16), 200) == 1
+
+
+@SEVERAL
+@pytest.mark.usefixtures("eager")
+def test_several_leaves_prove_no_falsehood(endings: tuple, config: SearchConfig) -> None:
+    states, values = (part[:: 20 if SLOWLY else 1] for part in endings)
+    together = Search(TIC_TAC_TOE, len(states), config, 200, 8)
+    found = search.run(TIC_TAC_TOE, states, HashEvaluator(TIC_TAC_TOE), config, 200, None, together)
+    exact = by_edge(values, found)
+    known = found.proven != tree.UNKNOWN
+    np.testing.assert_array_equal(found.proven[known], exact[known])
+    assert found.exact.mean() > 0.8
+    np.testing.assert_array_equal(found.value[found.exact], exact.max(axis=1)[found.exact])
+
+
+@SEVERAL
+@pytest.mark.parametrize("room", ["nodes", "edges"])
+@pytest.mark.usefixtures("eager")
+def test_several_leaves_meet_the_end_of_the_room(config: SearchConfig, room: str) -> None:
+    config = replace(config, edges_per_node=1 if room == "edges" else 48, solve=False)
+    evaluate, rows = HashEvaluator(CONNECT_FOUR), np.arange(5)
+    running = Search(CONNECT_FOUR, 5, config, 60, 8)
+    running.plant(rows, CONNECT_FOUR.initial_states(5), 60, rngs(5))
+    for _ in range(4):
+        if room == "nodes":
+            running.trees.num_simulations[rows] = 1000
+        asked = set()
+        while len(running.finished()) < 5:
+            leaves = running.leaves()
+            asked |= set(CONNECT_FOUR.key(leaves.states).tolist())
+            np.testing.assert_array_equal(leaves.states, running.states[leaves.nodes])
+            for state, parent, slot in zip(leaves.states, *_above(running, leaves), strict=True):
+                if parent != tree.NO_NODE:
+                    t = running.trees
+                    action = t.actions[t.nodes[parent]["first_edge"] + slot]
+                    assert CONNECT_FOUR.step(running.states[[parent]], np.array([action])).states[0] == state
+            running.expand(leaves, *evaluate(leaves))
+        assert running.trees.full.all() and not running.trees.flights.any() and len(asked) > 5
+        for row in rows:
+            assert_sound(running, row)
+        found = running.results(rows)
+        running.advance(rows, found.actions[rows, found.play], 60, rngs(5))
+
+
+def _above(running: Search, leaves: Leaves) -> tuple[np.ndarray, np.ndarray]:
+    records = running.trees.nodes[leaves.nodes]
+    return records["parent"], records["slot"]
+
+
+@pytest.mark.usefixtures("eager")
+def test_a_tree_planted_after_a_turn_that_was_broken_off_starts_clean() -> None:
+    states, evaluate = CONNECT_FOUR.initial_states(1), HashEvaluator(CONNECT_FOUR)
+    running = Search(CONNECT_FOUR, 1, PUCT, 50, 8)
+    running.plant(np.arange(1), states, 50)
+    while True:
+        leaves = running.leaves()
+        if len(leaves.rows) > 3:
+            break
+        running.expand(leaves, *evaluate(leaves))
+    assert running.trees.flights.any()
+    again = search.run(CONNECT_FOUR, states, evaluate, PUCT, 50, None, running)
+    fresh = Search(CONNECT_FOUR, 1, PUCT, 50, 8)
+    assert_equal(again, search.run(CONNECT_FOUR, states, evaluate, PUCT, 50, None, fresh))
+
+
+def test_the_depth_of_a_tree_is_its_longest_path() -> None:
+    states, evaluate = positions(CONNECT_FOUR, 5), HashEvaluator(CONNECT_FOUR)
+    running = Search(CONNECT_FOUR, 5, PUCT, 40)
+    search.run(CONNECT_FOUR, states, evaluate, PUCT, 40, None, running)
+
+    def depth(node: Node) -> int:
+        return max((1 + depth(edge.child) for edge in node.edges if edge.child), default=0)
+
+    for row, state in enumerate(states):
+        twin = NaiveSearch(CONNECT_FOUR, state, evaluate, PUCT).run(40)
+        assert running.depth(row) == depth(twin.root) > 0

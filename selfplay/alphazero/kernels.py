@@ -18,6 +18,7 @@ from selfplay.alphazero.tree import NO_NODE, UNKNOWN
 
 FINISHED = -1  # select: this tree needs no more simulations
 AT_ROOT = -2  # select: the root itself waits for its evaluation
+COLLIDED = -3  # select: the position that the descent came to is being evaluated already
 
 PUCT = 0
 GUMBEL = 1
@@ -91,19 +92,55 @@ def _choose_puct(nodes, edges, node, c_puct, fpu_reduction, noise, fraction):
 
 
 @njit(cache=True)
-def _choose_uct(nodes, edges, node, number, c_uct):
-    """Edge slot by UCB1 (Kocsis & Szepesvári 2006, section 2.2): each action once, then the largest q + c_uct *
-    sqrt(ln(visits of all) / visits). `number` of the node in its tree: new actions are tried in an order drawn from it
-    and the slot, as the order of the list would favour one side of the board."""
+def _through(nodes, flights, node):
+    """How many descents are on their way through `node`."""
+    first, total = nodes[node]["first_edge"], 0
+    for edge in range(first, first + nodes[node]["num_edges"]):
+        total += flights[edge]
+    return total
+
+
+@njit(cache=True)
+def _choose_puct_among(nodes, edges, flights, node, c_puct, fpu_reduction, noise, fraction):
+    """As _choose_puct, where descents on their way count as visits but not in the means (WU-UCT, Liu et al. 2020).
+    One function for both would slow single descents by a twentieth."""
     n = nodes[node]
     first = n["first_edge"]
-    log_visits = math.log(max(n["visits"] - 1, 1))  # the node's first visit was its evaluation
+    scale = c_puct * math.sqrt(n["visits"] + _through(nodes, flights, node))
+    unvisited = n["value_sum"] / n["visits"] - fpu_reduction * math.sqrt(n["visited_prior"])
+    best = 0
+    best_score = -np.inf
+    for k in range(n["num_edges"]):
+        edge = edges[first + k]
+        prior = edge["prior"]
+        if fraction > 0.0:
+            prior += fraction * (noise[k] - prior)
+        q = edge["value_sum"] / edge["visits"] if edge["visits"] > 0 else unvisited
+        score = q + scale * prior / (1 + edge["visits"] + flights[first + k])
+        if score > best_score:
+            best_score = score
+            best = k
+    return best
+
+
+@njit(cache=True)
+def _choose_uct(nodes, edges, flights, node, number, c_uct):
+    """Edge slot by UCB1 (Kocsis & Szepesvári 2006, section 2.2): each action once, then the largest q + c_uct *
+    sqrt(ln(visits of all) / visits). `number` of the node in its tree: new actions are tried in an order drawn from it
+    and the slot, as the order of the list would favour one side of the board. `flights`: as in _choose_puct_among."""
+    n = nodes[node]
+    first = n["first_edge"]
+    several = len(flights) > 0
+    visits_of_all = n["visits"] - 1 + (_through(nodes, flights, node) if several else 0)  # less its own evaluation
+    log_visits = math.log(max(visits_of_all, 1))
     best = 0  # even if every score is NaN, so that a broken network cannot make us write elsewhere
     best_score = -np.inf
     for k in range(n["num_edges"]):
-        visits = edges[first + k]["visits"]
+        done = edges[first + k]["visits"]
+        visits = done + (flights[first + k] if several else 0)
         if visits > 0:
-            score = edges[first + k]["value_sum"] / visits + c_uct * math.sqrt(log_visits / visits)
+            q = edges[first + k]["value_sum"] / done if done > 0 else -1.0  # not where another descent waits already
+            score = q + c_uct * math.sqrt(log_visits / visits)
         else:
             draw = (number * 48271 + k * 69621 + 1) % 2147483647
             score = 1e12 + draw * draw % 2147483647  # before all that were visited
@@ -254,8 +291,19 @@ def _prove_upwards(nodes, edges, node):
 
 
 @njit(cache=True)
+def land(nodes, flights, node, slot):
+    """Changes `flights`: the descents along the edges (node, slot) [M] are no longer on their way."""
+    for i in range(len(node)):
+        above, k = node[i], slot[i]
+        while above != NO_NODE:
+            flights[nodes[above]["first_edge"] + k] -= 1
+            k = nodes[above]["slot"]
+            above = nodes[above]["parent"]
+
+
+@njit(cache=True)
 def select(
-    nodes, edges, full, root_noise, noise_fraction, num_simulations, table, rows, max_nodes,
+    nodes, edges, flights, full, root_noise, noise_fraction, num_simulations, table, rows, max_nodes,
     policy, c_puct, fpu_reduction, c_uct, c_visit, c_scale, solve, halving, considered,
     edge_actions, parent, slot, action,
 ):  # fmt: skip
@@ -263,7 +311,11 @@ def select(
 
     A descent that ends at a finished game or, with `solve`, at a proven node is backed up here and followed by
     another, so what comes out is an edge without a child, AT_ROOT or FINISHED. Changes the trees where it backs up.
+
+    With `flights`, which counts the descents on their way along each edge until they `land`, `rows` may repeat: each
+    descent sees those before it, and is COLLIDED, the edge's slot in `action`, where it meets one that waits.
     """
+    several = len(flights) > 0
     for i in range(len(rows)):
         row = rows[i]
         root = row * max_nodes
@@ -273,38 +325,49 @@ def select(
             continue
         slot[i] = FINISHED
         while slot[i] == FINISHED:
-            if full[row] or nodes[root]["visits"] > num_simulations[row]:
+            started = nodes[root]["visits"] + (_through(nodes, flights, root) if several else 0)
+            if full[row] or started > num_simulations[row]:
                 break
             if solve and nodes[root]["proven"] != UNKNOWN:
                 break
             node = root
-            if policy == GUMBEL:
-                k = _choose_gumbel_root(
-                    nodes, edges, root, c_visit, c_scale, root_noise[row], halving[table[row]], considered
-                )
-            elif policy == UCT:
-                k = _choose_uct(nodes, edges, root, 0, c_uct)
-            else:
-                k = _choose_puct(nodes, edges, root, c_puct, fpu_reduction, root_noise[row], noise_fraction[row])
+            fraction = noise_fraction[row]
             while True:
+                if policy == GUMBEL and node == root:
+                    k = _choose_gumbel_root(
+                        nodes, edges, root, c_visit, c_scale, root_noise[row], halving[table[row]], considered
+                    )
+                elif policy == GUMBEL:
+                    k = _choose_gumbel_inside(nodes, edges, node, c_visit, c_scale)
+                elif policy == UCT:
+                    k = _choose_uct(nodes, edges, flights, node, node - root, c_uct)
+                elif not several:
+                    k = _choose_puct(nodes, edges, node, c_puct, fpu_reduction, root_noise[row], fraction)
+                else:
+                    noise = root_noise[row]
+                    k = _choose_puct_among(nodes, edges, flights, node, c_puct, fpu_reduction, noise, fraction)
+                fraction = np.float32(0.0)
                 edge = nodes[node]["first_edge"] + k
                 child = edges[edge]["child"]
+                parent[i] = node
+                slot[i] = k
+                if several:
+                    flights[edge] += 1
+                    if flights[edge] > 1 if child == NO_NODE else nodes[child]["visits"] == 0:
+                        slot[i] = COLLIDED
+                        action[i] = k
+                        break
                 if child == NO_NODE:
-                    parent[i] = node
-                    slot[i] = k
                     action[i] = edge_actions[edge]
                     break
                 node = child
                 if nodes[node]["discount"] == 0.0 or (solve and nodes[node]["proven"] != UNKNOWN):
                     value, draw = _known(nodes, node)
                     _back_up(nodes, edges, node, value, draw)
+                    if several:
+                        land(nodes, flights, parent[i : i + 1], slot[i : i + 1])
+                    slot[i] = FINISHED
                     break
-                if policy == GUMBEL:
-                    k = _choose_gumbel_inside(nodes, edges, node, c_visit, c_scale)
-                elif policy == UCT:
-                    k = _choose_uct(nodes, edges, node, node - root, c_uct)
-                else:
-                    k = _choose_puct(nodes, edges, node, c_puct, fpu_reduction, root_noise[row], np.float32(0.0))
 
 
 @njit(cache=True)
@@ -375,7 +438,7 @@ def reroot(
     nodes, edges, edge_actions, num_nodes, num_edges, full, rows, max_nodes, max_edges, actions, moved, places, kept
 ):  # fmt: skip
     """Changes each tree of `rows` [M]: the subtree below its action [M] becomes the tree. Writes how many nodes stay to
-    kept [M] and where they came from to places [M, max_nodes]; kept is 0, and nothing changes, where there is none.
+    kept [M] and where they came from to places [M, nodes in use]; kept is 0, and nothing changes, where there is none.
 
     A full tree is not kept: one of its nodes was evaluated, but has no edges to descend along."""
     for i in range(len(rows)):
@@ -393,7 +456,7 @@ def _reroot(nodes, edges, edge_actions, num_nodes, num_edges, row, max_nodes, ma
     """Changes tree `row`: the subtree below `action` becomes the tree, compacted in place. Returns its number of nodes,
     or 0, changing nothing, when that subtree is not there or not expanded.
 
-    kept [max_nodes]: local index, before the move, of each node that stays. moved [max_nodes] is scratch. Nodes and
+    kept [nodes in use]: local index, before the move, of each node that stays. moved [max_nodes] is scratch. Nodes and
     edges are numbered in order of creation, so one ascending pass only ever writes behind what it still reads."""
     base = row * max_nodes
     start = NO_NODE
@@ -477,3 +540,14 @@ def read_roots(
         wdl[i, 0] = (1.0 - draw + value[i]) / 2.0
         wdl[i, 1] = draw
         wdl[i, 2] = (1.0 - draw - value[i]) / 2.0
+
+
+@njit(cache=True)
+def depth(nodes, num_nodes, row, max_nodes, plies):
+    """Actions on the longest path of tree `row`. plies [max_nodes] is scratch."""
+    root, most = row * max_nodes, 0
+    plies[0] = 0
+    for local in range(1, num_nodes[row]):
+        plies[local] = plies[nodes[root + local]["parent"] - root] + 1
+        most = max(most, plies[local])
+    return most

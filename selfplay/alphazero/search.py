@@ -1,7 +1,8 @@
 """Batched tree search: joins the tree kernels, which see no position, with batched game calls, which see no tree.
 
 `Search` holds B searches side by side, each with its own tree, number of simulations and noise; they start and finish
-independently of one another, so the evaluator's batch stays full. One turn of the crank is
+independently of one another, so the evaluator's batch stays full; where there are few, each may have several leaves
+evaluated together. One turn of the crank is
 
     leaves = search.leaves()             # positions that need an evaluation; finished games are settled inside
     prior, wdl = evaluate(leaves)        # a network, or anything else
@@ -22,12 +23,14 @@ import numpy as np
 from msgspec import Meta
 
 from games.base import Game
-from selfplay.alphazero import kernels, tree
+from selfplay.alphazero import halving, kernels, tree
 
 Evaluate = Callable[["Leaves"], tuple[np.ndarray, np.ndarray]]
 """Maps Leaves of M positions to (prior [M, K] float32 over the listed actions, wdl [M, 3] float32)."""
 
 _DESCENTS = 3  # a row that meets finished games so often in one turn sits this batch out, so small rounds don't pile up
+# With several leaves a tree: visits so far for each but the first, and simulations in all for each, beyond a minimum.
+_VISITS_A_LEAF, _SIMULATIONS_A_LEAF, _FEW_SIMULATIONS = 16, 50, 100
 
 
 @dataclass(frozen=True)
@@ -108,14 +111,19 @@ class Results(NamedTuple):
 class Search:
     """B independent searches of one game. Owns their trees and the positions at their nodes."""
 
-    def __init__(self, game: Game, batch: int, config: SearchConfig, max_simulations: int) -> None:
-        """max_simulations: the most that `plant` will ask for, in simulations per search."""
+    def __init__(
+        self, game: Game, batch: int, config: SearchConfig, max_simulations: int, leaves_per_tree: int = 1
+    ) -> None:
+        """max_simulations: the most that `plant` will ask for, in simulations per search. leaves_per_tree: how many
+        positions of one tree wait for their evaluation at once, at most; always one with Gumbel."""
         self.game, self.batch, self.config = game, batch, config
         self.max_nodes = max_simulations + 2
         self.max_edges = max(self.max_nodes * min(game.max_legal_actions, config.edges_per_node),
                              game.max_legal_actions)  # fmt: skip
-        self.trees = tree.allocate(batch, self.max_nodes, self.max_edges, game.max_legal_actions)
-        self.states = np.zeros(batch * self.max_nodes, dtype=game.state_dtype)
+        self.leaves_per_tree = 1 if config.policy == "gumbel" else leaves_per_tree  # halving waits for each value
+        several = self.leaves_per_tree > 1
+        self.trees = tree.allocate(batch, self.max_nodes, self.max_edges, game.max_legal_actions, several)
+        self.states = tree.zeros(batch * self.max_nodes + 1, game.state_dtype)  # the last: for nodes without room
         # The same memory as plain bytes: NumPy scatters records field by field, ten times slower.
         self._bytes = self.states.view(np.dtype((np.void, game.state_dtype.itemsize)))
         self.active = np.zeros(batch, dtype=np.bool_)
@@ -127,7 +135,8 @@ class Search:
         )  # fmt: skip
         self._considered = min(config.max_num_considered_actions, game.max_legal_actions)
         self._table_of: dict[int, int] = {}
-        self._halving = np.zeros((1, self._considered + 1, max_simulations + 1), dtype=np.int32)
+        longest = max_simulations + 1 if config.policy == "gumbel" else 1
+        self._halving = np.zeros((1, self._considered + 1, longest), dtype=np.int32)
         self._moved = np.zeros(self.max_nodes, dtype=np.int32)
 
     # -- starting and moving on --------------------------------------------------------------------------
@@ -136,6 +145,9 @@ class Search:
         """Starts new searches in `rows` [M] from non-terminal `states` [M]. noise: M generators, or None for none."""
         rows = np.array(rows, dtype=np.int64)  # a copy: kernels compile anew for read-only and strided arrays
         t = self.trees
+        if self.leaves_per_tree > 1:  # a turn that was broken off has left descents on their way
+            for row in rows:
+                t.flights[row * self.max_edges :][: t.num_edges[row]] = 0
         kernels.plant(t.nodes, t.num_nodes, t.num_edges, t.full, rows, self.max_nodes)
         self._store(rows * self.max_nodes, states)
         self._start(rows, num_simulations, self.game.legal_actions(states)[1], noise)
@@ -148,7 +160,7 @@ class Search:
         rows, actions = np.array(rows, dtype=np.int64), np.array(actions, dtype=np.int32)
         kept = np.zeros(len(rows), dtype=np.int32)
         if self.config.reuse_tree and self._policy != kernels.GUMBEL:
-            places = np.empty((len(rows), size), dtype=np.int32)
+            places = np.empty((len(rows), t.num_nodes[rows].max(initial=0)), dtype=np.int32)
             kernels.reroot(
                 t.nodes, t.edges, t.actions, t.num_nodes, t.num_edges, t.full, rows, size, self.max_edges,
                 actions, self._moved, places, kept,
@@ -189,11 +201,7 @@ class Search:
         if self._policy != kernels.GUMBEL:
             return 0
         if num_simulations not in self._table_of:
-            new = np.zeros((1, *self._halving.shape[1:]), dtype=np.int32)
-            for considered in range(1, self._considered + 1):
-                sequence = halving_sequence(considered, num_simulations)
-                new[0, considered, : len(sequence)] = sequence
-                new[0, considered, len(sequence) :] = sequence[-1] if sequence else 0
+            new = halving.table(self._considered, num_simulations, self._halving.shape[2])[None]
             self._table_of[num_simulations] = len(self._table_of)
             self._halving = new if len(self._table_of) == 1 else np.concatenate([self._halving, new])
         return self._table_of[num_simulations]
@@ -204,16 +212,18 @@ class Search:
     # -- the crank -----------------------------------------------------------------------------------------
 
     def leaves(self) -> Leaves:
-        """Descends once in every active search; may be empty when all have finished."""
+        """Descends once in every active search, or up to leaves_per_tree times; may be empty when all have finished."""
         t = self.trees
         rows = np.flatnonzero(self.active)
-        waiting_rows, waiting_nodes = [rows[:0]], [rows[:0]]
+        if self.leaves_per_tree > 1:
+            rows = np.repeat(rows, self._wanted(rows))
+        waiting_rows, waiting_nodes, collided = [rows[:0]], [rows[:0]], []
         for _ in range(_DESCENTS):
             parent = np.empty(len(rows), dtype=np.int64)
             slot = np.empty(len(rows), dtype=np.int64)
             action = np.empty(len(rows), dtype=np.int32)
             kernels.select(
-                t.nodes, t.edges, t.full, t.root_noise, t.noise_fraction, t.num_simulations, t.table, rows,
+                t.nodes, t.edges, t.flights, t.full, t.root_noise, t.noise_fraction, t.num_simulations, t.table, rows,
                 self.max_nodes, self._policy, *self._constants, self.config.solve, self._halving, self._considered,
                 t.actions, parent, slot, action,
             )  # fmt: skip
@@ -221,6 +231,8 @@ class Search:
                 at_root = slot == kernels.AT_ROOT
                 waiting_rows.append(rows[at_root])
                 waiting_nodes.append(parent[at_root])
+                late = slot == kernels.COLLIDED
+                collided += [(parent[late], action[late])] if late.any() else []
                 new = slot >= 0
                 rows, parent, slot, action = rows[new], parent[new], slot[new], action[new]
             if not len(rows):
@@ -231,16 +243,27 @@ class Search:
                 t.nodes, t.edges, t.num_nodes, t.full, rows, self.max_nodes, parent, slot,
                 step.reward, step.discount, self.config.solve, node,
             )  # fmt: skip
-            self._store(node, step.states)  # a node that found no room is -1: it writes to a state nobody reads
+            self._store(node, step.states)  # a node that found no room is -1: it writes to the state nobody reads
             over = (step.discount == 0.0) | (node < 0)
             waiting_rows.append(rows[~over])
             waiting_nodes.append(node[~over])
             rows = rows[over]
             if not len(rows):
                 break
+            if self.leaves_per_tree > 1:
+                kernels.land(t.nodes, t.flights, parent[over], slot[over])
+        for above, edge in collided:  # not before now, so that the descents after them went elsewhere
+            kernels.land(t.nodes, t.flights, above, edge.astype(np.int64))
         rows, nodes = np.concatenate(waiting_rows), np.concatenate(waiting_nodes)
         states = self.states.take(nodes)
         return Leaves(rows, nodes, states, *self.game.legal_actions(states))
+
+    def _wanted(self, rows: np.ndarray) -> np.ndarray:
+        """[M] how many leaves each tree of `rows` [M] is to give at once. Those of one batch do not know of each other:
+        few while the tree is small, and few against all that is searched, as nothing comes after the last batch."""
+        so_far = 1 + self.trees.nodes["visits"][rows * self.max_nodes] // _VISITS_A_LEAF
+        in_all = (self.trees.num_simulations[rows] - _FEW_SIMULATIONS) // _SIMULATIONS_A_LEAF
+        return np.clip(np.minimum(so_far, in_all), 1, self.leaves_per_tree)
 
     def expand(self, leaves: Leaves, prior: np.ndarray, wdl: np.ndarray) -> None:
         """Answers `leaves`. prior: [M, K] float32, sums to 1 over each position's actions; wdl: [M, 3] float32."""
@@ -250,6 +273,9 @@ class Search:
             t.nodes, t.edges, t.actions, t.num_edges, t.full, leaves.rows, self.max_edges, leaves.nodes,
             leaves.actions, leaves.count, prior, wdl,
         )  # fmt: skip
+        if self.leaves_per_tree > 1:
+            records = t.nodes[leaves.nodes]
+            kernels.land(t.nodes, t.flights, records["parent"].astype(np.int64), records["slot"].astype(np.int64))
         if self.config.look_ahead and self.config.solve and self._policy != kernels.GUMBEL:
             self._attach_wins(leaves)
 
@@ -270,6 +296,10 @@ class Search:
             step.reward[first], step.discount[first], self.config.solve, node,
         )  # fmt: skip
         self._store(node, step.states.take(first))
+
+    def depth(self, row: int) -> int:
+        """Plies of the longest path in a tree."""
+        return int(kernels.depth(self.trees.nodes, self.trees.num_nodes, row, self.max_nodes, self._moved))
 
     def finished(self) -> np.ndarray:
         """[M] int64: active searches that need no more simulations. They stay active until planted or stopped."""
@@ -347,25 +377,6 @@ def visit_policy(candidates: np.ndarray, prior: np.ndarray, visits: np.ndarray) 
     weights = np.where(unvisited & candidates, prior + np.float32(1e-8), weights)
     play = np.where(candidates, weights + 0.5 * prior, -1.0).argmax(axis=1)
     return weights / weights.sum(axis=1, keepdims=True), play
-
-
-def halving_sequence(considered: int, num_simulations: int) -> list[int]:
-    """Sequential halving as a list: entry i is the visit count that the action of simulation i must have.
-
-    `considered` actions share the simulations equally in each of log2(considered) phases, each phase keeping the
-    better half (Karnin, Koren, Somekh 2013; Danihelka et al. 2022, algorithm 2)."""
-    if considered <= 1:
-        return list(range(num_simulations))
-    phases = int(np.ceil(np.log2(considered)))
-    sequence: list[int] = []
-    visits = [0] * considered
-    keep = considered
-    while len(sequence) < num_simulations:
-        for _ in range(max(1, int(num_simulations / (phases * keep)))):
-            sequence.extend(visits[:keep])
-            visits[:keep] = [count + 1 for count in visits[:keep]]
-        keep = max(2, keep // 2)
-    return sequence[:num_simulations]
 
 
 def run(

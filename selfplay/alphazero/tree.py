@@ -7,12 +7,14 @@ so a parent always precedes its children.
 
 from __future__ import annotations
 
+import mmap
 from typing import NamedTuple
 
 import numpy as np
 
 UNKNOWN = 2  # Node.proven: nothing is proven about this node
 NO_NODE = -1
+_HUGE = 2**26  # bytes
 
 NODE = np.dtype(
     [
@@ -48,6 +50,7 @@ class Trees(NamedTuple):
     nodes: np.ndarray  # [B * max_nodes] NODE
     edges: np.ndarray  # [B * max_edges] EDGE
     actions: np.ndarray  # [B * max_edges] int32, the action of each edge
+    flights: np.ndarray  # [B * max_edges] int32, descents on their way along each edge; [0] for one leaf at a time
     num_nodes: np.ndarray  # [B] int32, nodes in use
     num_edges: np.ndarray  # [B] int32, edges in use
     full: np.ndarray  # [B] bool, set when an expansion did not fit: the search of this tree ends early
@@ -57,14 +60,16 @@ class Trees(NamedTuple):
     table: np.ndarray  # [B] int32, which sequential-halving table the root follows (Gumbel)
 
 
-def allocate(batch: int, max_nodes: int, max_edges: int, max_legal_actions: int) -> Trees:
-    """Empty trees; max_nodes and max_edges are per tree. Raises ValueError when the arrays outgrow 32-bit indices."""
+def allocate(batch: int, max_nodes: int, max_edges: int, max_legal_actions: int, several: bool = False) -> Trees:
+    """Empty trees; max_nodes and max_edges are per tree. several: a tree may have several leaves waiting at once.
+    Raises ValueError when the arrays outgrow 32-bit indices."""
     if batch * max(max_nodes, max_edges) >= 2**31:
         raise ValueError(f"{batch} trees of {max_nodes} nodes and {max_edges} edges outgrow 32-bit indices.")
     return Trees(
-        nodes=np.zeros(batch * max_nodes, dtype=NODE),
-        edges=np.zeros(batch * max_edges, dtype=EDGE),
-        actions=np.zeros(batch * max_edges, dtype=np.int32),
+        nodes=zeros(batch * max_nodes, NODE),
+        edges=zeros(batch * max_edges, EDGE),
+        actions=zeros(batch * max_edges, np.dtype(np.int32)),
+        flights=zeros(batch * max_edges if several else 0, np.dtype(np.int32)),
         num_nodes=np.zeros(batch, dtype=np.int32),
         num_edges=np.zeros(batch, dtype=np.int32),
         full=np.zeros(batch, dtype=np.bool_),
@@ -73,3 +78,11 @@ def allocate(batch: int, max_nodes: int, max_edges: int, max_legal_actions: int)
         num_simulations=np.zeros(batch, dtype=np.int32),
         table=np.zeros(batch, dtype=np.int32),
     )
+
+
+def zeros(size: int, dtype: np.dtype) -> np.ndarray:
+    """[size] zeros. Huge arrays take memory only as they are written, whatever the allocator was told: a tree with room
+    for a million nodes costs nothing until it has grown."""
+    if size * dtype.itemsize < _HUGE:
+        return np.zeros(size, dtype=dtype)
+    return np.frombuffer(mmap.mmap(-1, size * dtype.itemsize), dtype=dtype)

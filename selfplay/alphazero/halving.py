@@ -1,0 +1,34 @@
+"""Sequential halving: how often the action of each simulation has been visited before. Plain numbers, no trees."""
+
+from __future__ import annotations
+
+import numpy as np
+
+
+def sequence(considered: int, num_simulations: int) -> list[int]:
+    """Sequential halving as a list: entry i is the visit count that the action of simulation i must have.
+
+    `considered` actions share the simulations equally in each of log2(considered) phases, each phase keeping the
+    better half (Karnin, Koren, Somekh 2013; Danihelka et al. 2022, algorithm 2)."""
+    if considered <= 1:
+        return list(range(num_simulations))
+    phases = int(np.ceil(np.log2(considered)))
+    wanted: list[int] = []
+    visits = [0] * considered
+    keep = considered
+    while len(wanted) < num_simulations:
+        for _ in range(max(1, int(num_simulations / (phases * keep)))):
+            wanted.extend(visits[:keep])
+            visits[:keep] = [count + 1 for count in visits[:keep]]
+        keep = max(2, keep // 2)
+    return wanted[:num_simulations]
+
+
+def table(most_considered: int, num_simulations: int, width: int) -> np.ndarray:
+    """[most_considered + 1, width] int32: the sequence of each number of actions, its last entry repeated."""
+    filled = np.zeros((most_considered + 1, width), dtype=np.int32)
+    for considered in range(1, most_considered + 1):
+        wanted = sequence(considered, num_simulations)
+        filled[considered, : len(wanted)] = wanted
+        filled[considered, len(wanted) :] = wanted[-1] if wanted else 0
+    return filled
