@@ -19,7 +19,17 @@ from hypothesis import strategies as st
 
 import games
 from games.base import Game
-from selfplay.alphazero import centipawns, engine_process, engines, match, openings, players, protocols, references, roster
+from selfplay.alphazero import (
+    centipawns,
+    engine_process,
+    engines,
+    match,
+    openings,
+    players,
+    protocols,
+    references,
+    roster,
+)
 from selfplay.errors import ConfigError, EngineError, UserError
 
 TIC_TAC_TOE, CONNECT_FOUR, CHECKERS = games.make("tic-tac-toe"), games.make("connect-four"), games.make("checkers")

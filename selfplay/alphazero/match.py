@@ -227,6 +227,7 @@ def record(game: Game, played: Played, names: Sequence[str], tags: dict[str, str
     tags = tags | {"First": first, "Second": second}
     if played.adjudicated:
         tags |= {"Termination": played.adjudicated}
-    comments = {index: f"{round(value, 2) + 0:+.2f}" for index, value in enumerate(played.values) if not math.isnan(value)}
+    said = {index: value for index, value in enumerate(played.values) if not math.isnan(value)}
+    comments = {index: f"{round(value, 2) + 0:+.2f}" for index, value in said.items()}
     points = played.points if played.adjudicated else None
     return base.GameRecord(played.fixture.opening.start, played.actions, tags, comments, points)
