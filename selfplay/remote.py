@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import re
 import socket
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,8 @@ from selfplay.pool import Weights
 
 START_TIMEOUT = 120.0  # seconds for an actor to answer for the first time
 CONNECT_TIMEOUT = 5.0  # seconds for a cluster's address to answer at all
+RESULTS_EVERY = 1.0  # seconds between a tournament's results from one actor
+SHARES, FEWEST = 3, 32  # times that an actor of a tournament is given tasks, and the fewest tasks at once
 
 
 class _Host:
@@ -153,19 +156,29 @@ class _Bench:
     def ready(self) -> str:
         return socket.gethostname()
 
-    def work(self, tasks: Sequence[Any]) -> Any:
-        return self._crew.work(tasks)
+    def work(self, tasks: Sequence[Any]) -> Iterator[tuple[list[Any], int]]:
+        """Results about every second."""
+        gathered: list[Any] = []
+        simulations, told = 0, time.monotonic()
+        for results, made in self._crew.run(tasks):
+            gathered += results
+            simulations += made
+            if time.monotonic() - told >= RESULTS_EVERY:
+                yield gathered, simulations
+                gathered, simulations, told = [], 0, time.monotonic()
+        yield gathered, simulations
 
 
 class RayCrew:
-    """An `arena.Crew` of `size` actors on Ray, each of which plays one chunk of tasks at a time."""
+    """An `arena.Crew` of `size` actors on Ray. Each is given a share of the tasks to play as one stream, several times,
+    so that it has many games at once to the end and none is left with a long rest."""
 
-    def __init__(self, make: Callable[[], Any], size: int, address: str | None = None, chunk: int = 64) -> None:
-        """make: gives an actor its crew, whose `work(tasks)` returns (results, simulations); it travels by pickle.
-        address: as for `RayFleet`. Raises FleetError when Ray or the actors cannot be started."""
+    def __init__(self, make: Callable[[], Any], size: int, address: str | None = None) -> None:
+        """make: gives an actor a crew of its own; it travels by pickle. address: as for `RayFleet`. Raises FleetError
+        when Ray or the actors cannot be started."""
         self._ray = ray = _start_ray(size, address)
         self._make = lambda: ray.remote(_Bench).options(num_cpus=1, max_restarts=0).remote(make)
-        self._benches, self._chunk, self._restarts = [self._make() for _ in range(size)], chunk, 0
+        self._benches, self._restarts = [self._make() for _ in range(size)], 0
         try:
             ray.get([bench.ready.remote() for bench in self._benches], timeout=START_TIMEOUT)
         except (ray.exceptions.GetTimeoutError, ray.exceptions.RayError) as error:
@@ -175,28 +188,36 @@ class RayCrew:
             ) from None
 
     def run(self, tasks: Sequence[Any]) -> Iterator[tuple[list[Any], int]]:
-        """See `arena.Crew`. A chunk whose actor dies is played again by another."""
-        size = max(1, min(self._chunk, -(-len(tasks) // (2 * len(self._benches)))))
-        waiting = [tasks[start : start + size] for start in range(0, len(tasks), size)][::-1]
-        calls: dict[Any, tuple[int, Sequence[Any]]] = {}
-        while waiting or calls:
-            busy = {index for index, _ in calls.values()}
+        """See `arena.Crew`. What an actor had not delivered when it died is played by another."""
+        ray, share = self._ray, max(FEWEST, -(-len(tasks) // (SHARES * len(self._benches))))
+        waiting = [list(tasks[start : start + share]) for start in range(0, len(tasks), share)][::-1]
+        streams: dict[Any, tuple[int, list[Any]]] = {}  # → actor, and what it has not delivered
+        while waiting or streams:
+            busy = {index for index, _ in streams.values()}
             for index, bench in enumerate(self._benches):
                 if index not in busy and waiting:
                     chunk = waiting.pop()
-                    calls[bench.work.remote(chunk)] = (index, chunk)
-            ready, _ = self._ray.wait(list(calls), num_returns=1, timeout=1.0)
-            for call in ready:
-                index, chunk = calls.pop(call)
+                    streams[bench.work.options(num_returns="streaming").remote(chunk)] = (index, chunk)
+            ready, _ = ray.wait(list(streams), num_returns=1, timeout=1.0)
+            for stream in ready:
+                index, left = streams[stream]
                 try:
-                    yield self._ray.get(call)
-                except self._ray.exceptions.RayActorError as error:
+                    results, simulations = ray.get(next(stream))
+                except StopIteration:
+                    del streams[stream]
+                    continue
+                except ray.exceptions.RayActorError as error:
+                    del streams[stream]
                     self._restart(index, error)
-                    waiting.append(chunk)
-                except self._ray.exceptions.RayTaskError as error:
+                    waiting.append(left)
+                    continue
+                except ray.exceptions.RayTaskError as error:
                     if isinstance(error.cause, UserError):
                         raise error.cause from None
                     raise FleetError(f"actor {index} failed: {_sentence(error.cause)}") from error
+                delivered = {result.task for result in results}
+                left[:] = [task for task in left if task not in delivered]
+                yield results, simulations
 
     def _restart(self, index: int, error: Exception) -> None:
         self._restarts += 1

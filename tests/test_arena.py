@@ -201,8 +201,8 @@ def test_a_search_player_counts_its_simulations(tmp_path: Path) -> None:
 
     run = str(tiny.weights_folder(tmp_path, "tic-tac-toe"))
     one = hall.Hall(plan(players=(run, "random"), names=("net", "random"), num_simulations=5))
-    results, simulations = one.work([arena.Task(0, 1, number) for number in range(6)])
-    assert len(results) == 6 and simulations > 0
+    told = list(one.run([arena.Task(0, 1, number) for number in range(6)]))
+    assert len(told) == 6 and sum(simulations for _, simulations in told) > 0
     assert list(one.run([])) == []
 
 

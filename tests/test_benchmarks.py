@@ -19,6 +19,8 @@ OPTIONS = {
     "search": ["--games", "tic-tac-toe", "--simulations", "8", "--batches", "2"],
     "forward": [*SMALL, "--batches", "1", "64"],
     "self_play": [*SMALL, "--simulations", "4", "--concurrent-games", "8", "--seconds", "0.5"],
+    "arena": [*SMALL, "--simulations", "4", "--concurrent-games", "8", "--together", "16"],
+    "one_game": [*SMALL, "--simulations", "8"],
     "learner": [*SMALL, "--batch-size", "32"],
     "perft": ["--game", "chess", "--depth", "3", "--batch", "16", "--searches", "2"],
     "actors": [*SMALL, "--simulations", "4", "--chunk-rows", "20", "--seconds", "1"],

@@ -44,11 +44,6 @@ class Hall:
             yield [result], simulations - counted
             counted = simulations
 
-    def work(self, tasks: Sequence[arena.Task]) -> tuple[list[arena.Result], int]:
-        """All results of `tasks`, and the simulations they took."""
-        counted = self._simulations()
-        return list(self.play(tasks)), self._simulations() - counted
-
     def play(self, tasks: Iterable[arena.Task]) -> Iterator[arena.Result]:
         """Results as their second games end."""
         half: dict[arena.Task, match.Played] = {}

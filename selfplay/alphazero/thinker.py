@@ -101,7 +101,7 @@ class Thinker:
         """Searches until `limit`, `stop`, a proof, or the end of the tree's room; the position itself is evaluated in
         any case. report is called with the thoughts so far about `every` seconds.
 
-        ValueError where the game is over. After an exception, of the evaluator or the keyboard, the tree starts anew."""
+        ValueError where the game is over. After an exception, be it of the evaluator, the tree starts anew."""
         if self._state is None or self._state["terminal"][0]:
             raise ValueError("the game is over in this position: there is nothing to think about.")
         self._began = since = told = time.perf_counter()
