@@ -8,6 +8,7 @@ import signal
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,9 +17,11 @@ import psutil
 import pytest
 import tiny
 
-from selfplay import remote
+import games
+from selfplay import arena, remote
+from selfplay.alphazero import hall, openings
 from selfplay.errors import FleetError
-from selfplay.remote import RayFleet
+from selfplay.remote import RayCrew, RayFleet
 from selfplay.status import Status
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
@@ -175,3 +178,40 @@ def test_chunks_are_copies_that_may_be_changed() -> None:
             pass
     finally:
         fleet.close()
+
+
+# Tournaments
+
+
+def test_what_a_killed_actor_had_not_delivered_is_played_by_another(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(remote, "FEWEST", 8)
+    game = games.make("checkers")
+    starts = openings.customary(game, 60, np.random.default_rng(1))
+    assert starts is not None
+    players = ("uct:60", "random")
+    plan = hall.Plan(players, players, game.name, 1, tuple(starts), seed=1, together=4)
+    tasks = [arena.Task(0, 1, number) for number in range(60)]
+    before, killed, played = family(), [], []
+    crew = RayCrew(partial(hall.Hall, plan), 2)
+    try:
+        for results, _ in crew.run(tasks):
+            played += results
+            if not killed:
+                killed = [pid for pid in family() if "ray::_Bench" in " ".join(psutil.Process(pid).cmdline())][:1]
+                os.kill(killed[0], signal.SIGKILL)
+    finally:
+        crew.close()
+    assert sorted(result.task for result in played) == tasks, "each once"
+    assert crew._restarts == 1
+    assert wait_until(lambda: family() <= before, 20)
+
+
+def test_a_player_that_is_not_there_is_one_sentence_from_afar_too() -> None:
+    game = games.make("tic-tac-toe")
+    starts = openings.random(game, 2, 1, np.random.default_rng(1))
+    plan = hall.Plan(("random", "uci:nowhere"), ("a", "b"), game.name, 1, tuple(starts), seed=1)
+    before = family()
+    with pytest.raises(FleetError) as refused:
+        RayCrew(partial(hall.Hall, plan), 1)
+    assert "no engine 'nowhere'" in str(refused.value) and "\n" not in str(refused.value)
+    assert wait_until(lambda: family() <= before, 20)
