@@ -173,7 +173,7 @@ def test_a_tournament_that_is_killed_goes_on_where_it_was(tmp_path: Path) -> Non
         assert deadly == signal.SIGKILL or (process.returncode == 130 and b"are kept in" in err)
     done = subprocess.run(words, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=110)
     assert done.returncode == 0, done.stderr
-    assert "120 games in pairs" in done.stdout and "0 games from before" not in done.stdout
+    assert "120 games in pairs" in done.stdout and " 0 games from before" not in done.stdout
     records = "".join(path.read_text() for path in (out / "games").iterdir())
     assert records.count("[Event ") == 120, "every game once"
 
