@@ -65,7 +65,7 @@ def main() -> None:
 
     def bare() -> float:
         optimizer.zero_grad(set_to_none=True)
-        update.loss(net, resident)[0].backward()
+        update.loss(net, resident, 0.0)[0].backward()
         optimizer.step()
         if resident["planes"].is_cuda:
             torch.cuda.synchronize()

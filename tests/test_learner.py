@@ -10,8 +10,9 @@ import torch
 from torch import nn
 
 import games
+from selfplay import config
 from selfplay.alphazero import loss, network
-from selfplay.errors import TrainingDiverged
+from selfplay.errors import ConfigError, TrainingDiverged
 from selfplay.learner import Batch, Learner, LearnerConfig, Update
 
 CONFIG = LearnerConfig(batch_size=4, learning_rate=1e-2, final_learning_rate=1e-3)
@@ -33,7 +34,7 @@ class Small(nn.Module):
         return out
 
 
-def squares(net: nn.Module, batch: Batch) -> tuple[torch.Tensor, dict[str, torch.Tensor]]:
+def squares(net: nn.Module, batch: Batch, progress: float) -> tuple[torch.Tensor, dict[str, torch.Tensor]]:
     loss = ((net(batch["x"]) - batch["y"]) ** 2).mean()
     return loss, {"squares": loss}
 
@@ -56,7 +57,7 @@ def weights_of(module: nn.Module) -> dict[str, bytes]:
 def test_one_players_loss_never_touches_the_weights_of_another() -> None:
     left, right = Small(1), Small(2)
 
-    def against(net: nn.Module, batch: Batch) -> tuple[torch.Tensor, dict[str, torch.Tensor]]:
+    def against(net: nn.Module, batch: Batch, progress: float) -> tuple[torch.Tensor, dict[str, torch.Tensor]]:
         # A loss that runs through both networks, as a critic's runs through the generator.
         other = right if net is left else left
         loss = (net(batch["x"]) * other(batch["x"])).mean()
@@ -117,12 +118,13 @@ def test_the_learning_rate_falls_along_half_a_cosine_and_stays_at_its_end() -> N
     assert learner.learning_rate(1.0) == learner.learning_rate(7.0) == pytest.approx(1e-3)
     assert learner.learning_rate(-1.0) == pytest.approx(1e-2)
     learner.step(batches(1)[0], 0.5)
-    assert {group["lr"] for group in learner.optimizers["net"].param_groups} == {learner.learning_rate(0.5)}
+    assert {group["lr"] for group in learner.players["net"].optimizer.param_groups} == {learner.learning_rate(0.5)}
 
 
 def test_only_matrices_decay() -> None:
     learner = Learner((Update("net", Small(0), squares),), LearnerConfig(weight_decay=0.3))
-    decays = {p: group["weight_decay"] for group in learner.optimizers["net"].param_groups for p in group["params"]}
+    groups = learner.players["net"].optimizer.param_groups
+    decays = {p: group["weight_decay"] for group in groups for p in group["params"]}
     assert {p.ndim > 1: decay for p, decay in decays.items()} == {True: 0.3, False: 0.0}
     assert len(decays) == len(list(learner.updates[0].module.parameters()))
 
@@ -201,3 +203,68 @@ def test_a_state_of_another_shape_is_refused() -> None:
     tensors["net.weights.value.bias"] = torch.zeros(4)
     with pytest.raises(RuntimeError, match=r"value\.bias"):
         learner.load_state(tensors, rest)
+
+
+def test_rates_and_betas_follow_their_schedules() -> None:
+    settings = LearnerConfig(
+        learning_rate=1e-2, final_learning_rate=1e-4, schedule="geometric", beta1=0.0, beta2=0.9, final_beta2=0.99
+    )
+    learner = Learner((Update("net", Small(0), squares, learning_rate=0.5),), settings)
+    assert [learner.learning_rate(x) for x in (0.0, 0.5, 1.0)] == pytest.approx([1e-2, 1e-3, 1e-4])
+    quarter = (1 + math.cos(math.pi / 4)) / 2
+    assert learner.learning_rate(0.25) == pytest.approx(1e-4 * 100**quarter)
+    expected = [(0.0, 1e-2, 0.9), (0.25, 1e-4 * 100**quarter, 0.99 - 0.09 * quarter), (1.0, 1e-4, 0.99)]
+    for progress, rate, beta2 in expected:
+        learner.step(batches(1)[0], progress)
+        for group in learner.players["net"].optimizer.param_groups:
+            assert group["lr"] == pytest.approx(0.5 * rate)
+            assert group["betas"] == pytest.approx((0.0, beta2))
+
+
+def test_a_loss_is_told_how_far_the_run_is() -> None:
+    told = []
+
+    def listen(net: nn.Module, batch: Batch, progress: float) -> tuple[torch.Tensor, dict[str, torch.Tensor]]:
+        told.append(progress)
+        return squares(net, batch, progress)
+
+    learner = Learner((Update("net", Small(0), listen),), CONFIG)
+    for progress in (0.0, 0.3, 1.2):
+        learner.step(batches(1)[0], progress)
+    assert told == [0.0, 0.3, 1.0]
+
+
+def test_plain_descent_with_decay_equals_a_hand_computation() -> None:
+    module = Small(2)
+    settings = LearnerConfig(learning_rate=0.1, optimizer="sgd", weight_decay=0.01, max_gradient_norm=1e9)
+    learner = Learner((Update("net", module, squares),), settings)
+    twin, batch = Small(2), batches(1)[0]
+    squares(twin, batch, 0.0)[0].backward()
+    learner.step(batch, 0.0)
+    for found, weight in zip(module.parameters(), twin.parameters(), strict=True):
+        assert weight.grad is not None
+        decay = 0.01 * weight if weight.ndim > 1 else 0.0
+        torch.testing.assert_close(found, weight - 0.1 * (weight.grad + decay))
+
+
+def test_who_sits_a_step_out_keeps_its_weights_and_is_averaged_all_the_same() -> None:
+    often, seldom = Small(1), Small(2)
+    learner = Learner((Update("often", often, squares), Update("seldom", seldom, squares, every=3)), CONFIG)
+    start = weights_of(seldom)
+    for step, batch in enumerate(batches(3)):
+        assert weights_of(seldom) == start
+        report = learner.step(batch, 0.0)
+        assert ("seldom/squares" in report) == (step == 2) and "often/squares" in report
+    assert weights_of(seldom) != start
+    averaged = bits(learner.averaged["seldom"])
+    learner.step(batches(1)[0], 0.0)
+    assert bits(learner.averaged["seldom"]) != averaged
+
+
+def test_a_setting_that_does_not_exist_is_refused_with_those_that_do() -> None:
+    with pytest.raises(ConfigError, match=r"'extragradeint'.*'rule'"):
+        config.override(LearnerConfig(), ["rule=extragradeint"])
+    with pytest.raises(ConfigError, match="'lookahead_alpha'"):
+        config.override(LearnerConfig(), ["lookahead_alpha=0"])
+    changed = config.override(LearnerConfig(), ["final_beta2=0.99", "rule=optimistic", "optimizer=sgd"])
+    assert (changed.final_beta2, changed.rule, changed.optimizer) == (0.99, "optimistic", "sgd")

@@ -330,7 +330,7 @@ def test_the_loss_is_the_cross_entropy_of_both_heads(monkeypatch: pytest.MonkeyP
     game = games.make("tic-tac-toe")
     net = trained(game)
     batch = loss.make_batch(game, made_rows(game), 0.5, np.random.default_rng(0), CPU)
-    total, named = loss.policy_value_loss(3.0)(net, batch)
+    total, named = loss.policy_value_loss(3.0)(net, batch, 0.0)
     with torch.no_grad():
         policy, wdl = (out.log_softmax(1) for out in net(batch["planes"]))
     policy_loss = -(batch["policy"] * policy).sum(1).mean()

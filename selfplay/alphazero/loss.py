@@ -5,14 +5,13 @@ A row holds the position, not its planes; planes, a random symmetry and the mix 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-
 import numpy as np
 import torch
 import torch.nn.functional as F
 
 from games.base import Game
 from selfplay import device as devices
+from selfplay import learner
 
 MAX_POLICY_TARGETS = 64  # of a position's legal actions, at most this many of the largest targets are kept in a row
 
@@ -55,14 +54,16 @@ def make_batch(
     }
 
 
-def policy_value_loss(value_weight: float) -> Callable[..., tuple[torch.Tensor, dict[str, torch.Tensor]]]:
+def policy_value_loss(value_weight: float) -> learner.Loss:
     """Cross-entropy to the improved policy plus `value_weight` times cross-entropy to the win/draw/loss target.
 
     Illegal actions are not masked: their target is zero, so the network learns to give them none. Reported beside the
     losses: policy_kl, the part of the policy loss that learning can remove (the rest is the target's entropy).
     """
 
-    def loss(net: torch.nn.Module, batch: Mapping[str, torch.Tensor]) -> tuple[torch.Tensor, dict[str, torch.Tensor]]:
+    def loss(
+        net: torch.nn.Module, batch: learner.Batch, progress: float
+    ) -> tuple[torch.Tensor, dict[str, torch.Tensor]]:
         planes = batch["planes"]
         dtype = devices.compute_dtype(planes.device.type)
         with torch.autocast(planes.device.type, dtype=dtype, enabled=dtype is not torch.float32):
