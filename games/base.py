@@ -204,6 +204,16 @@ class Game:
         """A fixed set of positions with exact values, or None when the game has no exact solver."""
         return None
 
+    def stones(self, states: np.ndarray) -> np.ndarray | None:
+        """[B, R, C] int8: the boards as stones, 0 empty, +1 of seat 0, −1 of seat 1, rows and columns as in `observe`;
+        None where a position is more than that."""
+        return None
+
+    def faults(self, stones: np.ndarray) -> np.ndarray | None:
+        """[B] str: what keeps each of the boards [B, R, C] of such stones from coming up in a game, "" where nothing
+        does; exact. None where a game cannot tell."""
+        return None
+
     # -- rough knowledge, for reference players --------------------------------------------------------------
 
     def heuristic(self, states: np.ndarray) -> np.ndarray:

@@ -13,7 +13,7 @@ import numpy as np
 from numba import njit
 
 from games import base, drawing
-from games.connect_four import solver, yardstick
+from games.connect_four import legality, solver, yardstick
 
 COLUMNS = 7
 ROWS = 6
@@ -121,6 +121,13 @@ class ConnectFour(base.Game):
         states["own"], states["mask"] = labelled.own, labelled.mask
         states["to_play"] = np.bitwise_count(labelled.mask) & 1
         return base.Yardstick(states, labelled.values, labelled.stage, yardstick.STAGE_NAMES)
+
+    def stones(self, states: np.ndarray) -> np.ndarray:
+        own, other = self.observe(states).astype(np.int8).transpose(1, 0, 2, 3)
+        return (own - other) * (1 - 2 * states["to_play"])[:, None, None]
+
+    def faults(self, stones: np.ndarray) -> np.ndarray:
+        return legality.faults(stones)
 
 
 @cache
