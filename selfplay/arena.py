@@ -1,11 +1,12 @@
 """A tournament in a folder: who is to meet whom, what came of it, and where to go on after a stop.
 
-    arena.json         the terms: what makes results comparable     games.jsonl   one line a pair of games
-    games/A - B.pgn    the records, one file a pairing
+    arena.json         the terms: what makes results comparable     games.jsonl   one line a result
+    games/A - B.pgn    the records, one file a pairing, where there are any
 
-Two games from one opening, with seats swapped, are one observation and one line. A line is written after the records it
-stands for and says where they end, so that a kill at any instant costs the pairs in progress and nothing else. Knows
-players by name and digest, and games as text.
+Two games from one opening, with seats swapped, are one observation and one line; where players are measured by a score
+that counts no wins, so is one score, with its variance. A line is written after the records it stands for and says
+where they end, so that a kill at any instant costs what was in progress and nothing else. Knows players by name and
+digest, and games as text.
 """
 
 from __future__ import annotations
@@ -15,14 +16,14 @@ import json
 import os
 import re
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import combinations
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
-from selfplay import checkpoint
+from selfplay import checkpoint, payoff
 from selfplay.errors import FolderError
 
 FORMAT = 1
@@ -33,25 +34,29 @@ class Entrant(NamedTuple):
 
     name: str
     digest: str  # of what plays under the name: results of another digest are not this player's
+    role: str = ""  # where players of two roles meet, as in a bipartite `payoff.Table`
 
 
 class Task(NamedTuple):
-    """Two games to be played: `first` takes seat 0 in the one and seat 1 in the other."""
+    """Two games to be played: `first` takes seat 0 in the one and seat 1 in the other. Or a score to be measured."""
 
     first: int  # numbers of entrants, first < second
     second: int
-    opening: int  # number of the opening
+    opening: int  # number of the opening, or of the block of data that the score is measured on
 
 
 class Result(NamedTuple):
-    """What came of a task."""
+    """What came of a task: two games, or one score."""
 
     task: Task
-    points: tuple[float, float]  # of `first`, in seat 0 and in seat 1
-    plies: tuple[int, int]
-    digests: tuple[str, str]  # equal for equal games
-    adjudicated: int  # games of the two that ended otherwise than by the rules
-    text: str  # records of both
+    points: tuple[float, ...]  # of `first`, in seat 0 and in seat 1; or its score, in [0, 1]
+    plies: tuple[int, ...] = ()
+    digests: tuple[str, ...] = ()  # equal for equal games
+    adjudicated: int = 0  # games of the two that ended otherwise than by the rules
+    text: str = ""  # records of both; none are kept of what has none
+    games: float | None = None  # how many won or lost games a score is worth; None: points count games
+    variance: float | None = None  # of the score as an estimate
+    figures: Mapping[str, float] | None = None  # what else was measured, by name
 
 
 class Crew(Protocol):
@@ -144,18 +149,19 @@ class Arena:
                 entry = json.loads(line)
                 players = [number_of.get((name, digest)) for name, digest in entry["players"]]
                 points, opening = [float(points) for points in entry["points"]], int(entry["opening"])
-                file, end = str(entry["file"]), int(entry["end"])
+                file, end = (str(entry["file"]), int(entry["end"])) if "file" in entry else ("", 0)
             except (ValueError, KeyError, TypeError):
                 break
             if not line.endswith(b"\n"):
                 break
             good += len(line)
-            self._ends[file] = end
+            if file:
+                self._ends[file] = end
             if None in players:
                 continue
             first, second = (int(number) for number in players if number is not None)
             if first > second:  # they were named in another order then
-                first, second, points = second, first, [1 - points[1], 1 - points[0]]
+                first, second, points = second, first, [1 - point for point in reversed(points)]
             self.results[Task(first, second, opening)] = entry | {"points": points}
         self._lines.truncate(good)
         self._lines.seek(0, os.SEEK_END)
@@ -171,16 +177,20 @@ class Arena:
     def add(self, result: Result) -> None:
         """Keeps a result, on disk too. Raises FolderError when the disk refuses."""
         first, second = (self.entrants[number] for number in result.task[:2])
-        file = f"{_safe(first.name)} - {_safe(second.name)}.{self._suffix}"
-        entry = {
-            "players": [list(first), list(second)], "opening": result.task.opening, "points": list(result.points),
-            "plies": list(result.plies), "digests": list(result.digests), "adjudicated": result.adjudicated,
-            "file": file,
+        entry: dict[str, Any] = {
+            "players": [[first.name, first.digest], [second.name, second.digest]],
+            "opening": result.task.opening, "points": list(result.points),
         }  # fmt: skip
+        if result.games is not None:
+            entry |= {"games": result.games, "variance": result.variance, "figures": dict(result.figures or {})}
+        else:
+            entry |= {"plies": list(result.plies), "digests": list(result.digests), "adjudicated": result.adjudicated}
         try:
-            with (self.folder / "games" / file).open("ab") as records:
-                records.write(result.text.encode())
-                entry["end"] = records.tell()
+            if result.text:
+                file = f"{_safe(first.name)} - {_safe(second.name)}.{self._suffix}"
+                with (self.folder / "games" / file).open("ab") as records:
+                    records.write(result.text.encode())
+                    entry |= {"file": file, "end": records.tell()}
             self._lines.write(json.dumps(entry).encode() + b"\n")
             self._lines.flush()
         except OSError as error:
@@ -214,22 +224,50 @@ class Arena:
             counts[task.first, task.second, x, y] += 1
         return counts
 
+    def table(self, *roles: str, tasks: Iterable[Task] | None = None) -> payoff.Table:
+        """Scores by pair, all results of a pair merged, of players by name; the same to the last bit in whatever order
+        results came. Of games the variance is left to the table, which takes them for independent.
+
+        roles: as of `payoff.Table`; with two, entrants have one of them each, and rows are those of the first.
+        tasks: only these; all by default."""
+        table = payoff.Table(*roles)
+        for task in sorted(self.results if tasks is None else tasks):
+            entry, row, column = self.results[task], self.entrants[task.first], self.entrants[task.second]
+            points = entry["points"]
+            score, games = sum(points) / len(points), entry.get("games", len(points))
+            if not table.symmetric and row.role != roles[0]:
+                row, column, score = column, row, 1 - score
+            table.add(row.name, column.name, score, games, entry.get("variance"))
+        return table
+
+    def blocks(self, *roles: str) -> list[payoff.Table]:
+        """A `table` of each opening or block by itself, in the order of their numbers."""
+        by_number: dict[int, list[Task]] = {}
+        for task in self.results:
+            by_number.setdefault(task.opening, []).append(task)
+        return [self.table(*roles, tasks=by_number[number]) for number in sorted(by_number)]
+
+    def figure(self, name: str) -> dict[Task, float]:
+        """What was measured under this name besides points, by task."""
+        figures = {task: self.results[task].get("figures", {}) for task in sorted(self.results)}
+        return {task: found[name] for task, found in figures.items() if name in found}
+
     def duplicates(self) -> int:
         """Games that repeat, move by move, another of the same two players in the same seats."""
         seen = Counter(
             (*((task.first, task.second) if seat == 0 else (task.second, task.first)), digest)
             for task, entry in self.results.items()
-            for seat, digest in enumerate(entry["digests"])
+            for seat, digest in enumerate(entry.get("digests", ()))
         )
         return sum(seen.values()) - len(seen)
 
     def adjudicated(self) -> int:
         """Games that ended otherwise than by the rules."""
-        return sum(int(entry["adjudicated"]) for entry in self.results.values())
+        return sum(int(entry.get("adjudicated", 0)) for entry in self.results.values())
 
     def plies(self) -> float:
         """Mean length of a game."""
-        return float(np.mean([plies for entry in self.results.values() for plies in entry["plies"]] or [0]))
+        return float(np.mean([plies for entry in self.results.values() for plies in entry.get("plies", ())] or [0]))
 
 
 def _safe(name: str) -> str:

@@ -9,7 +9,7 @@ is drawn would show twice the Elo. This module knows arrays of counts: no games,
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -364,18 +364,29 @@ def bootstrap(fit: Fit, pairs: np.ndarray, rng: np.random.Generator, samples: in
         raise ValueError("these pairs, [K, K, 3, 3], do not add up to the results of the fit")
     if samples < 1:
         raise ValueError(f"samples is a number of tournaments, 1 or more, not {samples}")
-    size, (draw, advantage, _) = len(fit.ratings), fit.fixed
-    rows, basis, peak = _climb(fit.results, fit.core, fit.fixed)
+    size = len(fit.ratings)
     number = pairs.sum(axis=(2, 3)).astype(np.int64)
     share = pairs.reshape(size, size, 9) / np.maximum(number, 1)[..., None]
     share[number == 0] = 1 / 9
-    ratings = np.empty((samples, size))
-    for sample in range(samples):
-        results = table(rng.multinomial(number, share).reshape(pairs.shape)).astype(float)
+    drawn = (table(rng.multinomial(number, share).reshape(pairs.shape)).astype(float) for _ in range(samples))
+    return refitted(fit, drawn)
+
+
+def refitted(fit: Fit, drawn: Iterable[np.ndarray]) -> Bootstrap:
+    """Ratings and intervals from tables of results [K, K, 3], each drawn anew by whoever knows what is independent of
+    what. As many games as in the fit's own table, of every ordered pair. ValueError: no tables, or others."""
+    draw, advantage, _ = fit.fixed
+    rows, basis, peak = _climb(fit.results, fit.core, fit.fixed)
+    games, ratings = fit.results.sum(axis=2), []
+    for results in drawn:
+        if not np.allclose(results.sum(axis=2), games):
+            raise ValueError("a table that was drawn anew has as many games of every pair as the fit's")
         counts = rows.counts.copy()
-        counts[: np.count_nonzero(fit.results.sum(axis=2))] = davidson.count(results, draw)
+        counts[: np.count_nonzero(games)] = davidson.count(results, draw)
         again = davidson.climb(rows._replace(counts=counts), peak.at)
-        ratings[sample] = _in_elo(rows, basis, again.at, advantage)[0][:size] + fit.anchor_elo
+        ratings.append(_in_elo(rows, basis, again.at, advantage)[0][: len(games)] + fit.anchor_elo)
+    if not ratings:
+        raise ValueError("there are no tables to rate players by")
     lower, upper = np.quantile(ratings, [0.025, 0.975], axis=0)
     bounded = fit.holds[:, fit.core[0]] & fit.holds[fit.core[0]]
-    return Bootstrap(ratings, np.where(bounded, lower, fit.lower), np.where(bounded, upper, fit.upper))
+    return Bootstrap(np.array(ratings), np.where(bounded, lower, fit.lower), np.where(bounded, upper, fit.upper))

@@ -1,5 +1,6 @@
 """What a tournament's results say, put into tables: ratings, crosstable, circles, and how sure all of it is.
 
+Of games in pairs with seats swapped (`compute`), or of scores measured on blocks of data (`of_blocks`).
 Knows players by name and results by count; `rating` does the estimating.
 """
 
@@ -9,14 +10,16 @@ import csv
 import io
 import json
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import pairwise
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from selfplay import cycles, rating
+from selfplay import cycles, payoff, rating
 
 SAMPLES = 1000  # tournaments of the bootstrap
+FEWEST_BLOCKS = 5  # with fewer to resample, intervals are the likelihood's
 
 
 class Row(NamedTuple):
@@ -25,13 +28,13 @@ class Row(NamedTuple):
     player: int  # number of the entrant
     name: str
     elo: float
-    lower: float  # of pairs resampled
+    lower: float  # of pairs of games resampled, or of blocks
     upper: float
     error: float  # standard error, from the likelihood's curvature
     games: int
     points: float  # a game, in [0, 1]
     draws: float  # share of its games
-    superiority: float  # likelihood of being stronger than the next in the table; NaN for the last
+    superiority: float  # likelihood of being stronger than the next of its role in the table; NaN for the last
 
 
 class Standings(NamedTuple):
@@ -40,8 +43,10 @@ class Standings(NamedTuple):
     rows: list[Row]  # the strongest first
     fit: rating.Fit
     notes: list[str]  # sentences for the reader
-    games: np.ndarray  # [K, K] games between two
+    games: np.ndarray  # [K, K] games between two; of scores, how many won or lost games they are worth
     points: np.ndarray  # [K, K] points a game of i against j; NaN where they did not meet
+    down: list[Row]  # of the crosstable: the rows; those of the first role where there are two
+    across: list[Row]  # its columns: the same list, or the rows of the second role
 
 
 def compute(
@@ -60,31 +65,94 @@ def compute(
         rating.table(pairs[np.ix_(kept, kept)]), None if anchor is None else at.get(anchor), anchor_elo, names=called
     )
     resampled = rating.bootstrap(fit, pairs[np.ix_(kept, kept)], np.random.default_rng(seed), samples)
+    return _tabled(names, kept, [""] * len(kept), fit, resampled)
+
+
+def of_blocks(
+    names: Sequence[str], blocks: Sequence[payoff.Table], anchor: int | None = None, anchor_elo: float = 0.0,
+    samples: int = SAMPLES, seed: int = 0,
+) -> Standings:  # fmt: skip
+    """Ratings of K players from payoff tables, one a block of data: what was measured within a block may hang together,
+    blocks do not. With two roles both are on one scale, with one anchor, and the crosstable has a role a side.
+
+    The ratings are Bradley–Terry strengths of the merged table, each score counting as its effective games. Intervals
+    are by resampling blocks whole; with fewer than five, and in `Row.error` always, by the likelihood's curvature, for
+    which scores are independent. names: of all players, whatever their role. ValueError: no results."""
+    if not blocks or not any(block.rows() for block in blocks):
+        raise ValueError("there are no scores to rate players by")
+    merged = payoff.Table.from_rows(blocks[0].roles, (row for block in blocks for row in block.rows()))
+    players, results = merged.results()
+    number = {name: k for k, name in enumerate(names)}
+    kept = [number[name] for _, name in players]
+    place = kept.index(anchor) if anchor in kept else None
+    called = [name for _, name in players]
+    fit = rating.fit(results, place, anchor_elo, draw=0.0, advantage=0.0, names=called)
+    if len(blocks) < FEWEST_BLOCKS:
+        resampled = rating.Bootstrap(fit.ratings[None], fit.lower, fit.upper)
+    else:
+        resampled = rating.refitted(fit, _reweighted(fit, called, blocks, np.random.default_rng(seed), samples))
+    return _tabled(names, kept, [role for role, _ in players], fit, resampled)
+
+
+def _reweighted(
+    fit: rating.Fit, names: list[str], blocks: Sequence[payoff.Table], rng: np.random.Generator, samples: int
+) -> Iterator[np.ndarray]:
+    """[K, K, 3] tables in which the B blocks weigh differently: the Bayesian bootstrap (Rubin 1981), which leaves no
+    pair without a score. Dirichlet weights whose parameter gives a mean over blocks the variance of Student's
+    interval: that of B weights of parameter α is the blocks' own, /(Bα + 1), and t² s²/(B (1.96)²) is asked for."""
+    from scipy import special
+
+    size, at = len(names), {name: place for place, name in enumerate(names)}
+    games, won = np.zeros((2, len(blocks), size, size))
+    for number, block in enumerate(blocks):
+        for entry in block.rows():
+            i, j = at[entry["row"]], at[entry["column"]]
+            games[number, i, j] = games[number, j, i] = entry["games"]
+            won[number, i, j] = entry["games"] * entry["score"]
+            won[number, j, i] = entry["games"] * (1 - entry["score"])
+    free = len(blocks) - 1
+    wider = float(special.stdtrit(free, 0.975)) / rating.Z95
+    alpha = (free / wider**2 - 1) / len(blocks)
+    counts = fit.results.sum(axis=2)
+    for weights in rng.dirichlet(np.full(len(blocks), alpha), size=samples):
+        weight = np.tensordot(weights, games, axes=1)
+        score = np.divide(np.tensordot(weights, won, axes=1), weight, out=np.full_like(weight, 0.5), where=weight > 0)
+        yield np.stack([counts * score, np.zeros_like(score), counts * (1 - score)], axis=2)
+
+
+def _tabled(
+    names: Sequence[str], kept: list[int], roles: list[str], fit: rating.Fit, resampled: rating.Bootstrap
+) -> Standings:
+    """kept: the players that the fit is of; roles: of these."""
+    called = [names[player] for player in kept]
     wins, draws, losses = np.moveaxis(fit.results, 2, 0)
     games = (wins + draws + losses) + (wins + draws + losses).T
     points = wins + draws / 2 + (losses + draws / 2).T
-    order = np.argsort(-fit.ratings, kind="stable")
+    order = np.argsort(-fit.ratings, kind="stable").tolist()
+    by_role = [[k for k in order if roles[k] == role] for role in dict.fromkeys(roles)]
+    following = {k: after for same in by_role for k, after in pairwise(same)}
     superior = rating.superiority(fit)
     rows = []
-    for place, k in enumerate(order):
-        after = order[place + 1] if place + 1 < len(order) else None
+    for k in order:
         rows.append(Row(
             kept[k], called[k], float(fit.ratings[k]), float(resampled.lower[k]), float(resampled.upper[k]),
-            float(fit.errors[k]), int(games[k].sum()), float(points[k].sum() / games[k].sum()),
+            float(fit.errors[k]), round(games[k].sum()), float(points[k].sum() / games[k].sum()),
             float((draws[k] + draws[:, k]).sum() / games[k].sum()),
-            math.nan if after is None else float(superior[k, after]),
+            float(superior[k, following[k]]) if k in following else math.nan,
         ))  # fmt: skip
     share = np.full((len(names), len(names)), np.nan)
-    share[np.ix_(kept, kept)] = np.where(games > 0, points / np.maximum(games, 1), np.nan)
+    share[np.ix_(kept, kept)] = np.where(games > 0, points / np.where(games > 0, games, 1), np.nan)
     number = np.zeros((len(names), len(names)), dtype=np.int64)
-    number[np.ix_(kept, kept)] = games
-    return Standings(rows, fit, _notes(fit, called, order), number, share)
+    number[np.ix_(kept, kept)] = np.rint(games)
+    row_of = dict(zip(order, rows, strict=True))
+    sides = [[row_of[k] for k in same] for same in by_role]
+    return Standings(rows, fit, _notes(fit, called, following), number, share, sides[0], sides[-1])
 
 
-def _notes(fit: rating.Fit, names: list[str], order: np.ndarray) -> list[str]:
+def _notes(fit: rating.Fit, names: list[str], following: Mapping[int, int]) -> list[str]:
+    """following: the next in the table of the same role."""
     notes = list(fit.warnings)
-    place_of = {int(player): place for place, player in enumerate(order)}
-    neighbours = [(i, j) for i, j in rating.undecided(fit) if place_of[j] == place_of[i] + 1]
+    neighbours = [(i, j) for i, j in rating.undecided(fit) if following.get(i) == j]
     if neighbours:
         listed = ", ".join(f"{names[i]} and {names[j]}" for i, j in neighbours)
         notes.append(f"Not told apart by these games (95 % interval of the difference holds 0): {listed}.")
@@ -115,8 +183,8 @@ def gain(standings: Standings, stronger: int, weaker: int) -> tuple[float, float
 # Files
 
 
-def as_json(standings: Standings, terms: Mapping[str, Any]) -> str:
-    """Everything, for programs; infinite bounds are null."""
+def as_json(standings: Standings, terms: Mapping[str, Any], measures: Mapping[str, Any] | None = None) -> str:
+    """Everything, for programs; infinite bounds are null. measures: what else was read off the results."""
     fit = standings.fit
     body = {
         "terms": dict(terms),
@@ -127,10 +195,10 @@ def as_json(standings: Standings, terms: Mapping[str, Any]) -> str:
         "crosstable": [
             {"first": row.name, "second": other.name, "games": int(standings.games[row.player, other.player]),
              "points": float(standings.points[row.player, other.player])}
-            for row in standings.rows for other in standings.rows if standings.games[row.player, other.player]
+            for row in standings.down for other in standings.across if standings.games[row.player, other.player]
         ],
         "notes": standings.notes,
-    }  # fmt: skip
+    } | ({} if measures is None else {"measures": dict(measures)})  # fmt: skip
     return json.dumps(body, indent=1, allow_nan=False) + "\n"
 
 
@@ -152,9 +220,9 @@ def crosstable_csv(standings: Standings) -> str:
     """Points a game of the row's player against the column's, and empty where they did not meet."""
     file = io.StringIO()
     writer = csv.writer(file, lineterminator="\n")
-    writer.writerow(["", *(row.name for row in standings.rows)])
-    for row in standings.rows:
-        cells = (standings.points[row.player, other.player] for other in standings.rows)
+    writer.writerow(["", *(row.name for row in standings.across)])
+    for row in standings.down:
+        cells = (standings.points[row.player, other.player] for other in standings.across)
         writer.writerow([row.name, *("" if math.isnan(cell) else f"{cell:.4f}" for cell in cells)])
     return file.getvalue()
 
@@ -166,18 +234,25 @@ def as_markdown(standings: Standings, title: str, conditions: str, extra: Sequen
     for place, row in enumerate(standings.rows, start=1):
         cell = (place, row.name, f"{row.elo:+.0f}", interval(row), row.games, f"{row.points:.1%}", f"{row.draws:.1%}")
         lines.append(f"| {' | '.join(map(str, cell))} | {sure(row)} |")
+    down, across = crosstable_places(standings)
     lines += ["", "LOS: likelihood of being stronger than the next.", "", "| points a game | "
-              + " | ".join(str(place) for place in range(1, len(standings.rows) + 1)) + " |",
-              "|---|" + "---:|" * len(standings.rows)]  # fmt: skip
-    for place, row in enumerate(standings.rows, start=1):
+              + " | ".join(map(str, across)) + " |", "|---|" + "---:|" * len(across)]  # fmt: skip
+    for place, row in zip(down, standings.down, strict=True):
         lines.append(f"| {place} {row.name} | " + " | ".join(cells(standings, row)) + " |")
     lines += ["", *(f"- {note}" for note in [*extra, *standings.notes])]
     return "\n".join(lines) + "\n"
 
 
+def crosstable_places(standings: Standings) -> tuple[list[int], list[int]]:
+    """Places in the table of ratings, from 1, of the crosstable's rows and of its columns."""
+    place_of = {row.player: place for place, row in enumerate(standings.rows, start=1)}
+    down, across = ([place_of[row.player] for row in side] for side in (standings.down, standings.across))
+    return down, across
+
+
 def cells(standings: Standings, row: Row) -> list[str]:
-    """One line of the crosstable: percents of the points, in the order of the rows."""
-    share = (standings.points[row.player, other.player] for other in standings.rows)
+    """One line of the crosstable: percents of the points, in the order of its columns."""
+    share = (standings.points[row.player, other.player] for other in standings.across)
     return ["·" if math.isnan(points) else f"{points:.0%}".rstrip("%") for points in share]
 
 

@@ -153,6 +153,50 @@ def test_repeated_games_are_counted(tmp_path: Path) -> None:
     one.close()
 
 
+# Scores
+
+
+def score(first: int, second: int, block: int, points: float = 0.3, variance: float = 0.002) -> arena.Result:
+    return arena.Result(
+        arena.Task(first, second, block), (points,), games=100.0, variance=variance, figures={"known": 0.01 * block}
+    )
+
+
+def test_scores_come_back_with_their_variance_and_leave_no_record(tmp_path: Path) -> None:
+    with opened(tmp_path) as one:
+        one.add(score(0, 1, 0))
+        one.add(score(0, 1, 1, points=0.5))
+    line = json.loads((tmp_path / "games.jsonl").read_text().splitlines()[0])
+    assert list(line) == ["players", "opening", "points", "games", "variance", "figures"]
+    assert list((tmp_path / "games").iterdir()) == []
+    with opened(tmp_path) as again:
+        cell = again.table("player").get("a", "b")
+        assert cell is not None and cell.score == pytest.approx(0.4) and cell.games == 200
+        assert cell.variance == pytest.approx(0.001), "of a mean of two"
+        assert again.figure("known") == {arena.Task(0, 1, 0): 0.0, arena.Task(0, 1, 1): 0.01}
+        assert again.duplicates() == again.adjudicated() == again.plies() == 0
+        assert [block.get("a", "b").score for block in again.blocks("player")] == [0.3, 0.5]  # type: ignore[union-attr]
+
+
+def test_scores_of_two_roles_are_rows_against_columns_in_any_order_of_entrants(tmp_path: Path) -> None:
+    roles = ("row", "column")
+    entrants = [arena.Entrant("a", "x", "row"), arena.Entrant("b", "y", "column")]
+    with opened(tmp_path, entrants) as one:
+        one.add(score(0, 1, 0, points=0.2))
+    with opened(tmp_path, entrants[::-1]) as turned:
+        assert turned.results[arena.Task(0, 1, 0)]["points"] == [0.8]
+        cell, other = turned.table(*roles).get("a", "b"), turned.table(*reversed(roles)).get("b", "a")
+        assert cell is not None and other is not None and (cell.score, other.score) == pytest.approx((0.2, 0.8))
+
+
+def test_games_in_pairs_are_a_table_too(tmp_path: Path) -> None:
+    with opened(tmp_path) as one:
+        one.add(result(0, 1, 0, (1.0, 0.5)))
+        one.add(result(0, 1, 1, (0.0, 0.5)))
+        cell = one.table("player").get("b", "a")
+    assert cell is not None and (cell.score, cell.games, cell.variance) == (0.5, 4, None)
+
+
 # Played for real
 
 

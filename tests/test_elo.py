@@ -58,6 +58,22 @@ def test_a_second_run_plays_nothing_and_a_grown_run_what_is_new(selfplay: Any, r
     assert "30 games played now" in more.out and "60 games from before" in more.out
 
 
+def test_a_tournament_of_games_is_told_as_it_always_was(selfplay: Any, tmp_path: Path) -> None:  # noqa: F811
+    """The golden file holds what was written before players of two roles could be rated."""
+    words = ("random", "greedy", "solver", "--game", "tic-tac-toe", "--games", 10, "--actors", 0)
+    assert selfplay("elo", *words, "--out", tmp_path).code == 0
+    golden = json.loads((ROOT / "tests" / "golden" / "tournament.json").read_text())
+    lines = [json.loads(line) for line in (tmp_path / "games.jsonl").read_text().splitlines()]
+    assert lines == golden["games"] and list(lines[0]) == golden["keys"]
+    ratings = json.loads((tmp_path / "ratings.json").read_text())
+    assert list(ratings) == list(golden["ratings"]) and ratings["terms"] == golden["ratings"]["terms"]
+    assert ratings["crosstable"] == golden["ratings"]["crosstable"] and ratings["notes"] == golden["ratings"]["notes"]
+    for found, expected in zip(ratings["players"], golden["ratings"]["players"], strict=True):
+        assert list(found) == list(expected) and found.pop("name") == expected.pop("name")
+        assert [key for key in found if found[key] is None] == [key for key in expected if expected[key] is None]
+        assert [found[key] or 0 for key in found] == pytest.approx([expected[key] or 0 for key in found], rel=1e-6)
+
+
 def test_what_simulations_are_worth_is_told(selfplay: Any, run: Path) -> None:  # noqa: F811
     said = selfplay("elo", run, "--generations", 1, "--simulations", "0,2,8", "--games", 10, "--actors", 0)
     assert said.code == 0, said.err

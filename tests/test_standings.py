@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from selfplay import plots, rating, standings
+from selfplay import payoff, plots, rating, standings
 
 NAMES = ["first", "second", "third"]
 
@@ -57,6 +57,53 @@ def test_players_without_games_are_left_out_and_no_games_are_no_table() -> None:
     assert standings.gain(found, 0, 3)[0] == pytest.approx(found.rows[0].elo - found.rows[2].elo)
     with pytest.raises(ValueError, match="no games"):
         standings.compute(NAMES, np.zeros((3, 3, 3, 3)))
+
+
+def blocks_of(scores: dict[tuple[str, str], float], roles: tuple[str, ...], spread: float = 0.03) -> list[payoff.Table]:
+    """Ten tables about these scores, half above and half below."""
+    tables = []
+    for block in range(10):
+        table = payoff.Table(*roles)
+        for (row, column), mean in scores.items():
+            table.add(row, column, mean + spread * (-1) ** block, 50.0, 0.004)
+        tables.append(table)
+    return tables
+
+
+def test_blocks_of_scores_have_the_ratings_of_their_merged_table() -> None:
+    scores = {("g1", "d1"): 0.4, ("g1", "d2"): 0.3, ("g2", "d1"): 0.6, ("g2", "d2"): 0.48}
+    blocks = blocks_of(scores, ("g", "d"))
+    found = standings.of_blocks(["d1", "d2", "absent", "g1", "g2"], blocks, samples=300)
+    merged = payoff.Table.from_rows(("g", "d"), [row for block in blocks for row in block.rows()])
+    players, results = merged.results()
+    fit = rating.fit(results, draw=0, advantage=0)
+    assert {row.name: row.elo for row in found.rows} == pytest.approx(
+        {name: elo for (_, name), elo in zip(players, fit.ratings.tolist(), strict=True)}
+    )
+    assert {row.name: row.player for row in found.rows} == {"d1": 0, "d2": 1, "g1": 3, "g2": 4}
+    assert [row.name for row in found.down] == ["g2", "g1"] and [row.name for row in found.across] == ["d2", "d1"]
+    assert found.points[3, 1] == pytest.approx(0.3) and np.isnan(found.points[3, 4])
+    assert all(row.lower < row.elo < row.upper for row in found.rows)
+    assert [math.isnan(row.superiority) for row in found.down] == [False, True], "of its own role, nobody is next"
+    cross = list(csv.reader(io.StringIO(standings.crosstable_csv(found))))
+    assert cross[0] == ["", "d2", "d1"] and cross[2] == ["g1", "0.3000", "0.4000"]
+    text = standings.as_markdown(found, "Elo", "Conditions.")
+    places = {row.name: place for place, row in enumerate(found.rows, start=1)}
+    assert f"| points a game | {places['d2']} | {places['d1']} |" in text
+    assert len(json.loads(standings.as_json(found, {}, {"more": 1}))["crosstable"]) == 4
+
+
+def test_blocks_that_hang_together_are_drawn_together() -> None:
+    """Every pair is off in the same blocks by the same: what differs between blocks cancels in no rating. One role's
+    rating against the other's is as unsure as a single pair's score, though there are nine pairs."""
+    scores = {(f"g{i}", f"d{j}"): 0.5 for i in range(3) for j in range(3)}
+    names = sorted({name for pair in scores for name in pair})
+    found = standings.of_blocks(names, blocks_of(scores, ("g", "d")), samples=2000)
+    # Scores of 0.5 ± 0.03 by block: the mean of ten has an error of 0.03/3, by Student's t (9) ± 2.26 of them, and the
+    # roles are 4 · 400/ln 10 of that apart, half of it each side of the mean.
+    half = 2.262 * 0.01 * 4 * rating.ELO / 2
+    for row in found.rows:
+        assert (row.upper - row.lower) / 2 == pytest.approx(half, rel=0.08)
 
 
 def test_a_circle_is_pointed_out() -> None:

@@ -1,4 +1,4 @@
-"""Games played for a command: here or on Ray, with a bar on a terminal and now and then a line elsewhere.
+"""Tournaments played for a command: here or on Ray, with a bar on a terminal and now and then a line elsewhere.
 
 Progress goes to standard error, results to whoever iterates.
 """
@@ -9,9 +9,9 @@ import argparse
 import os
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from selfplay.cli import conditions
 from selfplay.errors import UserError
@@ -40,42 +40,60 @@ def check(arguments: argparse.Namespace) -> None:
         raise UserError("--address is where actors play, and --actors 0 asks for none.")
 
 
+class Crews(NamedTuple):
+    """Who can play a tournament."""
+
+    here: Callable[[], Crew]  # in this process
+    remote: Callable[[], Crew]  # travels to other processes, by pickle
+    leave: Callable[[], None]  # lets go here of what each process needs for itself
+
+
 def play(
     plan: Plan, company: tuple[Game, list[Player]], tasks: list[Task], arguments: argparse.Namespace, progress: Progress
 ) -> Iterator[Result]:
-    """Results as they come. company: the game and the plan's players, for play in this process."""
-    crew = _crew(plan, company, len(tasks), arguments.actors, arguments.address)
+    """Games as they end. company: the game and the plan's players, for play in this process."""
+    return played(crews_of_games(plan, company), tasks, arguments, progress, 2)
+
+
+def played(
+    crews: Crews, tasks: list[Task], arguments: argparse.Namespace, progress: Progress, each: int
+) -> Iterator[Result]:
+    """Results as they come. each: what a task counts for in the progress."""
+    crew = _crew(crews, len(tasks), arguments.actors, arguments.address)
     try:
         with progress:
             for results, simulations in crew.run(tasks):
-                progress.add(2 * len(results), simulations)
+                progress.add(each * len(results), simulations)
                 yield from results
     finally:
         crew.close()
 
 
-def _crew(
-    plan: Plan, company: tuple[Game, list[Player]], tasks: int, actors: int | None, address: str | None
-) -> Crew:
+def crews_of_games(plan: Plan, company: tuple[Game, list[Player]]) -> Crews:
+    """Who plays games between the players of `company`, which are the plan's."""
     from selfplay.alphazero import hall, roster
 
+    return Crews(lambda: hall.Hall(plan, company), partial(hall.Hall, plan), lambda: roster.dismiss(company[1]))
+
+
+def _crew(crews: Crews, tasks: int, actors: int | None, address: str | None) -> Crew:
     if actors is None:
         cores = os.cpu_count() or 1
         actors = cores if address or (tasks >= FEW and cores > 1) else 0
     if not actors:
-        return hall.Hall(plan, company)
-    roster.dismiss(company[1])  # each process starts its own engines
+        return crews.here()
+    crews.leave()
     from selfplay import remote
 
-    return remote.RayCrew(partial(hall.Hall, plan), actors, address)
+    return remote.RayCrew(crews.remote, actors, address)
 
 
 class Progress:
     """How far it has come, shown inside its `with` block."""
 
-    def __init__(self, total: int, plain: bool) -> None:
-        """total: games to be played."""
-        self.total, self.done, self.simulations, self.note = total, 0, 0, ""
+    def __init__(self, total: int, plain: bool, noun: str = "games") -> None:
+        """total: games to be played, or whatever else the noun says."""
+        self.total, self.done, self.simulations, self.note, self.noun = total, 0, 0, "", noun
         self._plain = plain or not sys.stderr.isatty()
         self._began = self._told = time.perf_counter()
         self._ended: float | None = None
@@ -92,25 +110,25 @@ class Progress:
             from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
             self._bar = Progress(
-                TextColumn("games"), BarColumn(), MofNCompleteColumn(), TextColumn("{task.fields[rates]}"),
+                TextColumn(self.noun), BarColumn(), MofNCompleteColumn(), TextColumn("{task.fields[rates]}"),
                 TextColumn("left"), TimeRemainingColumn(), console=Console(stderr=True), transient=True,
             )  # fmt: skip
-            self._task = self._bar.add_task("games", total=self.total, rates="")
+            self._task = self._bar.add_task(self.noun, total=self.total, rates="")
             self._bar.start()
         return self
 
-    def add(self, games: int, simulations: int) -> None:
-        """So many games have ended, and simulations been searched, since the last call."""
-        self.done += games
+    def add(self, number: int, simulations: int) -> None:
+        """So many have ended, and simulations been searched, since the last call."""
+        self.done += number
         self.simulations += simulations
         now = time.perf_counter()
         searched = f", {self.simulations / self.seconds:,.0f} simulations/s" if self.simulations else ""
-        rates = f"{self.done / self.seconds:.1f} games/s{searched}{self.note}"
+        rates = f"{self.done / self.seconds:.1f} {self.noun}/s{searched}{self.note}"
         if not self._plain:
             self._bar.update(self._task, completed=self.done, rates=rates)
         elif now - self._told >= LINE_EVERY:
             self._told = now
-            print(f"{self.done} of {self.total} games, {rates}", file=sys.stderr, flush=True)
+            print(f"{self.done} of {self.total} {self.noun}, {rates}", file=sys.stderr, flush=True)
 
     def __exit__(self, *_: object) -> None:
         self._ended = time.perf_counter()

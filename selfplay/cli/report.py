@@ -15,12 +15,14 @@ WIDE = 250  # columns where there is no terminal to fit
 class Report(NamedTuple):
     """All that is told."""
 
+    title: str
     standings: Standings
     terms: dict[str, Any]  # for programs
     conditions: str  # games, pairing, openings and simulations, in a sentence or two
     extra: list[str]  # further sentences
     series: dict[int, tuple[str, int]]  # by entrant: the curve it belongs to, and its generation; others are lines
-
+    kept: str  # where the results are that it rests on
+    measures: dict[str, Any] | None = None  # what else is read off the results, for programs
 
 
 def write(out: Path, report: Report) -> None:
@@ -28,9 +30,9 @@ def write(out: Path, report: Report) -> None:
     from selfplay import checkpoint, plots
     from selfplay import standings as tables
 
-    found, title = report.standings, f"Elo, {report.terms['game']}"
+    found, title = report.standings, report.title
     for name, text in (
-        ("ratings.json", tables.as_json(found, report.terms | {"conditions": report.conditions})),
+        ("ratings.json", tables.as_json(found, report.terms | {"conditions": report.conditions}, report.measures)),
         ("ratings.csv", tables.as_csv(found)), ("crosstable.csv", tables.crosstable_csv(found)),
         ("ratings.md", tables.as_markdown(found, title, report.conditions, report.extra)),
     ):  # fmt: skip
@@ -60,17 +62,18 @@ def show(out: Path, report: Report) -> None:
         console = Console(width=WIDE)
     look: dict[str, Any] = {"box": box.SIMPLE_HEAD, "collapse_padding": True, "pad_edge": False}
     table = Table("#", "player", "Elo", "95 %", "games", "points", "draws", "LOS", **look)
-    cross = Table("points a game, %", *(str(place) for place in range(1, len(found.rows) + 1)), **look)
+    down, across = tables.crosstable_places(found)
+    cross = Table("points a game, %", *map(str, across), **look)
     for column in [*table.columns, *cross.columns]:
         column.justify = "left" if column.header in ("player", "points a game, %") else "right"
         column.no_wrap = True
     for place, row in enumerate(found.rows, start=1):
         shares = (f"{row.points:.1%}", f"{row.draws:.1%}", tables.sure(row))
         table.add_row(str(place), row.name, f"{row.elo:+.0f}", tables.interval(row), str(row.games), *shares)
+    for place, row in zip(down, found.down, strict=True):
         cross.add_row(f"{place} {row.name}", *tables.cells(found, row))
     console.print(table)
     console.print(cross)
-    for sentence in (
-        report.conditions, *report.extra, *found.notes, f"Written to {out}: ratings.md, .csv, .json, elo.png, games/."
-    ):  # fmt: skip
+    written = f"Written to {out}: ratings.md, .csv, .json, elo.png, {report.kept}."
+    for sentence in (report.conditions, *report.extra, *found.notes, written):
         console.print(sentence, highlight=False, markup=False, soft_wrap=True)
