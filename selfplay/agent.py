@@ -3,19 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
 from selfplay.learner import Batch, Update
 from selfplay.pool import Weights
+from selfplay.status import Status
+
+
+class Meeting(NamedTuple):
+    """What came of a match between two players."""
+
+    score: float  # of the row player, points a game, in [0, 1]
+    games: float  # n > 0
+    variance: float | None  # of the score as an estimate; None: that of n independent wins and losses
 
 
 class Actor(Protocol):
     """Makes experience with the weights it was given last."""
 
     def set_weights(self, weights: Weights, generation: int, past: Weights | None) -> None:
-        """Goes on with `weights`; `past` is a past self to play against, if one is wanted."""
+        """Goes on with `weights`; `past` holds what to play against, by player, if anything: each network as it was in
+        the generation that was drawn for it."""
 
     def generate(self, min_rows: int) -> tuple[np.ndarray, dict[str, float]]:
         """(rows [M >= min_rows] of the agent's row_dtype, sums of what was done since the last call)."""
@@ -28,15 +38,16 @@ class Actor(Protocol):
 
 
 class Agent(Protocol):
-    """One kind of agent with its configuration: a board-game player, a generator with its critic, …
+    """One kind of agent with its configuration: one network that plays itself, two that play each other, …
 
     Picklable and cheap to make: it travels to the machines where actors run.
     """
 
+    roles: tuple[str, ...]  # players that meet others, of `updates`: one that meets itself, or two that meet each other
     row_dtype: np.dtype
     per_second: tuple[str, ...]  # sums of the actors' that are shown per second
     ratios: Mapping[str, tuple[str, str]]  # and those that are shown as a ratio of two: name → (part, whole)
-    config: Any  # frozen dataclass with at least .run, .replay, .learner
+    config: Any  # frozen dataclass with at least .run, .replay, .rounds, .pool, .learner
 
     def identity(self) -> dict[str, Any]:
         """What checkpoints say of the agent: family, game, versions, network; equal for weights that fit."""
@@ -53,8 +64,27 @@ class Agent(Protocol):
     def make_batch(self, rows: np.ndarray, rng: np.random.Generator) -> Batch:
         """What the losses take, from rows [B]."""
 
+    def set_past(self, past: Weights | None) -> None:
+        """What the losses of `updates` play against from now on, where they play against anything; as for actors."""
+
+    def meet(self, row: Weights, column: Weights, seed: int) -> Meeting:
+        """A match of the first role, with the weights `row`, against the last role, with `column`; it is a function of
+        its arguments."""
+
+    def buckets(self, rows: np.ndarray) -> np.ndarray:
+        """[M] int64: which bucket each of rows [M] falls into, for `rounds`."""
+
+    def difficulty(self, weights: Weights, rows: np.ndarray) -> np.ndarray:
+        """[M] float64 ≥ 0: how badly these weights do on each of rows [M], for `rounds`."""
+
     def evaluate(self, weights: Weights, first: Weights) -> dict[str, float]:
         """Figures of strength, by name; deterministic. first: the weights that the run began with."""
+
+    def pictures(self, weights: Weights) -> dict[str, np.ndarray]:
+        """Images [R, C, 3] uint8 by name, to look at; deterministic."""
+
+    def alarms(self, status: Status) -> list[str]:
+        """Sentences for the user, when something looks wrong; asked at the end of every generation."""
 
     def is_solved(self, figures: Mapping[str, float]) -> bool:
         """Whether those figures say that nothing is left to learn, so that the run may end."""

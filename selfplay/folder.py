@@ -189,6 +189,14 @@ class Folder:
             raise CheckpointError(f"{path} holds rows of another layout.")
         return rows
 
+    def referred(self) -> list[int]:
+        """Generations that the training states on disk go on from; empty where one of them cannot be read."""
+        try:
+            manifests = [json.loads((self._state_path(n) / checkpoint.MANIFEST).read_text()) for n in self._states()]
+            return [int(manifest["meta"]["generation"]) for manifest in manifests]
+        except (OSError, ValueError, KeyError, TypeError):
+            return []
+
     def _states(self) -> list[int]:
         return sorted(int(path.name) for path in (self.path / "state").glob("[0-9]*") if path.name.isdigit())
 

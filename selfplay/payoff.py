@@ -1,7 +1,7 @@
 """The payoff table: what players scored against each other, sparse, with games and variance; and what is read off it.
 
-Two kinds. Symmetric: one role plays itself, as in board games, and a score against someone is 1 − theirs. Bipartite:
-two roles play each other, as a generator and its critic do. Knows players by name; not what they are or how they meet.
+Two kinds. Symmetric: one role plays itself, and a score against someone is 1 − theirs. Bipartite: two roles play each
+other. Knows players by name; not what they are or how they meet.
 """
 
 from __future__ import annotations
@@ -170,10 +170,11 @@ def cyclicity(table: Table, prior: float = 1.0) -> Cyclicity:
 
     Log odds of scores are a flow on the graph of pairs that met, ratings a potential on players: the gradient of the
     best potential is what Bradley–Terry ratings can say, the rest is divergence-free: circulation. Pairs are weighted
-    by the inverse variance of their log odds, g s(1 − s) with g effective games, so that the rest is χ² distributed if
-    there are no cycles, with as many degrees of freedom as the graph has independent cycles. 1 for rock–paper–scissors,
-    0 for players whose log odds add up. All scores 0 or 1 in a strict order do not add up: A then beats C no more
-    clearly than B. A bipartite table, where rows have ratings and columns have, shows interaction: cycles of four.
+    by the inverse variance of their log odds, g s(1 − s) with g effective games, so that the rest is χ² distributed
+    if there are no cycles, with as many degrees of freedom as the graph has independent cycles. 1 where each of three
+    beats the next, 0 for players whose log odds add up. All scores 0 or 1 in a strict order do not add up: A then
+    beats C no more clearly than B. A bipartite table, where rows have ratings and columns have, shows interaction:
+    cycles of four.
 
     prior: games, half won, that every pair is taken to have played besides, without which a score of 1 has no log
         odds (Haldane 1956; Anscombe 1956). ValueError: below 0; or 0 and there are such scores."""

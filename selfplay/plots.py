@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import io
+import re
 import textwrap
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -9,35 +11,60 @@ from typing import NamedTuple
 
 import numpy as np
 
+from selfplay import checkpoint
+
+DISTANCES = ("kl", "frechet_ratio")  # 0 or 1 at best, of any size at worst: drawn below, logarithmically
+RATIOS = ("spread",)  # 1 at best: drawn among the shares, cut at RATIO_TOP
+RATIO_TOP = 1.5
+NO_SHARES = re.compile(r".*(_floor|_error|_\d+)$|frechet.*|kernel|nearest_ratio|density")  # though they may be below 1
+LEAST_DISTANCE = 1e-5  # that is told from 0
+
 
 def curves(history: list[tuple[int, dict[str, float]]], title: str, path: Path) -> np.ndarray:
-    """Draws every figure that stays within [0, 1] against its generation; writes a PNG and returns the image
-    [rows, columns, 3] uint8. The first figure is drawn bold."""
+    """Draws figures against their generations: shares, which stay within [0, 1], on one axis, and distances below them
+    where there are any; writes a PNG and returns the image [rows, columns, 3] uint8. The first figure is bold."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
     from matplotlib.ticker import MaxNLocator
 
-    figure = Figure(figsize=(9, 4.5), dpi=100, layout="constrained")
+    shares, distances = _shown(history)
+    figure = Figure(figsize=(9, 6.5 if distances else 4.5), dpi=100, layout="constrained")
     canvas = FigureCanvasAgg(figure)
-    axes = figure.subplots()
+    heights = [2, 1] if distances else [1]
+    panels = figure.subplots(len(heights), sharex=True, squeeze=False, height_ratios=heights)[:, 0]
     generations = [generation for generation, _ in history]
-    names = [
-        name for name in history[-1][1] if all(0 <= figures.get(name, 0) <= 1 for _, figures in history)
-    ]
-    for index, name in enumerate(names):
+    for index, name in enumerate(shares):
         values = [figures.get(name, np.nan) for _, figures in history]
-        axes.plot(generations, values, marker=".", linewidth=2.5 if index == 0 else 1.2, alpha=1 if index == 0 else 0.7,
-                  label=f"{name.replace('_', ' ')} {values[-1]:.1%}", zorder=3 if index == 0 else 2)  # fmt: skip
-    axes.set_xlabel("generation")
-    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
-    axes.yaxis.set_major_formatter(lambda value, _: f"{value:.0%}")
-    axes.grid(alpha=0.3)
-    axes.set_title(title)
-    if names:
+        panels[0].plot(generations, np.minimum(values, RATIO_TOP), marker=".", linewidth=2.5 if index == 0 else 1.2,
+                       alpha=1 if index == 0 else 0.7, zorder=3 if index == 0 else 2,
+                       label=f"{name.replace('_', ' ')} {values[-1]:.1%}")  # fmt: skip
+    for index, name in enumerate(distances):
+        values = [figures.get(name, np.nan) for _, figures in history]
+        panels[1].plot(generations, np.maximum(values, LEAST_DISTANCE), marker=".", color=f"C{9 - index}",
+                       label=f"{name.replace('_', ' ')} {values[-1]:.3g}")  # fmt: skip
+        panels[1].set_yscale("log")
+    panels[-1].set_xlabel("generation")
+    panels[-1].xaxis.set_major_locator(MaxNLocator(integer=True))
+    panels[0].yaxis.set_major_formatter(lambda value, _: f"{value:.0%}")
+    panels[0].set_title(title)
+    for axes in panels:
+        axes.grid(alpha=0.3)
+    if shares or distances:
         figure.legend(fontsize=8, loc="outside right upper")
     canvas.draw()
-    figure.savefig(path)
+    written = io.BytesIO()
+    figure.savefig(written, format="png")
+    checkpoint.replace_file(path, written.getvalue())
     return np.asarray(canvas.buffer_rgba())[..., :3].copy()
+
+
+def _shown(history: list[tuple[int, dict[str, float]]]) -> tuple[list[str], list[str]]:
+    """(shares, distances) of the newest measurement, in its order."""
+    last = history[-1][1]
+    distances = [name for name in DISTANCES if np.isfinite(last.get(name, np.nan))]
+    within = [name for name in last if all(0 <= figures.get(name, 0) <= 1 for _, figures in history)]
+    shares = [name for name in last if name in RATIOS or (name in within and not NO_SHARES.fullmatch(name))]
+    return [name for name in shares if name not in distances], distances
 
 
 class Point(NamedTuple):
@@ -96,3 +123,12 @@ def _frame(series: Mapping[str, Sequence[Point]], lines: Mapping[str, float]) ->
         return min(known) - 50, max(known) + 50
     room = max(200.0, max(sure) - min(sure))
     return max(min(sure + known), min(sure) - room) - 20, min(max(sure + known), max(sure) + room) + 20
+
+
+def save(picture: np.ndarray, path: Path) -> None:
+    """Writes an image [R, C, 3] uint8 as PNG, the same bytes for the same image. Raises OSError."""
+    from matplotlib import image
+
+    written = io.BytesIO()
+    image.imsave(written, picture, format="png", metadata={"Software": ""})
+    checkpoint.replace_file(path, written.getvalue())

@@ -1,27 +1,64 @@
-"""The pool of past selves: the generations a run has saved, and who is drawn from them as an opponent.
+"""The pool of past selves: the generations a run has saved, which of them last, and how often each is an opponent.
 
 Knows players by name and generations by number; not what either of them is.
 """
 
 from __future__ import annotations
 
+import shutil
+from collections.abc import Collection
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 import torch
+from msgspec import Meta
 
-from selfplay import checkpoint
-from selfplay.errors import CheckpointError, ConfigError
+from selfplay import checkpoint, opponents, payoff
+from selfplay.errors import CheckpointError
 
 Weights = dict[str, dict[str, torch.Tensor]]  # player → state_dict
+
+
+@dataclass(frozen=True)
+class PoolConfig:
+    """Whom to play against, and which generations last."""
+
+    opponents: str = "history"
+    """latest: the generation before; history: all earlier ones alike (fictitious play); pfsp: those who are hard to
+    beat; nash: the equilibrium of the results so far (double oracle); ema: the averaged weights as they are."""
+
+    priority: str = "hard"
+    """Of pfsp: hard, (1 - score) ** priority_power, or variance, score * (1 - score), which prefers equals."""
+
+    priority_power: Annotated[float, Meta(gt=0, le=100)] = 2.0
+    """Of pfsp with hard: the higher, the more of the hardest (Vinyals et al. 2019)."""
+
+    meetings: Annotated[int, Meta(ge=1, le=10_000)] = 6
+    """How many earlier generations each new one meets, for pfsp and nash, which go by results."""
+
+    keep_newest: Annotated[int, Meta(ge=1)] | None = None
+    """Generations to keep, the newest ones; none: all are kept."""
+
+    keep_log_spaced: Annotated[int, Meta(ge=0)] = 4
+    """Beside the newest, about so many are kept each time that the age doubles."""
+
+    def __post_init__(self) -> None:
+        """Raises ConfigError for a word that is none of these."""
+        opponents.check(self.opponents, self.priority, self.priority_power)
+
+    @property
+    def by_results(self) -> bool:
+        """Whether the policy looks at who scored what against whom."""
+        return self.opponents in ("pfsp", "nash")
 
 
 class Pool:
     """Generations on disk, one artifact each: checkpoints/000012 holds the averaged weights of every player."""
 
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
+    def __init__(self, folder: Path, config: PoolConfig | None = None) -> None:
+        self.folder, self.config = folder, config or PoolConfig()
 
     def generations(self) -> list[int]:
         """Numbers of the generations present, ascending."""
@@ -38,18 +75,53 @@ class Pool:
         """(meta, weights). Raises CheckpointError."""
         return load_weights(self.path(generation))
 
-    def opponent(self, policy: str, before: int, rng: np.random.Generator) -> int | None:
-        """A generation earlier than `before` to play against, or None while there is none. policy: "latest", or
-        "history" for a uniform draw from the past (fictitious play). Later ones may lie here too, left behind by a
-        run that was killed before it saved its state."""
-        generations = [generation for generation in self.generations() if generation < before]
-        if not generations:
-            return None
-        if policy == "latest":
-            return generations[-1]
-        if policy == "history":
-            return int(rng.choice(generations))
-        raise ConfigError(f"no opponent policy is called '{policy}'; known: latest, history.")
+    def kept(self, newest: int) -> list[int]:
+        """Generations up to `newest` that take part once there is that one, ascending. What lies here besides may be
+        about to go, or, if later, have been left behind by a run that was killed before it saved its state."""
+        present = [generation for generation in self.generations() if generation <= newest]
+        if self.config.keep_newest is None or not present:
+            return present
+        return opponents.retained(present, self.config.keep_newest, self.config.keep_log_spaced, pinned=(0,))
+
+    def opponents(self, role: str, newest: int, table: payoff.Table | None = None) -> tuple[list[str], np.ndarray]:
+        """(names of K players of a role, shares [K] float64): how often whoever learns from generation `newest` on is
+        to meet each of them. Names are numbers of earlier generations, or `opponents.AVERAGE`; none while there are
+        none. table: results so far, for the policies that go by them."""
+        config = self.config
+        if config.opponents == "ema":
+            return [opponents.AVERAGE], np.ones(1)
+        names = [str(generation) for generation in self.kept(newest) if generation < newest]
+        if not names:
+            return [], np.zeros(0)
+        if table is None or role == table.roles[-1]:
+            seen = table
+        else:
+            seen = table.turned()
+        kind, power, unknown = config.priority, config.priority_power, self.unknown(seen)
+        return names, opponents.weights(config.opponents, names, seen, str(newest), kind, power, unknown)
+
+    def unknown(self, table: payoff.Table | None) -> float:
+        """Score of two who have not met: even, or, between two roles, where that may be far off, the mean."""
+        if table is None or table.symmetric or not table.rows():
+            return 0.5
+        return float(np.mean([entry["score"] for entry in table.rows()]))
+
+    def retain(self, referred: Collection[int]) -> None:
+        """Deletes generations that nobody will ask for again. referred: those that training states on disk go on from;
+        what took part at the time of the oldest of them stays, so that each can be gone on from exactly.
+
+        Each is first renamed: whoever reads it meanwhile finds all of it or nothing."""
+        for left in self.folder.glob(".*.dropped"):  # by a crash in what follows
+            shutil.rmtree(left, ignore_errors=True)
+        if self.config.keep_newest is None or not referred:
+            return
+        oldest = min(referred)
+        kept = {*self.kept(oldest), *referred}
+        for generation in self.generations():
+            if generation < oldest and generation not in kept:
+                aside = self.folder / f".{generation:06d}.dropped"
+                self.path(generation).rename(aside)
+                shutil.rmtree(aside, ignore_errors=True)
 
 
 def load_weights(folder: Path) -> tuple[dict[str, Any], Weights]:

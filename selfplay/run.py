@@ -5,7 +5,7 @@
 A generation is a fixed number of new rows and the learner's updates on them, as many as `samples_per_insert` asks. The
 folder holds everything; `train` on a folder that has a run goes on with it. With actors in this process that is exact
 at the end of a generation: the same bits as if the run had never stopped. A run stopped in mid-generation keeps all
-rows and updates, and starts anew only the searches that were in progress.
+rows and updates, and starts anew only what an actor's state leaves out.
 """
 
 from __future__ import annotations
@@ -20,14 +20,15 @@ from msgspec import Meta
 
 from selfplay import device as devices
 from selfplay import folder as folders
-from selfplay import plots
 from selfplay.agent import Agent
 from selfplay.errors import CheckpointError, FleetError
-from selfplay.fleet import Chunk, Fleet, InlineFleet
+from selfplay.fleet import Fleet, InlineFleet
+from selfplay.journal import Journal
+from selfplay.league import League
 from selfplay.learner import Learner
-from selfplay.metrics import Metrics
-from selfplay.pool import Pool, Weights
+from selfplay.pool import Pool
 from selfplay.replay import Replay
+from selfplay.rounds import Rounds
 from selfplay.status import Status
 
 
@@ -74,24 +75,24 @@ class Run:
         """Resumes what the folder holds. Raises CheckpointError, FleetError or FolderError."""
         self.agent, self.folder, self.report = agent, folder, report
         self.config: RunConfig = agent.config.run
-        self.pool = Pool(folder.path / "checkpoints")
-        self.metrics = Metrics(folder.path)
-        self.status = Status()
+        self.journal = Journal(agent, folder)
+        self.status = self.journal.status
+        self.pool = Pool(folder.path / "checkpoints", agent.config.pool)
+        self.league = League(agent, self.pool, self.config.seed, self.journal.note)
         self.learner = Learner(agent.updates(), agent.config.learner)
         self.replay = Replay(agent.row_dtype, agent.config.replay)
+        self.rounds = Rounds(agent.config.rounds)
         self.rng = np.random.default_rng(np.random.SeedSequence(self.config.seed, spawn_key=(2**31,)))
         self._generation_start = 0  # rows inserted when this generation began
         self._target_steps: int | None = None  # updates that end this generation, once it has its rows
-        self._sums: dict[str, float] = {}
-        self._loss_sums: dict[str, Any] = {}
-        self._loss_count = 0
         self._sessions = 0
         self._published = -1  # generation that the actors have
+        self._clock: float | None = None  # when the run would have begun, had it never stopped
         state = folder.load_state(agent)
         if state:
             self._restore(state)
         else:  # whatever a run that was killed before its first state has left
-            self.metrics.history(before=0)
+            self.journal.forget(0)
             self.pool.save(0, self.learner.weights(), self._meta())
         self._tell("compiling kernels")
         agent.warm_up()
@@ -99,9 +100,9 @@ class Run:
         if state:
             kept = state.actors is not None and self.fleet.load_state(*state.actors)
             games = "with the games in progress" if kept else "with new games"
-            self.status.notes.append(
+            self.journal.note(
                 f"Resumed at generation {self.status.generation}: {self.learner.steps:,} updates, {len(self.replay):,} "
-                f"positions in the window, random streams, {games}."
+                f"rows in the window, random streams, {games}."
             )
 
     def _make_fleet(self, address: str | None) -> Fleet:
@@ -136,16 +137,18 @@ class Run:
         except FleetError:
             self._save()
             raise
-        if self._used_up() and self._loss_count:
+        if self._used_up() and self.journal.learned:
             self._end_generation()  # what was learned since the last one
-        elif self._used_up() and not self._measured():  # the budget ended with a generation, or was cut since
+        elif self._used_up() and not self.journal.measured():  # the budget ended with a generation, or was cut since
             self._measure()
-            self.metrics.history(before=self.status.generation)
+            self.journal.forget(self.status.generation)
             self._write_metrics()
         self._tell("saving")
         self._save()
         stopped = should_stop() and not self._used_up()
-        self._tell("stopped" if stopped else "finished", None if stopped else self._ending())
+        if not stopped:
+            self.journal.note(self._ending())
+        self._tell("stopped" if stopped else "finished")
 
     def _ending(self) -> str:
         """Why the run is over, as a sentence."""
@@ -162,22 +165,14 @@ class Run:
         self.fleet.pause(lag > self.config.generation_rows)
         self._tell("learning" if owed else "playing")
         for chunk in self.fleet.collect(wait=not owed):
-            self._insert(chunk)
+            self.replay.insert(chunk.rows)
+            self.status.rows, self.status.window = self.replay.inserted, len(self.replay)
+            self.journal.count(chunk)
         if not owed and self._updates_owed():
             self._tell("learning")
         started = time.perf_counter()
         while self._updates_owed() and time.perf_counter() - started < (0.5 if self.fleet.size else float("inf")):
             self._learn()
-
-    def _insert(self, chunk: Chunk) -> None:
-        self.replay.insert(chunk.rows)
-        self.status.rows = self.replay.inserted
-        self.status.window = len(self.replay)
-        self.status.games += int(chunk.stats.get("games", 0))
-        for key, value in chunk.stats.items():
-            self._sums[key] = self._sums.get(key, 0.0) + value
-        self._sums["lag"] = self._sums.get("lag", 0.0) + (self.status.generation - chunk.generation)
-        self._sums["chunks"] = self._sums.get("chunks", 0.0) + 1
 
     def _updates_owed(self) -> int:
         config = self.agent.config
@@ -187,11 +182,21 @@ class Run:
         return max(0, int(wanted) - self.learner.steps)
 
     def _learn(self) -> None:
-        batch = self.agent.make_batch(self.replay.sample(self.agent.config.learner.batch_size, self.rng), self.rng)
-        for key, value in self.learner.step(batch, self.status.progress).items():
-            self._loss_sums[key] = self._loss_sums.get(key, 0.0) + value
-        self._loss_count += 1
+        size = self.agent.config.learner.batch_size
+        rows = self.rounds.sample(self.replay, size, self.rng, self.agent.buckets)
+        batch = self.agent.make_batch(rows, self.rng)
+        self.journal.count_losses(self.learner.step(batch, self._schedule()))
         self.status.steps = self.learner.steps
+
+    def _schedule(self) -> float:
+        """Share of the budget used, in [0, 1], as schedules see it. Of a budget in generations it is the share of the
+        updates that these call for, so that schedules are smooth and the same after a stop; of one in minutes, of the
+        time; the larger of the two where there are both."""
+        shares, config = [self._time_share()], self.agent.config
+        if self.config.generations:
+            rows = self.config.generations * self.config.generation_rows
+            shares.append(self.learner.steps * config.learner.batch_size / (rows * config.replay.samples_per_insert))
+        return min(1.0, max(shares))
 
     def _generation_is_over(self) -> bool:
         """Whether the generation has its rows, and the updates that were owed when it got them are done."""
@@ -200,64 +205,41 @@ class Run:
         return self._target_steps is not None and self.learner.steps >= max(self._target_steps, 1)
 
     def _end_generation(self) -> None:
-        """Saves the new generation, and measures it when that is due; the last one always is."""
+        """Saves the new generation, lets it meet others, and measures it when that is due; the last one always is."""
         self.status.generation += 1
         self._generation_start, self._target_steps = self.replay.inserted, None
         self._tell("saving")
-        self.status.losses = {key: float(total) / self._loss_count for key, total in self._loss_sums.items()}
-        self.pool.save(self.status.generation, self.learner.weights(), self._meta())
+        weights = self.learner.weights()
+        self.pool.save(self.status.generation, weights, self._meta())
+        self.rounds.end(self.agent, weights, self.replay)
+        self.journal.end_generation()
+        if self.league.by_results:
+            self._tell("meeting")
+            self.league.meet(self.status.generation, weights)
         if self.status.generation % self.config.evaluate_every == 0 or self._used_up():
             self._measure()
         self._write_metrics()
-        self._loss_sums, self._loss_count = {}, 0
-        self._sums = {}
+        self.journal.ask_for_alarms()
         self._save()
 
     def _publish(self) -> None:
         newest = self._published = self.status.generation
-        past = None
-        earlier = self.pool.opponent("history", newest, np.random.default_rng((self.config.seed, newest)))
-        if earlier is not None:
-            try:
-                past = self.pool.load(earlier)[1]
-            except CheckpointError as error:
-                self.status.notes.append(f"No past self to play against this time: {error}")
-        self.fleet.publish(self.pool.load(newest)[1], newest, past)
-        self._since = (time.perf_counter(), dict(self._sums))
+        weights = self.pool.load(newest)[1]
+        past = self.league.past(newest, weights)
+        self.agent.set_past(past)
+        self.fleet.publish(weights, newest, past)
+        self.journal.start_rates()
 
     def _measure(self) -> None:
         self._tell("measuring")
-        started = time.perf_counter()
-        weights = self.pool.load(self.status.generation)[1]
-        self.status.figures = self.agent.evaluate(weights, self._first_weights())
-        self.status.figures["seconds"] = time.perf_counter() - started
-        self.status.history.append((self.status.generation, self.status.figures))
-        title = f"strength by generation, after {self.status.seconds / 60:.0f} min and {self.status.games:,} games"
-        try:
-            self.folder.write_figures(self.status.history)
-            shares = [
-                (generation, {key: value for key, value in figures.items() if key != "seconds"})
-                for generation, figures in self.status.history
-            ]
-            image = plots.curves(shares, title, self.folder.path / "strength.png")
-        except OSError as error:  # pictures never stop a run
-            self.status.notes.append(f"strength.csv and strength.png were not written: {error.strerror or error}.")
-        else:
-            self.metrics.picture(self.status.generation, "strength", image)
+        self.journal.measure(self.pool.load(self.status.generation)[1], self.league.first())
 
-    def _first_weights(self) -> Weights:
-        """Those of the first generation; of the first that can be read, where that one is damaged."""
-        for generation in self.pool.generations():
-            try:
-                return self.pool.load(generation)[1]
-            except CheckpointError as error:
-                note = f"Strength is measured against a later generation than {generation}: {error}"
-                if note not in self.status.notes:
-                    self.status.notes.append(note)
-        raise CheckpointError(f"no generation in '{self.pool.folder}' can be read.")
-
-    def _measured(self) -> bool:
-        return bool(self.status.history) and self.status.history[-1][0] == self.status.generation
+    def _write_metrics(self) -> None:
+        generation = self.status.generation
+        figures = {f"league/{name}": value for name, value in self.league.figures(generation).items()}
+        figures |= {f"rounds/{name}": value for name, value in self.rounds.figures.items()}
+        self.journal.write(self.learner.learning_rate(self._schedule()), figures)
+        self.league.write(self.folder.path / "payoffs.json", generation)
 
     def _used_up(self) -> bool:
         self._tick()
@@ -265,56 +247,26 @@ class Run:
 
     def _solved(self) -> bool:
         last = [figures for generation, figures in self.status.history[-2:] if generation > 0]
-        wanted = self.config.stop_when_solved and self._measured() and len(last) == 2
+        wanted = self.config.stop_when_solved and self.journal.measured() and len(last) == 2
         return wanted and all(map(self.agent.is_solved, last))
 
+    def _time_share(self) -> float:
+        return self.status.seconds / 60 / self.config.minutes if self.config.minutes else 0.0
+
     def _tick(self) -> None:
-        self.status.seconds = time.perf_counter() - self._clock
-        shares = [0.0]
-        if self.config.minutes:
-            shares.append(self.status.seconds / 60 / self.config.minutes)
-        if self.config.generations:
-            shares.append(self.status.generation / self.config.generations)
-        self.status.progress = min(1.0, max(shares))
+        if self._clock is not None:
+            self.status.seconds = time.perf_counter() - self._clock
+        made = self.status.generation / self.config.generations if self.config.generations else 0.0
+        self.status.progress = min(1.0, max(self._time_share(), made))
         rows = self.replay.inserted - self._generation_start
         self.status.generation_progress = min(1.0, rows / self.config.generation_rows)
 
-    # -- reporting -----------------------------------------------------------------------------------------
-
-    def _tell(self, phase: str, note: str | None = None) -> None:
+    def _tell(self, phase: str) -> None:
         self.status.phase = phase
-        if note:
-            self.status.notes.append(note)
-        if hasattr(self, "_since"):
-            self._tick()
-            self._rates()
+        self._tick()
+        drawn = self.learner.steps * self.agent.config.learner.batch_size
+        self.journal.rates(drawn / max(self.replay.inserted, 1))
         self.report(self.status)
-
-    def _rates(self) -> None:
-        """Figures per second since the weights in use were published, and ratios over the same time."""
-        then, before = self._since
-        seconds = time.perf_counter() - then
-        done = {key: value - before.get(key, 0.0) for key, value in self._sums.items()}
-        if seconds < 0.5 or not done.get("positions"):
-            return
-        rates = {f"{key}/s": done.get(key, 0.0) / seconds for key in self.agent.per_second}
-        for name, (part, whole) in self.agent.ratios.items():
-            rates[name] = done.get(part, 0.0) / max(done.get(whole, 0.0), 1)
-        rates["lag"] = done.get("lag", 0.0) / max(done.get("chunks", 0.0), 1)
-        rates["reuse"] = self.learner.steps * self.agent.config.learner.batch_size / max(self.replay.inserted, 1)
-        self.status.rates = rates
-
-    def _write_metrics(self) -> None:
-        status = self.status
-        figures = {"seconds": status.seconds, "games": status.games, "rows": status.rows, "steps": status.steps,
-                   "window": status.window, "learning_rate": self.learner.learning_rate(status.progress)}  # fmt: skip
-        figures |= {f"loss/{key}": value for key, value in status.losses.items()}
-        figures |= {f"rate/{key}": value for key, value in status.rates.items()}
-        if self._measured():
-            figures |= {f"strength/{key}": value for key, value in status.figures.items()}
-        self.metrics.write(status.generation, figures)
-        if self.metrics.failure and self.metrics.failure not in status.notes:
-            status.notes.append(self.metrics.failure)
 
     # -- saving and going on ---------------------------------------------------------------------------------
 
@@ -335,22 +287,18 @@ class Run:
 
     def _save(self) -> None:
         tensors, rest = self.learner.state()
+        rest |= self.journal.state()
         rest |= {
-            "generation": self.status.generation,
             "generation_start": self._generation_start,
             "target_steps": self._target_steps,
-            "games": self.status.games,
-            "seconds": self.status.seconds,
             "sessions": self._sessions + 1,
-            "losses": self.status.losses,
-            "history": self.status.history,
-            "sums": self._sums,
-            "loss_sums": {key: float(value) for key, value in self._loss_sums.items()},
-            "loss_count": self._loss_count,
+            "league": self.league.state(),
+            "rounds": self.rounds.state(),
             "rng": _rng_state(self.rng),
             "identity": self.agent.identity(),
         }
         self.folder.save_state(self.replay, tensors, rest, self.fleet.state())
+        self.pool.retain(self.folder.referred())
 
     def _restore(self, state: folders.State) -> None:
         try:
@@ -361,24 +309,21 @@ class Run:
             ) from None
         self.replay.restore(state.rows, state.inserted)
         rest, status = state.rest, self.status
-        status.generation, status.games, status.seconds = rest["generation"], rest["games"], rest["seconds"]
+        self.journal.load_state(rest)
+        self.league.load_state(rest.get("league", []))  # runs of earlier versions have none
+        self.rounds.load_state(rest.get("rounds", self.rounds.state()))  # nor this
         status.steps, status.rows, status.window = self.learner.steps, self.replay.inserted, len(self.replay)
-        status.losses = rest["losses"]
-        status.history = [(generation, figures) for generation, figures in rest["history"]]
-        status.figures = status.history[-1][1] if status.history else {}
         self._generation_start, self._target_steps = rest["generation_start"], rest["target_steps"]
         self._sessions = rest["sessions"]
-        self._sums, self._loss_sums, self._loss_count = rest["sums"], rest["loss_sums"], rest["loss_count"]
         self.rng.bit_generator.state = _from_text(rest["rng"])
-        self.metrics.history(before=status.generation + 1)
-        status.notes += state.warnings
+        for warning in state.warnings:
+            self.journal.note(warning)
         self._clock = time.perf_counter() - status.seconds
-        self._since = (time.perf_counter(), dict(self._sums))
 
     def close(self) -> None:
         """Stops the actors and releases the folder."""
         self.fleet.close()
-        self.metrics.close()
+        self.journal.close()
 
 
 def _rng_state(rng: np.random.Generator) -> dict[str, Any]:

@@ -12,13 +12,13 @@ class Status:
     generation: int = 0
     steps: int = 0
     rows: int = 0
-    games: int = 0
+    games: int = 0  # matches of two sides, as the actors count them
     seconds: float = 0.0  # wall time spent, over all sessions
     progress: float = 0.0  # share of the budget used, in [0, 1]
     phase: str = "starting"
     generation_progress: float = 0.0  # share of this generation's rows
     window: int = 0
-    rates: dict[str, float] = field(default_factory=dict)  # of the last seconds: games/s, positions/s, …
+    rates: dict[str, float] = field(default_factory=dict)  # since the last publication, as the agent names them
     losses: dict[str, float] = field(default_factory=dict)  # mean over the last generation
     figures: dict[str, float] = field(default_factory=dict)  # of the last measurement
     history: list[tuple[int, dict[str, float]]] = field(default_factory=list)  # (generation, figures)

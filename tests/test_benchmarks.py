@@ -22,6 +22,8 @@ OPTIONS = {
     "arena": [*SMALL, "--simulations", "4", "--concurrent-games", "8", "--together", "16"],
     "one_game": [*SMALL, "--simulations", "8"],
     "learner": [*SMALL, "--batch-size", "32"],
+    "gan": ["--preset", "gan-ring", "--generations", "1", "--set", "run.generation_rows=2560"],
+    "forgetting": ["--modes", "2"],
     "perft": ["--game", "chess", "--depth", "3", "--batch", "16", "--searches", "2"],
     "actors": [*SMALL, "--simulations", "4", "--chunk-rows", "20", "--seconds", "1"],
 }

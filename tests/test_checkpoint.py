@@ -397,15 +397,3 @@ def test_the_newest_generation_is_the_one_with_the_highest_number(tmp_path: Path
         assert players.newest(path).name == "000012"
     assert "generation 12" in players.load(tmp_path).description
     assert "generation 3" in players.load(tmp_path / "checkpoints" / "000003").description
-
-
-def test_an_opponent_comes_from_the_past(tmp_path: Path) -> None:
-    past = pool.Pool(tmp_path)
-    rng = np.random.default_rng(0)
-    assert past.opponent("history", 5, rng) is None
-    for number in range(6):
-        weights_folder(tmp_path / f"{number:06d}")
-    assert {past.opponent("history", 3, rng) for _ in range(60)} == {0, 1, 2}
-    assert past.opponent("latest", 3, rng) == 2
-    assert past.opponent("history", 0, rng) is None
-    assert "known: latest, history" in refused(past.opponent, "best", 3, rng)

@@ -49,7 +49,6 @@ def commands(text: str) -> list[list[str]]:
 def check_command(arguments: list[str]) -> None:
     """Parses one command line, and checks the preset and settings of `train`."""
     from selfplay import config
-    from selfplay.alphazero import presets
     from selfplay.cli import train
 
     try:
@@ -58,8 +57,8 @@ def check_command(arguments: list[str]) -> None:
         assert end.code == 0 and "--help" in arguments, f"selfplay {shlex.join(arguments)} does not parse"
         return
     if parsed.command == "train":
-        assert parsed.preset in presets.PRESETS
-        config.override(presets.PRESETS[parsed.preset], train._sets(parsed))
+        presets = train._load(train.FAMILIES[train.PRESETS[parsed.preset]].presets)
+        config.override(presets[parsed.preset], train._sets(parsed))
 
 
 def test_commands_are_found_in_shell_text() -> None:

@@ -370,6 +370,23 @@ def test_a_run_without_past_selves_works(tmp_path: Path) -> None:
     assert tiny.train(tmp_path / "run", wanted).generation == 2
 
 
+@pytest.mark.parametrize("policy", ["latest", "pfsp", "nash", "ema"])  # history is what all other tests here have
+def test_whoever_the_opponents_are_a_stopped_run_goes_on_to_the_same_bits(tmp_path: Path, policy: str) -> None:
+    wanted = tiny.config(
+        pool={"opponents": policy}, run={"generations": 2}, strength={"meeting_games": 4, "meeting_simulations": 2}
+    )
+    tiny.train(tmp_path / "whole", wanted)
+    tiny.train(tmp_path / "parts", wanted, until=1)
+    tiny.train(tmp_path / "parts", wanted)
+    assert differences(tmp_path / "whole", tmp_path / "parts") == set()
+    if policy in ("pfsp", "nash"):
+        told = json.loads((tmp_path / "parts" / "payoffs.json").read_text())
+        assert [(entry["row"], entry["column"], entry["games"]) for entry in told["results"]] == [
+            ("1", "0", 4), ("2", "0", 4), ("2", "1", 4),
+        ]  # fmt: skip
+        assert {"league/exploitability", "league/cyclicity"} <= lines_of(tmp_path / "parts")[-1].keys()
+
+
 # Errors in mid-run
 
 

@@ -13,12 +13,15 @@ from msgspec import Meta
 import games
 from selfplay import config as configs
 from selfplay import device as devices
-from selfplay.alphazero import actor, evaluators, inference, loss, network, references, search, strength
+from selfplay.agent import Meeting
+from selfplay.alphazero import actor, evaluators, inference, loss, network, references, search, strength, weakness
 from selfplay.errors import ConfigError
 from selfplay.learner import Batch, LearnerConfig, Update
-from selfplay.pool import Weights
+from selfplay.pool import PoolConfig, Weights
 from selfplay.replay import ReplayConfig
+from selfplay.rounds import RoundsConfig
 from selfplay.run import RunConfig
+from selfplay.status import Status
 
 PLAYER = "net"  # the family's one player: the name of its weights in checkpoints
 
@@ -49,7 +52,9 @@ class Config:
     actor: actor.ActorConfig = field(default_factory=actor.ActorConfig)
     target: TargetConfig = field(default_factory=TargetConfig)
     replay: ReplayConfig = field(default_factory=ReplayConfig)
+    rounds: RoundsConfig = field(default_factory=RoundsConfig)
     learner: LearnerConfig = field(default_factory=LearnerConfig)
+    pool: PoolConfig = field(default_factory=PoolConfig)
     strength: strength.StrengthConfig = field(default_factory=strength.StrengthConfig)
     run: RunConfig = field(default_factory=RunConfig)
 
@@ -57,6 +62,7 @@ class Config:
 class AlphaZero:
     """See `selfplay.agent.Agent`."""
 
+    roles = (PLAYER,)
     per_second = ("games", "positions", "evaluations")
     ratios: ClassVar = {
         "batch": ("evaluations", "batches"),
@@ -107,10 +113,33 @@ class AlphaZero:
         return loss.make_batch(self.game, rows, self.config.target.search_value_fraction, rng, devices.best())
 
     def evaluate(self, weights: Weights, first: Weights) -> dict[str, float]:
-        now, then = (inference.NetworkEvaluator(self.game, self.config.network) for _ in range(2))
-        now.load(weights[PLAYER])
-        then.load(first[PLAYER])
+        now, then = self._evaluator(weights), self._evaluator(first)
         return strength.measure(self.game, now, then, self.config.search, self.config.strength, self.config.run.seed)
+
+    def meet(self, row: Weights, column: Weights, seed: int) -> Meeting:
+        one, other = self._evaluator(row), self._evaluator(column)
+        found = strength.meet(self.game, one, other, self.config.search, self.config.strength, seed)
+        return Meeting(found.score, found.games, None)
+
+    def _evaluator(self, weights: Weights) -> inference.NetworkEvaluator:
+        net = inference.NetworkEvaluator(self.game, self.config.network)
+        net.load(weights[PLAYER])
+        return net
+
+    def set_past(self, past: Weights | None) -> None:
+        pass  # the actors play against past selves; the losses know rows only
+
+    def pictures(self, weights: Weights) -> dict[str, np.ndarray]:
+        return {}
+
+    def alarms(self, status: Status) -> list[str]:
+        return []
+
+    def buckets(self, rows: np.ndarray) -> np.ndarray:
+        return weakness.buckets(self.game, rows)
+
+    def difficulty(self, weights: Weights, rows: np.ndarray) -> np.ndarray:
+        return weakness.value_errors(self.game, self._evaluator(weights), rows)
 
     def is_solved(self, figures: Mapping[str, float]) -> bool:
         return figures.get("mistakes", 1) == 0

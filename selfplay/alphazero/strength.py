@@ -35,6 +35,12 @@ class StrengthConfig:
     random_opening_plies: Annotated[int, Meta(ge=0)] = 6
     """Uniformly random plies that pairs begin with, in games without customary openings."""
 
+    meeting_games: Annotated[int, Meta(ge=2)] = 8
+    """Games of two generations that meet (pool.opponents=pfsp or nash), in pairs that swap seats."""
+
+    meeting_simulations: Annotated[int, Meta(ge=1)] = 16
+    """Simulations a move in those games."""
+
 
 def measure(
     game: Game, evaluate: search.Evaluate, first: search.Evaluate, config: search.SearchConfig,
@@ -58,12 +64,29 @@ def measure(
             players.SearchPlayer(FIRST, game, first, config, strength.num_simulations)
             if name == FIRST else references.make(game, name)
         )  # fmt: skip
-        rng, number = np.random.default_rng(seed), strength.games // 2
-        starts = openings.customary(game, number, rng)
-        starts = starts or openings.random(game, number, strength.random_opening_plies, rng)
+        starts = _starts(game, strength.games // 2, strength, seed)
         summary = match.summary(match.play_pairs(game, me, opponent, starts, seed))
         found |= {f"score_{name}": summary.score, "games": float(summary.games)}
     return found | {"simulations": float(strength.num_simulations)} if found else {}
+
+
+def meet(
+    game: Game, row: search.Evaluate, column: search.Evaluate, config: search.SearchConfig, strength: StrengthConfig,
+    seed: int,
+) -> match.Summary:  # fmt: skip
+    """A match of two evaluators, in pairs of games that swap seats; a function of its arguments."""
+    one, other = (
+        players.SearchPlayer(name, game, evaluate, config, strength.meeting_simulations)
+        for name, evaluate in (("row", row), ("column", column))
+    )
+    starts = _starts(game, strength.meeting_games // 2, strength, seed)
+    return match.summary(match.play_pairs(game, one, other, starts, seed))
+
+
+def _starts(game: Game, number: int, strength: StrengthConfig, seed: int) -> list[openings.Opening]:
+    rng = np.random.default_rng(seed)
+    starts = openings.customary(game, number, rng)
+    return starts or openings.random(game, number, strength.random_opening_plies, rng)
 
 
 def figures(yardstick: Yardstick, raw: search.Results, searched: search.Results) -> dict[str, float]:

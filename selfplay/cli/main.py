@@ -17,10 +17,11 @@ from selfplay import __version__
 from selfplay.errors import UserError
 
 COMMANDS = {
-    "train": "teach an agent by self-play; repeating the command goes on where it stopped",
+    "train": "teach an agent by self-play, or a generator by its critic; repeated, it goes on where it stopped",
     "play": "play against an agent in the terminal, every game alike; or watch two agents",
     "match": "games between two players, trained or not, with the certainty of the result",
     "elo": "ratings of generations, runs, reference players and engines, by games against each other",
+    "sample": "what a trained generator makes, as a picture or as arrays",
     "analyze": "what a trained agent thinks of positions, as a table or as JSON lines",
     "uci": "a trained agent as an engine for chess interfaces (UCI)",
     "hub": "a trained agent as an engine for draughts interfaces (Hub)",
@@ -32,6 +33,7 @@ EPILOG = """examples:
   selfplay train tic-tac-toe
   selfplay train connect-four --minutes 20
   selfplay analyze runs/connect-four --moves 4453
+  selfplay train gan-ring && selfplay sample runs/gan-ring
   selfplay COMMAND --help
 """
 
@@ -57,7 +59,8 @@ def complain(message: str) -> None:
 
 def parser() -> Parser:
     top = Parser(
-        prog="selfplay", description="Teach agents games by self-play with tree search.", epilog=EPILOG,
+        prog="selfplay", epilog=EPILOG,
+        description="Teach agents by letting them play: games with tree search, generators against their critics.",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )  # fmt: skip
     top.add_argument("--version", action="version", version=f"selfplay {__version__}")

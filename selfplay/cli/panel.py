@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
+from collections import deque
 from pathlib import Path
 from typing import Any
 
@@ -14,10 +15,20 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
+from selfplay.cli import figures as told
 from selfplay.status import Status
 
 LINE_EVERY = 30.0  # seconds between plain lines while nothing new is measured
-BARS = "▁▂▃▄▅▆▇█"
+SPEED_OVER = 10.0  # seconds
+WINS = "discriminator/wins"  # the loss that holds the critic's share of wins, where there is a critic
+EVEN = 0.14  # about one half: within 100 Elo of each other
+BALANCE_WIDTH = 20  # characters
+NARROW, WIDE, BESIDE = 10, 60, 54  # characters of a curve; and of what stands beside it
+ROLES = {"discriminator": "critic"}  # in words that leave room
+RATIOS = (  # ratios that are shown: name, title, format
+    ("batch", "mean batch", "{:.1f}"), ("cache_hits", "cache hits", "{:.0%}"), ("exact", "proven moves", "{:.0%}"),
+    ("plies", "plies a game", "{:.1f}"),
+)  # fmt: skip
 
 
 def make(preset: str, path: Path, plain: bool) -> LivePanel | PlainLines:
@@ -38,44 +49,37 @@ def time_left(status: Status) -> str:
     return duration(status.seconds / status.progress * (1 - status.progress))
 
 
-def strength_line(generation: int, figures: dict[str, float]) -> str:
-    """One measurement as a sentence."""
-    told = [_exactness(figures)] if "accuracy" in figures else []
-    played = [
-        f"{value:.0%} against {_opponent(name)}" for name, value in figures.items() if name.startswith("score_")
-    ]
-    if played:
-        told.append(f"points {', '.join(played)}, in {figures.get('games', 0):.0f} games each")
-    if not told:
-        return f"generation {generation}: not measured"
-    return f"generation {generation}: {'; '.join(told)}, at {figures.get('simulations', 0):.0f} simulations"
+class Speed:
+    """Updates and rows a second over the last SPEED_OVER seconds of the run's own clock."""
+
+    def __init__(self) -> None:
+        self._seen: deque[tuple[float, int, int]] = deque()
+
+    def __call__(self, status: Status) -> tuple[float, float]:
+        """(updates/s, rows/s) up to this status; 0 while there is too little to tell."""
+        self._seen.append((status.seconds, status.steps, status.rows))
+        while len(self._seen) > 2 and status.seconds - self._seen[1][0] > SPEED_OVER:
+            self._seen.popleft()
+        then, steps, rows = self._seen[0]
+        passed = status.seconds - then
+        return ((status.steps - steps) / passed, (status.rows - rows) / passed) if passed > 0.5 else (0.0, 0.0)
 
 
-def _exactness(figures: dict[str, float]) -> str:
-    stages = [f"{name.removeprefix('accuracy_')} {value:.1%}" for name, value in figures.items() if "accuracy_" in name]
-    worst = f" ({', '.join(stages)})" if stages else ""
-    raw, contested = (figures.get(name, 0) for name in ("raw_accuracy", "contested_accuracy"))
-    return (
-        f"{figures.get('mistakes', 0):.0f} mistakes in {figures.get('positions', 0):,.0f} positions against exact play "
-        f"— accuracy {figures['accuracy']:.2%}{worst}, where a wrong move exists {contested:.1%}, "
-        f"policy alone {raw:.1%}"
-    )
+def rows_are(status: Status) -> str:
+    """What a row of the replay is called."""
+    if "positions/s" in status.rates:
+        return "positions"
+    return "samples" if WINS in status.losses else "rows"
 
 
-def headline(figures: dict[str, float]) -> tuple[str, float] | None:
-    """(name, value in [0, 1]) of the figure that says most: accuracy, else points against the hardest opponent."""
-    if "accuracy" in figures:
-        return "accuracy", figures["accuracy"]
-    scores = {name: value for name, value in figures.items() if name.startswith("score_")}
-    if not scores:
-        return None
-    hardest = min(scores, key=scores.__getitem__)
-    return f"points against {_opponent(hardest)}", scores[hardest]
-
-
-def _opponent(name: str) -> str:
-    name = name.removeprefix("score_")
-    return "the first generation" if name == "first" else name
+def balance(wins: float) -> str:
+    """Who is ahead in the game of real against fake, as a bar and a word. wins: share of pairs, real and fake, that the
+    critic tells apart."""
+    word = "balanced"
+    if abs(wins - 0.5) > EVEN:
+        word = "critic ahead" if wins > 0.5 else "generator ahead"
+    filled = round(wins * BALANCE_WIDTH)
+    return f"generator ▕{'█' * filled}{'░' * (BALANCE_WIDTH - filled)}▏ critic wins {wins:.0%}: {word}"
 
 
 class PlainLines:
@@ -87,6 +91,7 @@ class PlainLines:
         self._generation = -1
         self._measured: int | None = None  # lines already shown; of a resumed run's past only the last is
         self._notes = 0
+        self._speed = Speed()
 
     def __enter__(self) -> PlainLines:
         print(f"Run folder: {self._path}", flush=True)
@@ -99,17 +104,16 @@ class PlainLines:
         if self._measured is None:
             self._measured = max(0, len(status.history) - 1)
         for generation, figures in status.history[self._measured :]:
-            print(strength_line(generation, figures), flush=True)
+            print(told.sentence(generation, figures), flush=True)
         self._measured = len(status.history)
+        updates, rows = self._speed(status)
         now = time.monotonic()
         if status.generation == self._generation and now - self._last < LINE_EVERY:
             return
         self._last, self._generation = now, status.generation
-        rates = " ".join(f"{name} {value:,.4g}" for name, value in status.rates.items())
-        losses = " ".join(f"{name} {value:.3f}" for name, value in status.losses.items() if "loss" in name)
+        told_of = [_counts(status), *_speeds(status, updates, rows), *_losses(status), f"left {time_left(status)}"]
         print(
-            f"[{duration(status.seconds)}] generation {status.generation} {status.phase}: {status.games:,} games, "
-            f"{status.rows:,} positions, {status.steps:,} updates; {rates}; {losses}; left {time_left(status)}",
+            f"[{duration(status.seconds)}] generation {status.generation} {status.phase}: {'; '.join(told_of)}",
             flush=True,
         )
 
@@ -117,14 +121,34 @@ class PlainLines:
         pass
 
 
+def _counts(status: Status) -> str:
+    rows = rows_are(status)
+    played = f"{status.games:,} games, " if rows == "positions" else ""
+    return f"{played}{status.rows:,} {rows}, {status.steps:,} updates"
+
+
+def _speeds(status: Status, updates: float, rows: float) -> list[str]:
+    if status.rates and rows_are(status) == "positions":
+        return [" ".join(f"{name} {value:,.4g}" for name, value in status.rates.items())]
+    return [f"{updates:,.0f} updates/s, {rows:,.0f} {rows_are(status)}/s"] if updates else []
+
+
+def _losses(status: Status) -> list[str]:
+    losses = [f"{name} {value:.3f}" for name, value in status.losses.items() if "loss" in name]
+    if WINS in status.losses:
+        losses.append(f"critic wins {status.losses[WINS]:.0%}")
+    return [", ".join(losses)] if losses else []
+
+
 class LivePanel:
     """The panel, redrawn in place; what was measured stays above it as lines."""
 
     def __init__(self, preset: str, path: Path, console: Console) -> None:
-        self._preset, self._path = preset, path
+        self._preset, self._path, self._console = preset, path, console
         self._live = Live(console=console, refresh_per_second=4, transient=False)
         self._measured: int | None = None  # lines already shown; of a resumed run's past only the last is
         self._notes = 0
+        self._speed = Speed()
 
     def __enter__(self) -> LivePanel:
         self._live.__enter__()
@@ -141,11 +165,13 @@ class LivePanel:
         if self._measured is None:
             self._measured = max(0, len(status.history) - 1)
         for generation, figures in status.history[self._measured :]:
-            self._live.console.print(Text(strength_line(generation, figures)))
+            self._live.console.print(Text(told.sentence(generation, figures)))
         self._measured = len(status.history)
-        self._live.update(self._draw(status))
+        self._live.update(self.draw(status))
 
-    def _draw(self, status: Status) -> Panel:
+    def draw(self, status: Status) -> Panel:
+        """What is shown of this status."""
+        self._updates_per_second, self._rows_per_second = self._speed(status)
         head = Table.grid(padding=(0, 2), expand=True)
         head.add_column(ratio=1)
         head.add_column(justify="right")
@@ -154,47 +180,68 @@ class LivePanel:
             f"{status.progress:4.0%}   time {duration(status.seconds)}   left {time_left(status)}",
         )
         return Panel(
-            Group(head, Text(""), self._columns(status), *self._curve(status)),
+            Group(head, Text(""), self._columns(status), *self._curves(status)),
             title=f"selfplay · {self._preset} · generation {status.generation} · {status.phase}",
             subtitle=str(self._path),
         )
 
     def _columns(self, status: Status) -> Table:
-        rates, losses = status.rates, status.losses
-        play = [
-            ("games", f"{status.games:,}", f"{rates.get('games/s', 0):,.1f}/s"),
-            ("positions", f"{status.rows:,}", f"{rates.get('positions/s', 0):,.0f}/s"),
-            ("evaluations", "", f"{rates.get('evaluations/s', 0):,.0f}/s"),
-            ("mean batch", "", f"{rates.get('batch', 0):.1f}"),
-            ("cache hits", "", f"{rates.get('cache_hits', 0):.0%}"),
-            ("proven moves", "", f"{rates.get('exact', 0):.0%}"),
-            ("plies a game", "", f"{rates.get('plies', 0):.1f}"),
-        ]
-        learn = [
-            ("updates", f"{status.steps:,}", ""),
-            ("replay window", f"{status.window:,}", ""),
-            ("reuse", "", f"{rates.get('reuse', 0):.1f}×"),
-            ("weights behind", "", f"{rates.get('lag', 0):.2f} gen."),
-            *((name.partition("/")[2].replace("_", " "), "", f"{value:.3f}") for name, value in losses.items()),
-        ]
+        made, learned = self._made(status), self._learned(status)
         table = Table.grid(padding=(0, 2))
         for justify in ("left", "right", "right", "left", "left", "right", "right"):
-            table.add_column(justify=justify)
-        for index in range(max(len(play), len(learn))):
-            left = play[index] if index < len(play) else ("", "", "")
-            right = learn[index] if index < len(learn) else ("", "", "")
+            table.add_column(justify=justify, no_wrap=True)
+        for index in range(max(len(made), len(learned))):
+            left = made[index] if index < len(made) else ("", "", "")
+            right = learned[index] if index < len(learned) else ("", "", "")
             table.add_row(*left, "", *right)
-        generation = f"{status.generation_progress:.0%}"
-        table.add_row("this generation", "", generation, "", "", "", "")
         return table
 
-    def _curve(self, status: Status) -> list[Any]:
-        last = status.history[-1][1] if status.history else {}
-        lines = []
-        for name in ["accuracy"] if "accuracy" in last else [name for name in last if name.startswith("score_")]:
-            values = [figures[name] for _, figures in status.history if name in figures][-60:]
-            low, high = min(values), max(max(values), min(values) + 1e-6)
-            bars = "".join(BARS[int((value - low) / (high - low) * (len(BARS) - 1))] for value in values)
-            title = "accuracy" if name == "accuracy" else f"points against {_opponent(name)}"
-            lines.append(Text(f"{title} by generation  {bars}  {values[-1]:.2%} (best {max(values):.2%})"))
-        return [Text(""), *lines] if lines else []
+    def _made(self, status: Status) -> list[tuple[str, str, str]]:
+        """What actors have made, and how fast: (name, count, rate)."""
+        rates, rows = status.rates, rows_are(status)
+        lines = [(rows, f"{status.rows:,}", _per_second(rates.get(f"{rows}/s", self._rows_per_second)))]
+        if rows == "positions":
+            lines.insert(0, ("games", f"{status.games:,}", _per_second(rates.get("games/s", 0), 1)))
+        if rates.get("fakes/s"):
+            lines.append(("fakes of the past", "", _per_second(rates["fakes/s"])))
+        if "evaluations/s" in rates:
+            lines.append(("evaluations", "", _per_second(rates["evaluations/s"])))
+        for name, title, show in RATIOS:
+            if name in rates:
+                lines.append((title, "", show.format(rates[name])))
+        return [*lines, ("this generation", "", f"{status.generation_progress:.0%}")]
+
+    def _learned(self, status: Status) -> list[tuple[str, str, str]]:
+        rates, losses = status.rates, status.losses
+        lines = [
+            ("updates", f"{status.steps:,}", _per_second(self._updates_per_second)),
+            ("replay window", f"{status.window:,}", ""),
+        ]
+        if "reuse" in rates:
+            lines.append(("reuse", "", f"{rates['reuse']:.1f}×"))
+        if rates.get("lag"):
+            lines.append(("weights behind", "", f"{rates['lag']:.2f} gen."))
+        several = len({name.partition("/")[0] for name in losses}) > 1
+        for name, value in losses.items():
+            role, _, rest = name.partition("/")
+            title = f"{ROLES.get(role, role)} {rest}" if several else rest
+            if name != WINS:
+                lines.append((title.replace("_", " "), "", f"{value:.3f}"))
+        return lines
+
+    def _curves(self, status: Status) -> list[Any]:
+        lines: list[Any] = []
+        if WINS in status.losses:
+            lines += [Text(""), Text(balance(status.losses[WINS]), no_wrap=True)]
+        room = min(WIDE, max(NARROW, self._console.width - BESIDE))
+        curves = told.curves(status.history, room)
+        if not curves:
+            return lines
+        table = Table.grid(padding=(0, 2))
+        for title, bars, newest, best in curves:
+            table.add_row(title, bars, newest, f"best {best}" if best else "")
+        return [*lines, Text(""), table]
+
+
+def _per_second(rate: float, digits: int = 0) -> str:
+    return f"{rate:,.{digits}f}/s" if rate else ""

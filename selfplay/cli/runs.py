@@ -31,13 +31,13 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _list(root: Path) -> int:
-    from selfplay.cli import panel
+    from selfplay.cli import figures as told
 
     found = sorted(path.parent for path in root.glob("*/config.json"))
     if not found:
         print(f"No runs below '{root}'. `selfplay train tic-tac-toe` makes one; --root looks elsewhere.")
         return 0
-    print(f"{'run':32} {'preset':16} {'gen.':>5} {'minutes':>8} {'games':>9} {'positions':>10}  strength")
+    print(f"{'run':32} {'preset':16} {'gen.':>5} {'minutes':>8} {'games':>9} {'rows':>10}  strength")
     for path in found:
         try:
             config, last = _read(path / "config.json"), _last(path)
@@ -45,16 +45,17 @@ def _list(root: Path) -> int:
             print(f"{path!s:32} {error}")
             continue
         measured = _measured(path)
-        told = panel.headline(measured[-1][1]) if measured else None
-        shown = f"{told[1]:.2%} {told[0]}" if told else "–"
+        shown = (told.headline(measured[-1][1]) if measured else None) or "–"
         preset = str(config.get("preset", "?"))
+        rows = last.get("rows", 0)
+        games = "–" if last.get("games", 0) == rows else f"{last['games']:,}"  # a row a game: no games to speak of
         print(f"{path!s:32} {preset:16} {last.get('step', 0):5} {last.get('seconds', 0) / 60:8.1f} "
-              f"{last.get('games', 0):9,} {last.get('rows', 0):10,}  {shown}")  # fmt: skip
+              f"{games:>9} {rows:10,}  {shown}")  # fmt: skip
     return 0
 
 
 def _show(path: Path) -> int:
-    from selfplay.cli import panel
+    from selfplay.cli import figures as told
 
     if not (path / "config.json").exists():
         raise FolderError(f"'{path}' holds no run (no config.json): `selfplay runs list` shows those there are.")
@@ -65,7 +66,7 @@ def _show(path: Path) -> int:
     measured = _measured(path)
     print("strength by generation:" if measured else "strength: not measured yet")
     for line, figures in measured:
-        print(f"  {line.get('seconds', 0) / 60:6.1f} min  {panel.strength_line(line['step'], figures)}")
+        print(f"  {line.get('seconds', 0) / 60:6.1f} min  {told.sentence(line['step'], figures)}")
     return 0
 
 

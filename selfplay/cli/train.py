@@ -1,7 +1,8 @@
-"""Teach an agent by self-play.
+"""Teach agents by letting them play against themselves, their past, or each other.
 
-PRESET names the game with settings that work as they are. Progress is shown live, and written to the run's folder
-(metrics.jsonl, TensorBoard events, strength.png). Ctrl-C stops and saves; the same command goes on from there.
+PRESET names a board game, or data for a generator and its critic (gan-…), with settings that work as they are.
+Progress is shown live, and written to the run's folder (metrics.jsonl, TensorBoard events, strength.png; samples.png of
+a generator). Ctrl-C stops and saves; the same command goes on from there.
 """
 
 from __future__ import annotations
@@ -24,7 +25,10 @@ EPILOG = """examples:
   selfplay train connect-four --minutes 20
   selfplay train connect-four --run runs/big --set network.channels=64 --set network.blocks=5
   selfplay train connect-four --actors 8 --address auto        (on a Ray cluster)
-  selfplay train connect-four --settings                       (every setting, its value and meaning)
+  selfplay train gan-ring                                      (eight Gaussians; then: selfplay sample runs/gan-ring)
+  selfplay train gan-ring --run runs/minimax --set objective.loss=minimax --set objective.r1=0 --set objective.r2=0
+  selfplay train gan-digits --seed 2 --set objective.past_fakes=0.5
+  selfplay train gan-digits --settings                         (every setting, its value and meaning)
 """
 
 
@@ -35,8 +39,13 @@ class Family(NamedTuple):
     agent: str
 
 
-FAMILIES = {"alphazero": Family("selfplay.alphazero.presets:PRESETS", "selfplay.alphazero.agent:AlphaZero")}
+FAMILIES = {
+    "alphazero": Family("selfplay.alphazero.presets:PRESETS", "selfplay.alphazero.agent:AlphaZero"),
+    "gan": Family("selfplay.gan.presets:PRESETS", "selfplay.gan.agent:Gan"),
+}
 PRESETS = dict.fromkeys(("tic-tac-toe", "connect-four", "checkers", "chess"), "alphazero")
+PRESETS |= dict.fromkeys(("gan-ring", "gan-grid", "gan-digits", "gan-stacked-digits"), "gan")
+PRESETS |= dict.fromkeys(("gan-info", "gan-superres", "gan-connect-four", "vae-digits"), "gan")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

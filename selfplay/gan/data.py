@@ -1,8 +1,8 @@
 """Real data as streams: mixtures of Gaussians, digits, digits in stacks, images from the user's files.
 
 A data set is what `Dataset` says: something that a generator of random numbers draws samples from. It knows no network
-and no measure of quality. Nothing is ever fetched. Board positions of a run, which need its game's rules, are
-still to come.
+and no measure of quality. Nothing is ever fetched. Board positions of a run, which need its game's rules, are in
+`positions`.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Protocol
 
@@ -22,6 +22,7 @@ from selfplay.gan import files
 APART = 6  # σ between neighbouring modes, so that no sample lies within 3 σ of two of them
 DIGITS_TOP = 16  # of the pixels of scikit-learn's digits: 0 paper, 16 ink
 DIGITS_HELD_OUT = 3  # one in so many images of each class is held out
+HELD_OUT = 6  # the same of other images
 DIGITS_PER_STACK = 3
 
 
@@ -196,14 +197,33 @@ def digits(held_out: bool = False) -> Images:
         raise files.DataError("The digits need scikit-learn, which is missing: pip install scikit-learn.") from None
     raw = datasets.load_digits()
     pixels, labels = raw.images.astype(np.uint8)[:, None], raw.target.astype(np.int64)
-    names = np.array([hashlib.sha256(image.tobytes()).hexdigest() for image in pixels])
-    chosen = []
-    for digit in range(10):
-        rows = np.flatnonzero(labels == digit)
-        rows, cut = rows[np.argsort(names[rows])], len(rows) // DIGITS_HELD_OUT
-        chosen.append(rows[:cut] if held_out else rows[cut:])
-    rows = np.sort(np.concatenate(chosen))
-    return Images("digits-held-out" if held_out else "digits", pixels[rows], labels[rows], 10, DIGITS_TOP)
+    return split(Images("digits", pixels, labels, 10, DIGITS_TOP), DIGITS_HELD_OUT)[held_out]
+
+
+def split(images: Images, one_in: int = HELD_OUT) -> tuple[Images, Images]:
+    """(training part, held-out part): of each class the images with the smallest SHA-256 are held out, one in
+    `one_in`. That hangs on no random numbers and no order of the images but among copies of one.
+
+    Raises DataError when nothing would be held out, or nothing left.
+    """
+    names = np.array([hashlib.sha256(image.tobytes()).hexdigest() for image in images.pixels])
+    labels = np.zeros(len(names), np.int64) if images.labels is None else images.labels
+    held_out = np.zeros(len(names), dtype=bool)
+    for label in np.unique(labels):
+        rows = np.flatnonzero(labels == label)
+        held_out[rows[np.argsort(names[rows], kind="stable")[: len(rows) // one_in]]] = True
+    if held_out.all() or not held_out.any():
+        raise files.DataError(
+            f"{images.name} holds {len(names)} images, too few to hold out one in {one_in} of each class."
+        )
+
+    return part(images, ~held_out, images.name), part(images, held_out, f"{images.name}-held-out")
+
+
+def part(images: Images, rows: np.ndarray, name: str) -> Images:
+    """The images of these rows, numbers or booleans [N]."""
+    labels = None if images.labels is None else images.labels[rows]
+    return replace(images, name=name, pixels=images.pixels[rows], labels=labels)
 
 
 def stacked_digits(held_out: bool = False) -> StackedDigits:

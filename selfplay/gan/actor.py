@@ -1,0 +1,65 @@
+"""The actor of the GAN family: draws reals from the data, and fakes from a past generator where one is asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+
+from selfplay.gan import data
+
+Fakes = Callable[[np.ndarray | None, int, np.random.Generator], np.ndarray]  # (labels, n, rng) → x [n, *shape] float32
+NOBODY = -1  # producer of a row without a fake
+
+
+def row_dtype(shape: tuple[int, ...], with_fakes: bool) -> np.dtype:
+    """One game of the critic: a real sample, and the fake of a past generator where those take part."""
+    fields: list[tuple[Any, ...]] = [("real", "f4", shape), ("label", "i4")]
+    if with_fakes:
+        fields += [("fake", "f4", shape), ("fake_label", "i4"), ("producer", "i4")]
+    return np.dtype(fields)
+
+
+class Actor:
+    """See `selfplay.agent.Actor`. Its rows are a function of seed, index and what `make_fakes` gives."""
+
+    def __init__(
+        self, dataset: data.Dataset, scale: float, with_fakes: bool, load: Callable[[Any], Fakes], seed: int, index: int
+    ) -> None:
+        """load: turns a past self's weights into what makes fakes, in the networks' scale."""
+        self.dataset, self.scale, self._load = dataset, scale, load
+        self._dtype = row_dtype(dataset.shape, with_fakes)
+        self._with_fakes = with_fakes
+        self._rng = np.random.Generator(np.random.PCG64(np.random.SeedSequence(seed, spawn_key=(index,))))
+        self._past: Fakes | None = None
+        self._producer = NOBODY
+
+    def set_weights(self, weights: Any, generation: int, past: Any | None) -> None:
+        self._past, self._producer = None, NOBODY
+        if past is not None and self._with_fakes:
+            self._past, self._producer = self._load(past), generation
+
+    def generate(self, min_rows: int) -> tuple[np.ndarray, dict[str, float]]:
+        rows = np.zeros(min_rows, dtype=self._dtype)
+        x, labels = self.dataset.sample(min_rows, self._rng)
+        rows["real"] = x / np.float32(self.scale)
+        rows["label"] = -1 if labels is None else labels
+        fakes = 0
+        if self._with_fakes:
+            rows["producer"] = self._producer
+            if self._past is not None:
+                wanted = None if labels is None else labels[self._rng.permutation(min_rows)]
+                rows["fake"] = self._past(wanted, min_rows, self._rng)
+                rows["fake_label"] = -1 if wanted is None else wanted
+                fakes = min_rows
+        return rows, {"games": float(min_rows), "fakes": float(fakes)}
+
+    def state(self) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
+        bits = dict(self._rng.bit_generator.state)  # with half of a 64-bit number that may be left over
+        return {}, {"rng": bits | {"state": {key: str(value) for key, value in bits["state"].items()}}}
+
+    def load_state(self, arrays: Mapping[str, np.ndarray], rest: Mapping[str, Any]) -> bool:
+        state = {key: int(value) for key, value in rest["rng"]["state"].items()}
+        self._rng.bit_generator.state = dict(rest["rng"]) | {"state": state}
+        return True

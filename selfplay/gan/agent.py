@@ -1,0 +1,169 @@
+"""The GAN family, as the loop in `run.py` sees it: configuration, networks, actors, batches, measurements."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+import numpy as np
+import torch
+from torch import nn
+
+from selfplay import config as configs
+from selfplay import device as devices
+from selfplay.agent import Meeting
+from selfplay.errors import ConfigError
+from selfplay.gan import (
+    actor,
+    alarms,
+    auc,
+    distinct,
+    loss,
+    match,
+    models,
+    network,
+    pictures,
+    players,
+    settings,
+    sources,
+    weakness,
+)  # fmt: skip
+from selfplay.gan.settings import Config
+from selfplay.learner import Batch, Update
+from selfplay.pool import Weights
+from selfplay.status import Status
+
+BALANCE_SAMPLES = 2_000  # on each side: an AUC of one half is known to ± 0.009
+
+
+class Gan:
+    """See `selfplay.agent.Agent`."""
+
+    per_second = ("games", "fakes")
+    ratios: ClassVar[dict[str, tuple[str, str]]] = {}
+
+    def __init__(self, config: Config) -> None:
+        self.config = config
+        self.source = sources.make(config.data)
+        loss.check(config.objective, config.network, self.source.shape, config.learner.batch_size)
+        self.model = settings.model(config, self.source)
+        self.roles: tuple[str, ...] = self.model.roles
+        self._with_fakes = config.objective.past_fakes > 0 and models.CRITIC in self.roles
+        self.row_dtype = actor.row_dtype(self.source.shape, self._with_fakes)
+        self._watch = alarms.Watch()
+
+    def __getstate__(self) -> dict[str, Any]:
+        """All but the model, which has hold of the networks once they learn: what travels to actors is small."""
+        return {name: value for name, value in self.__dict__.items() if name != "model"}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state)
+        self.model = settings.model(self.config, self.source)
+
+    def identity(self) -> dict[str, Any]:
+        return settings.identity(self.config)
+
+    def details(self) -> dict[str, Any]:
+        return {"objective": configs.to_values(self.config.objective)}
+
+    def networks(self) -> dict[str, nn.Module]:
+        """By name, freshly initialised from the run's seed, on the CPU."""
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(self.config.run.seed)
+            return self.model.networks()
+
+    def _trained(self, weights: Weights, *names: str) -> dict[str, nn.Module]:
+        """Those of the networks that are named, all if none is, with these weights, frozen."""
+        found = self.networks()
+        for name in names or found:
+            found[name].load_state_dict(weights[name])
+            found[name].to(devices.best()).eval().requires_grad_(False)
+        return {name: found[name] for name in names or found}
+
+    def updates(self) -> tuple[Update, ...]:
+        return self.model.updates({name: module.to(devices.best()) for name, module in self.networks().items()})
+
+    def set_past(self, past: Weights | None) -> None:
+        if self.model.game is None or past is None or not self.config.objective.past_critics:
+            return
+        critic = self._trained(past, models.CRITIC)[models.CRITIC]
+        assert isinstance(critic, network.Critic)
+        self.model.game.past_critic = critic
+
+    def make_actor(self, index: int, seed: int) -> actor.Actor:
+        return actor.Actor(self.source.train, self.source.scale, self._with_fakes, self._fakes, seed, index)
+
+    def _fakes(self, past: Weights) -> actor.Fakes:
+        made = self.generator(past)
+
+        def fakes(labels: np.ndarray | None, n: int, rng: np.random.Generator) -> np.ndarray:
+            return made.sample(n, rng, labels)[0] / np.float32(self.source.scale)
+
+        return fakes
+
+    def make_batch(self, rows: np.ndarray, rng: np.random.Generator) -> Batch:
+        device, size = devices.best(), len(rows)
+        batch = {"real": rows["real"]} | self.model.inputs(rows["real"], rng)
+        if self.config.network.conditional:
+            batch["label"] = rows["label"].astype(np.int64)
+        if self._with_fakes:
+            batch["fake"] = rows["fake"]
+            batch["fake_label"] = rows["fake_label"].astype(np.int64)
+            batch["past"] = (rows["producer"] != actor.NOBODY) & (rng.random(size) < self.config.objective.past_fakes)
+        tensors = {key: torch.from_numpy(np.ascontiguousarray(value)).to(device) for key, value in batch.items()}
+        return tensors | {"seed": torch.tensor(int(rng.integers(2**62)))}
+
+    def generator(self, weights: Weights) -> players.Generator:
+        """What samples with these weights."""
+        return self.model.generator(self._trained(weights, self.model.sampler))
+
+    def critic(self, weights: Weights) -> players.Critic:
+        """What scores with these weights. Raises ConfigError where the model has no critic."""
+        if models.CRITIC not in self.roles:
+            raise ConfigError(f"model={self.config.model} has no critic: expected a model that is trained against one.")
+        critic = self._trained(weights, models.CRITIC)[models.CRITIC]
+        return players.Critic(critic, self.source, self.config.network)
+
+    def meet(self, row: Weights, column: Weights, seed: int) -> Meeting:
+        return match.of_weights(self, row, column, seed)
+
+    def evaluate(self, weights: Weights, first: Weights) -> dict[str, float]:
+        rng = np.random.default_rng((self.config.run.seed, 2))
+        made = self.generator(weights)
+        figures = self.source.judge.figures(lambda n: made.sample(n, rng), rng)
+        figures |= self._balance(weights, made, np.random.default_rng((self.config.run.seed, 3)))
+        return figures | self.model.figures(self._trained(weights), np.random.default_rng((self.config.run.seed, 5)))
+
+    def _balance(self, weights: Weights, made: players.Generator, rng: np.random.Generator) -> dict[str, float]:
+        """auc of the critic against its generator on held-out data; distinct fakes for each real."""
+        fakes, asked = made.sample(BALANCE_SAMPLES, rng)
+        found = {}
+        if models.CRITIC in self.roles:
+            reals, labels = self.source.held_out.sample(BALANCE_SAMPLES, rng)
+            critic = self.critic(weights)
+            found = {"auc": auc.auc(critic.score(reals, labels), critic.score(fakes, asked)).value}
+        different = distinct.different(self.source.train, rng)
+        return found if different is None else found | {"distinct": distinct.distinct(different, fakes)}
+
+    def buckets(self, rows: np.ndarray) -> np.ndarray:
+        return weakness.buckets(rows)
+
+    def difficulty(self, weights: Weights, rows: np.ndarray) -> np.ndarray:
+        """1 for reals that no fake covers, in the space that the judge measures in."""
+        labels = rows["label"].astype(np.int64) if self.config.network.conditional else None
+        made = self.generator(weights).sample(len(rows), np.random.default_rng((self.config.run.seed, 3)), labels)[0]
+        space, scale = self.source.judge.features, np.float32(self.source.scale)
+        return weakness.uncovered(space(rows["real"] * scale), space(made))
+
+    def is_solved(self, figures: Mapping[str, float]) -> bool:
+        return False
+
+    def pictures(self, weights: Weights) -> dict[str, np.ndarray]:
+        rng = np.random.default_rng((self.config.run.seed, 4))
+        return {"samples": pictures.of_generator(self.generator(weights), rng)}
+
+    def alarms(self, status: Status) -> list[str]:
+        return self._watch(status)
+
+    def warm_up(self) -> None:
+        pass

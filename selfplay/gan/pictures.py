@@ -1,0 +1,124 @@
+"""Samples as pictures: points among the reals they imitate, images in a grid.
+
+A picture is [R, C, 3] uint8, and the same for the same samples.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+
+from selfplay.gan import data, players
+
+SIDE = 600  # pixels of a scatter plot
+TILE = 48  # pixels that a small image is enlarged to, at least
+GAP = 4  # pixels between images
+PAPER = 128  # grey between images, which neither ink nor paper is
+MARGIN = 0.15  # of the reals' extent, left free about them: outliers beyond it lie on the edge
+COLUMNS = 10
+POINTS = 2_000  # shown
+ROWS_BY_CLASS = 20  # classes at most that have a row each
+
+
+def of_generator(
+    made: players.Generator,
+    rng: np.random.Generator,
+    label: int | None = None,
+    title: str = "",
+    count: int | None = None,
+) -> np.ndarray:
+    """What a generator makes: 2,000 points among as many reals, or a hundred images, a row a class where it can be
+    asked for classes. label: of that class only; count: of samples, in place of those."""
+    points = len(made.source.shape) == 1
+    number = count or (POINTS if points else COLUMNS**2)
+    labels = None if label is None else np.full(number, label)
+    if points:
+        reals = made.source.train.sample(number, rng)[0]
+        return of_points(reals, made.sample(number, rng, labels)[0], centres_of(made.source.train), (), title)
+    classes = made.source.num_classes
+    if label is None and made.config.conditional and classes <= ROWS_BY_CLASS:
+        columns = COLUMNS if count is None else math.ceil(count / classes)
+        return grid(made.sample(classes * columns, rng, np.arange(classes).repeat(columns))[0], columns)
+    return grid(made.sample(number, rng, labels)[0])
+
+
+def centres_of(dataset: data.Dataset) -> np.ndarray | None:
+    """[K, D] of a mixture's modes."""
+    return dataset.centres if isinstance(dataset, data.Mixture) else None
+
+
+def of_points(
+    reals: np.ndarray,
+    fakes: np.ndarray,
+    centres: np.ndarray | None = None,
+    paths: Sequence[np.ndarray] = (),
+    title: str = "",
+) -> np.ndarray:
+    """Fakes [M, D] (orange) over reals [N, D] (grey), centres [K, D] of modes as crosses, and paths [S, D] as lines,
+    their first and last point marked. Of D > 1 dimensions the first two are shown. The frame depends on the reals
+    alone, so that pictures of a run compare; fakes outside lie on its edge, and the title counts them."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    reals, fakes = _plane(reals), _plane(fakes)
+    low, high = reals.min(axis=0), reals.max(axis=0)
+    room = MARGIN * np.maximum(high - low, 1e-9)
+    low, high = low - room, high + room
+    outside = int(np.sum(((fakes < low) | (fakes > high)).any(axis=1)))
+    figure = Figure(figsize=(SIDE / 100, SIDE / 100), dpi=100, layout="constrained")
+    canvas = FigureCanvasAgg(figure)
+    axes = figure.subplots()
+    label = f"{len(fakes):,} fakes" + (f", {outside:,} outside" if outside else "")
+    shown = np.clip(fakes, low, high)
+    axes.scatter(reals[:, 0], reals[:, 1], s=6, color="0.72", linewidths=0, label=f"{len(reals):,} reals")
+    axes.scatter(shown[:, 0], shown[:, 1], s=4, color="tab:orange", alpha=0.7, linewidths=0, label=label)
+    if centres is not None:
+        at, label = _plane(centres), f"{len(centres):,} modes"
+        axes.scatter(at[:, 0], at[:, 1], s=30, marker="+", color="black", linewidths=0.8, label=label)
+    for number, path in enumerate(paths):
+        steps = _plane(path)
+        axes.plot(*steps.T, marker=".", markersize=4, linewidth=1, color=f"C{number % 10}")
+        axes.plot(*steps[[0, -1]].T, marker="o", linestyle="", markersize=7, color=f"C{number % 10}")
+    axes.set_xlim(low[0], high[0])
+    axes.set_ylim(low[1], high[1])
+    axes.set_aspect("equal")
+    axes.grid(alpha=0.2)
+    figure.legend(loc="outside lower center", ncols=3, fontsize=8, markerscale=2)
+    figure.suptitle(title, fontsize=10)
+    canvas.draw()
+    return np.asarray(canvas.buffer_rgba())[..., :3].copy()
+
+
+def _plane(points: np.ndarray) -> np.ndarray:
+    """[N, 2]: the first two coordinates; of a single one, its value over zero."""
+    points = np.asarray(points, dtype=np.float64).reshape(len(points), -1)
+    return points[:, :2] if points.shape[1] > 1 else np.column_stack([points[:, 0], np.zeros(len(points))])
+
+
+def grid(images: np.ndarray, columns: int = COLUMNS) -> np.ndarray:
+    """Images [N, P, R, C] in [−1, 1], row by row, N ≥ 1; what lies beyond −1 or 1 is cut off. Small ones are enlarged
+    without smoothing, and there is a grey gap between them."""
+    tiles = np.stack([_coloured(image) for image in images])  # [N, R, C, 3]
+    factor = max(1, math.ceil(TILE / max(tiles.shape[1:3])))
+    tiles = tiles.repeat(factor, axis=1).repeat(factor, axis=2)
+    (count, height, width), columns = tiles.shape[:3], min(columns, len(tiles))
+    lines = math.ceil(count / columns)
+    picture = np.full((lines * (height + GAP) + GAP, columns * (width + GAP) + GAP, 3), PAPER, dtype=np.uint8)
+    for number, tile in enumerate(tiles):
+        top, left = ((height, width)[axis] + GAP for axis in (0, 1))
+        top, left = GAP + top * (number // columns), GAP + left * (number % columns)
+        picture[top : top + height, left : left + width] = tile
+    return picture
+
+
+def _coloured(image: np.ndarray) -> np.ndarray:
+    """[R, C, 3] uint8 of an image [P, R, C] in [−1, 1]: one plane is grey, three are red, green and blue, two are red
+    and blue; of more, the first three."""
+    levels = np.rint((np.clip(image, -1, 1) + 1) * 127.5).astype(np.uint8)
+    if len(levels) == 1:
+        levels = levels.repeat(3, axis=0)
+    if len(levels) == 2:
+        levels = np.stack([levels[0], np.zeros_like(levels[0]), levels[1]])
+    return levels[:3].transpose(1, 2, 0)

@@ -1,0 +1,127 @@
+"""Presets of the GAN family: settings that work as they are on two cores, by name."""
+
+from __future__ import annotations
+
+from selfplay.gan.autoencoder import AutoencoderConfig
+from selfplay.gan.info import InfoConfig
+from selfplay.gan.loss import ObjectiveConfig
+from selfplay.gan.network import NetworkConfig
+from selfplay.gan.settings import Config
+from selfplay.gan.sources import DataConfig
+from selfplay.gan.superres import SuperresConfig
+from selfplay.learner import LearnerConfig
+from selfplay.replay import ReplayConfig
+from selfplay.run import RunConfig
+
+RING = Config(
+    data=DataConfig(name="ring"),
+    network=NetworkConfig(latent=2),
+    objective=ObjectiveConfig(r1=0.1, r2=0.1, final_penalty=0.001),
+    replay=ReplayConfig(samples_per_insert=1.0, window_min=51_200, window_fraction=1e-6, learn_after=256),
+    learner=LearnerConfig(
+        batch_size=256, learning_rate=5e-3, final_learning_rate=2e-5, weight_decay=0.0, ema_decay=0.9995,
+        beta1=0.0, beta2=0.9, final_beta2=0.99, schedule="geometric", max_gradient_norm=1e3,
+    ),
+    run=RunConfig(generations=24, generation_rows=256_000, chunk_rows=25_600, evaluate_every=1),
+)  # fmt: skip
+"""Eight Gaussians on a circle."""
+
+GRID = Config(
+    data=DataConfig(name="grid"),
+    network=NetworkConfig(latent=2),
+    objective=ObjectiveConfig(r1=0.3, r2=0.3, final_penalty=0.0003),
+    replay=ReplayConfig(samples_per_insert=1.0, window_min=51_200, window_fraction=1e-6, learn_after=256),
+    learner=LearnerConfig(
+        batch_size=256, learning_rate=3e-3, final_learning_rate=5e-5, weight_decay=0.0, ema_decay=0.99,
+        beta1=0.0, beta2=0.9, final_beta2=0.99, schedule="geometric", max_gradient_norm=1e3,
+    ),
+    run=RunConfig(generations=40, generation_rows=512_000, chunk_rows=25_600, evaluate_every=1),
+)  # fmt: skip
+"""Twenty-five Gaussians on a grid."""
+
+DIGITS = Config(
+    data=DataConfig(name="digits"),
+    network=NetworkConfig(kind="dcgan", width=16, latent=16, conditional=True),
+    objective=ObjectiveConfig(r1=0.1, r2=0.1, final_penalty=0.1),
+    replay=ReplayConfig(samples_per_insert=1.0, window_min=51_200, window_fraction=1e-6, learn_after=64),
+    learner=LearnerConfig(
+        batch_size=64, learning_rate=2e-3, final_learning_rate=5e-5, weight_decay=0.0, ema_decay=0.999,
+        beta1=0.0, beta2=0.9, final_beta2=0.99, max_gradient_norm=1e3,
+    ),
+    run=RunConfig(generations=10, generation_rows=12_800, chunk_rows=3_200, evaluate_every=1),
+)  # fmt: skip
+"""Handwritten digits, each class on demand."""
+
+STACKED = Config(
+    data=DataConfig(name="stacked-digits"),
+    network=NetworkConfig(kind="mlp", width=256, latent=64),
+    objective=ObjectiveConfig(r1=0.1, r2=0.1, final_penalty=0.1),
+    replay=ReplayConfig(samples_per_insert=1.0, window_min=51_200, window_fraction=1e-6, learn_after=128),
+    learner=LearnerConfig(
+        batch_size=128, learning_rate=2e-3, final_learning_rate=5e-5, weight_decay=0.0, ema_decay=0.999,
+        beta1=0.0, beta2=0.9, final_beta2=0.99, max_gradient_norm=1e3,
+    ),
+    run=RunConfig(generations=15, generation_rows=51_200, chunk_rows=6_400, evaluate_every=3),
+)  # fmt: skip
+"""Three digits as the planes of one image: 1,000 modes."""
+
+INFO = Config(
+    model="info",
+    data=DataConfig(name="digits"),
+    network=NetworkConfig(kind="mlp", width=128, latent=16),
+    info=InfoConfig(categories=10, continuous=2),
+    objective=ObjectiveConfig(r1=0.1, r2=0.1, final_penalty=0.1),
+    replay=ReplayConfig(samples_per_insert=1.0, window_min=51_200, window_fraction=1e-6, learn_after=256),
+    learner=LearnerConfig(
+        batch_size=128, learning_rate=2e-3, final_learning_rate=5e-5, weight_decay=0.0, ema_decay=0.999,
+        beta1=0.0, beta2=0.9, final_beta2=0.99, max_gradient_norm=1e3,
+    ),
+    run=RunConfig(generations=10, generation_rows=64_000, chunk_rows=6_400, evaluate_every=1),
+)  # fmt: skip
+"""Handwritten digits, sorted into ten kinds by a generator that is told no labels."""
+
+SUPERRES = Config(
+    model="superres",
+    data=DataConfig(name="digits"),
+    network=NetworkConfig(kind="mlp", width=16, depth=1, critic_width=128),
+    superres=SuperresConfig(factor=2),
+    objective=ObjectiveConfig(r1=0.1, r2=0.1, final_penalty=0.1),
+    replay=ReplayConfig(samples_per_insert=1.0, window_min=51_200, window_fraction=1e-6, learn_after=256),
+    learner=LearnerConfig(
+        batch_size=64, learning_rate=2e-3, final_learning_rate=5e-5, weight_decay=0.0, ema_decay=0.999,
+        beta1=0.0, beta2=0.9, final_beta2=0.99, max_gradient_norm=1e3,
+    ),
+    run=RunConfig(generations=10, generation_rows=19_200, chunk_rows=6_400, evaluate_every=1),
+)  # fmt: skip
+"""Handwritten digits of 4 × 4 pixels, enlarged to 8 × 8."""
+
+VAE = Config(
+    model="vae",
+    data=DataConfig(name="digits"),
+    network=NetworkConfig(kind="mlp", width=256, depth=2, latent=16),
+    autoencoder=AutoencoderConfig(deviation=0.3),
+    replay=ReplayConfig(samples_per_insert=1.0, window_min=51_200, window_fraction=1e-6, learn_after=256),
+    learner=LearnerConfig(
+        batch_size=128, learning_rate=2e-3, final_learning_rate=2e-5, weight_decay=1e-4, ema_decay=0.999,
+    ),
+    run=RunConfig(generations=10, generation_rows=32_000, chunk_rows=6_400, evaluate_every=2),
+)  # fmt: skip
+"""Handwritten digits by a variational autoencoder; by a plain one with model=ae. To compare with gan-digits."""
+
+POSITIONS = Config(
+    data=DataConfig(name="positions", path="runs/connect-four"),
+    network=NetworkConfig(kind="mlp", width=256, latent=32),
+    objective=ObjectiveConfig(r1=0.1, r2=0.1, final_penalty=0.1),
+    replay=ReplayConfig(samples_per_insert=1.0, window_min=51_200, window_fraction=1e-6, learn_after=128),
+    learner=LearnerConfig(
+        batch_size=128, learning_rate=2e-3, final_learning_rate=5e-5, weight_decay=0.0, ema_decay=0.999,
+        beta1=0.0, beta2=0.9, final_beta2=0.99, max_gradient_norm=1e3,
+    ),
+    run=RunConfig(generations=15, generation_rows=128_000, chunk_rows=6_400, evaluate_every=1),
+)  # fmt: skip
+"""Connect-four positions of a self-play run, which must be trained first: `selfplay train connect-four`."""
+
+PRESETS = {
+    "gan-ring": RING, "gan-grid": GRID, "gan-digits": DIGITS, "gan-stacked-digits": STACKED, "gan-info": INFO,
+    "gan-superres": SUPERRES, "gan-connect-four": POSITIONS, "vae-digits": VAE,
+}  # fmt: skip
