@@ -127,6 +127,7 @@ def test_a_checkpoint_of_one_model_is_not_taken_for_another(tmp_path: Path) -> N
     [
         ("info", "network.conditional=true", "without labels"),
         ("vae", "network.conditional=true", "take no labels"),
+        ("ae", "network.packing=2", "have no critic"),
         ("superres", "network.conditional=true", "takes no labels"),
         ("superres", "superres.factor=3", "sides divide"),
         ("superres", "data.name=ring", "sides divide"),

@@ -64,7 +64,7 @@ def test_the_generator_sees_the_small_image_and_noise_beside_it() -> None:
     other[:, 16:] = 0
     for several in (inputs, other):  # a sample is enlarged alone
         together = generator(torch.from_numpy(several))
-        assert together.shape == (4, 1, 8, 8) and float(together.abs().max()) <= 1
+        assert together.shape == (4, 1, 8, 8) and together.abs().max().item() <= 1
         assert torch.allclose(together[2:3], generator(torch.from_numpy(several[2:3])), atol=1e-6)
 
 
@@ -86,9 +86,9 @@ def test_the_goal_is_the_weighted_sum_of_its_three_parts() -> None:
     fake = update.module(batch["inputs"])
     reader = classifier.load()
     of_features = np.square(reader.features(fake.detach().numpy()) - reader.features(batch["real"].numpy())).mean()
-    error = float((fake - batch["real"]).square().mean())
-    expected = 2.0 * error + 0.5 * float(of_features) + 0.25 * float(named["loss"])
-    assert float(total) == pytest.approx(expected, rel=1e-4)
+    error = (fake - batch["real"]).square().mean().item()
+    expected = 2.0 * error + 0.5 * float(of_features) + 0.25 * named["loss"].item()
+    assert total.item() == pytest.approx(expected, rel=1e-4)
 
 
 def test_without_its_weight_the_critic_is_not_listened_to() -> None:
@@ -97,7 +97,7 @@ def test_without_its_weight_the_critic_is_not_listened_to() -> None:
     update = {update.name: update for update in made.updates(networks)}[models.GENERATOR]
     batch = batch_of(made, 6)
     total, _ = update.loss(update.module, batch, 0.0)
-    assert float(total) == pytest.approx(float((update.module(batch["inputs"]) - batch["real"]).square().mean()))
+    assert total.item() == pytest.approx((update.module(batch["inputs"]) - batch["real"]).square().mean().item())
 
 
 def test_an_enlarger_learns_to_beat_interpolation() -> None:

@@ -128,9 +128,12 @@ class Model:
     def __init__(
         self, source: sources.Source, config: network.NetworkConfig, variational: bool, settings: AutoencoderConfig
     ) -> None:
-        """Raises ConfigError for a network with labels."""
-        if config.conditional:
-            raise ConfigError("model=ae and model=vae take no labels: set network.conditional to false.")
+        """Raises ConfigError for a network with what only critics and their generators have."""
+        if config != encoder.plain(config):
+            raise ConfigError(
+                "model=ae and model=vae take no labels and have no critic: leave network.conditional, virtual_batch_norm, "
+                "minibatch_deviation, packing and spectral_norm as they are by default."
+            )
         self.source, self.config, self.variational, self.settings = source, config, variational, settings
 
     def networks(self) -> dict[str, nn.Module]:

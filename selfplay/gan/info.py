@@ -44,8 +44,8 @@ class InfoConfig:
     """λ of the continuous codes'."""
 
     noise: Annotated[float, Meta(ge=0)] = 0.0
-    """Standard deviation of noise on what the recogniser sees of samples in training: codes must then make a difference
-    that is larger than this, as classes do, and cannot hide in details."""
+    """Standard deviation of noise on samples when the recogniser guesses their category in training: categories must
+    then make a difference that is larger than this, as classes do, and cannot hide in details."""
 
 
 class Codes:
@@ -126,20 +126,27 @@ class Info:
         info = self.info
 
         def telling(verdict: torch.Tensor, fake: torch.Tensor, batch: Batch) -> tuple[torch.Tensor, loss.Named]:
-            category, continuous = self._misses(recogniser, self._blurred(fake, batch), batch["inputs"])
+            category, continuous = self._training_misses(recogniser, fake, batch, "inputs")
             return verdict + info.weight * category + info.continuous_weight * continuous, {"untold": category}
 
         def guessing(recogniser: nn.Module, batch: Batch, progress: float) -> tuple[torch.Tensor, loss.Named]:
             with torch.no_grad():
                 fake = generator(batch["critic_inputs"])
-            category, continuous = self._misses(recogniser, self._blurred(fake, batch), batch["critic_inputs"])
+            category, continuous = self._training_misses(recogniser, fake, batch, "critic_inputs")
             return category + continuous, {"category": category, "continuous": continuous}
 
         critic, generator_update = self._pair.updates(networks, telling)
         return critic, Update(RECOGNISER, recogniser, guessing), generator_update
 
-    def _blurred(self, x: torch.Tensor, batch: Batch) -> torch.Tensor:
-        return x + self.info.noise * batch["blur"] if self.info.noise else x
+    def _training_misses(
+        self, recogniser: nn.Module, x: torch.Tensor, batch: Batch, name: str
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """The category's from noisy samples, the continuous codes' from clean ones, in one pass."""
+        if not self.info.noise:
+            return self._misses(recogniser, x, batch[name])
+        noisy, clean = recogniser(torch.cat([x + self.info.noise * batch["noise"], x])).chunk(2)
+        truth = batch[name][:, self.codes.noise :]
+        return Guess(noisy, self.codes).misses(truth)[0], Guess(clean, self.codes).misses(truth)[1]
 
     def _misses(
         self, recogniser: nn.Module, x: torch.Tensor, inputs: torch.Tensor
@@ -147,8 +154,8 @@ class Info:
         return Guess(recogniser(x), self.codes).misses(inputs[:, self.codes.noise :])
 
     def inputs(self, reals: np.ndarray, rng: np.random.Generator) -> dict[str, np.ndarray]:
-        blur = {"blur": rng.standard_normal(reals.shape, dtype=np.float32)} if self.info.noise else {}
-        return self._pair.inputs(reals, rng) | blur
+        noise = {"noise": rng.standard_normal(reals.shape, dtype=np.float32)} if self.info.noise else {}
+        return self._pair.inputs(reals, rng) | noise
 
     def generator(self, networks: models.Networks) -> players.Generator:
         return self._pair.generator(networks)

@@ -46,7 +46,7 @@ class SuperresConfig:
     perceptual: Annotated[float, Meta(ge=0)] = 0.01
     """Weight of the mean squared error of the digit classifier's features."""
 
-    adversarial: Annotated[float, Meta(ge=0)] = 0.02
+    adversarial: Annotated[float, Meta(ge=0)] = 0.1
     """Weight of the critic's verdict; at 0 it still learns, but nobody listens."""
 
 
