@@ -85,13 +85,15 @@ def train(preset: str, seed: int, root: Path, words: list[str]) -> dict[str, flo
     """The last generation's figures of one seed; a line of them goes to standard error."""
     folder = root / f"{preset}-{seed}"
     command = [sys.executable, "-m", "selfplay", "train", preset, "--seed", str(seed), "--run", str(folder), "--plain"]
-    began = time.perf_counter()
+    began, before = time.perf_counter(), os.times()
     done = subprocess.run([*command, *words], capture_output=True, text=True, check=False, env=os.environ.copy())
     if done.returncode:
         raise SystemExit(done.stderr or done.stdout)
+    after = os.times()
     with (folder / "strength.csv").open() as file:
         last = list(csv.DictReader(file))[-1]
     found = {"seed": float(seed), "wall_seconds": round(time.perf_counter() - began, 1)}
+    found["cpu_seconds"] = round(after.children_user - before.children_user, 1)  # of all children: right with --jobs 1
     found |= {key: harness.significant(float(value)) for key, value in last.items() if value and key != "seconds"}
     print(json.dumps(found), file=sys.stderr, flush=True)
     return found

@@ -8,6 +8,7 @@ import math
 import numpy as np
 import pytest
 import torch
+from torch import nn
 
 from selfplay.gan import info, models, network, sources
 from selfplay.gan.loss import ObjectiveConfig
@@ -80,6 +81,30 @@ def test_a_generator_that_is_rewarded_for_it_tells_its_category() -> None:
             optimizer.step()
     after = model.figures(networks, np.random.default_rng(1))["information"]
     assert before < 0.1 and 1.2 < after <= math.log(4)
+
+
+def test_categories_are_guessed_from_noisy_samples_and_continuous_codes_from_clean_ones() -> None:
+    class Recorder(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.weight, self.seen = nn.Parameter(torch.zeros(2, 6)), torch.zeros(0)
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            self.seen = x.detach()
+            return x @ self.weight
+
+    source = sources.make(sources.DataConfig(name="ring"))
+    config, codes = network.NetworkConfig(width=8, depth=1), info.InfoConfig(categories=4, continuous=1, noise=0.5)
+    model, recorder = info.Info(source, config, ObjectiveConfig(), codes), Recorder()
+    networks = model.networks() | {info.RECOGNISER: recorder}
+    updates = {update.name: update for update in model.updates(networks)}
+    reals, rng = np.zeros((6, 2), np.float32), np.random.default_rng(0)
+    batch = {name: torch.from_numpy(value) for name, value in model.inputs(reals, rng).items()}
+    updates[info.RECOGNISER].loss(recorder, batch, 0.0)
+    noisy, clean = recorder.seen.chunk(2)
+    assert torch.equal(clean, networks[models.GENERATOR](batch["critic_inputs"]))
+    assert torch.equal(noisy, clean + 0.5 * batch["noise"])
+    assert batch["noise"].std().item() == pytest.approx(1, abs=0.4)
 
 
 def test_normalised_information_is_that_of_scikit_learn() -> None:

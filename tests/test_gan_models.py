@@ -20,7 +20,7 @@ from selfplay.pool import Pool
 
 SMALL = [
     "network.width=8", "network.depth=1", "network.latent=3", "learner.batch_size=16", "replay.window_min=200",
-    "replay.learn_after=32", "run.generation_rows=96", "run.chunk_rows=32", "run.generations=3",
+    "replay.learn_after=32", "run.generation_rows=64", "run.chunk_rows=32", "run.generations=2",
     "run.evaluate_every=1000", "learner.ema_decay=0.9",
 ]  # fmt: skip
 MODELS = {
@@ -54,13 +54,13 @@ def train(path: Path, wanted: settings.Config, until: int | None = None) -> Pool
         return run.pool
 
 
-@pytest.mark.parametrize("model", MODELS)
+@pytest.mark.parametrize("model", ["info", "superres with noise", "vae", "ae"])
 def test_a_run_that_was_stopped_ends_with_the_same_bits_as_one_that_was_not(model: str, tmp_path: Path) -> None:
     through = train(tmp_path / "through", config(model))
     train(tmp_path / "stopped", config(model), until=1)
     resumed = train(tmp_path / "stopped", config(model))
-    (_, expected), (_, found) = through.load(3), resumed.load(3)
-    (_, before) = through.load(2)
+    (_, expected), (_, found) = through.load(2), resumed.load(2)
+    (_, before) = through.load(1)
     assert expected.keys() == found.keys()
     moved = False
     for name, tensors in expected.items():

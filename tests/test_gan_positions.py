@@ -133,11 +133,11 @@ def test_samples_are_positions_of_the_set_all_equally_likely(run: Path) -> None:
 
 def test_real_positions_are_all_legal_and_those_held_out_all_new(run: Path) -> None:
     train, held_out = positions.from_run(run), positions.from_run(run, held_out=True)
-    of_train = {"legal": 1.0, "new": 0.0, "unique": 1.0, "copies": 1.0, "stones": pytest.approx(1.0)}
+    of_train = {"legal": 1.0, "new": 0.0, "unique": 1.0, "known": 1.0, "stones": pytest.approx(1.0)}
     assert train.measure(train.everything()[0]) == of_train
     found = train.measure(held_out.everything()[0])
     assert 0.8 < found.pop("stones") < 1
-    assert found == {"legal": 1.0, "new": 1.0, "unique": 1.0, "copies": 0.0}
+    assert found == {"legal": 1.0, "new": 1.0, "unique": 1.0, "known": 0.0}
 
 
 def test_faults_copies_and_repeats_are_counted_by_name(run: Path) -> None:
@@ -148,7 +148,7 @@ def test_faults_copies_and_repeats_are_counted_by_name(run: Path) -> None:
     found = train.measure(x)
     del found["stones"]
     assert found == {
-        "legal": 0.6, "new": 0.4, "unique": 0.8, "copies": 0.2, "floating_stone": 0.2, "wrong_counts": 0.2,
+        "legal": 0.6, "new": 0.4, "unique": 0.8, "known": 0.2, "floating_stone": 0.2, "wrong_counts": 0.2,
     }  # fmt: skip
 
 
@@ -171,7 +171,7 @@ def test_a_judge_asks_for_samples_and_says_what_reals_would_have(run: Path) -> N
         return train.sample(n, rng)
 
     found = judge.figures(draw, rng)
-    assert asked == [positions.JUDGED] and found["legal"] == 1 and found["copies"] == 1
+    assert asked == [positions.JUDGED] and found["legal"] == 1 and found["known"] == 1
     assert found["stones"] > found["real_stones"] > 0.7
     one, two = judge.features(positions.encode(np.stack([np.zeros_like(train.stones[0]), drop("4")])))
     assert np.linalg.norm(one - two) == 2

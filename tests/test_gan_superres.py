@@ -109,7 +109,7 @@ def test_an_enlarger_learns_to_beat_interpolation() -> None:
     optimizer = torch.optim.Adam(enlarger.parameters(), lr=1e-2)
     x = torch.from_numpy(DIGITS.train.sample(512, np.random.default_rng(0))[0])
     small = torch.from_numpy(superres.shrink(x.numpy(), 2).reshape(512, 16))
-    for step in range(150):
+    for step in range(80):
         rows = slice(64 * (step % 8), 64 * (step % 8) + 64)
         optimizer.zero_grad()
         (enlarger(small[rows]) - x[rows]).square().mean().backward()

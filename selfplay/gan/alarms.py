@@ -29,7 +29,7 @@ FEW = 0.5  # of the modes
 MEASURED = 3  # times at least, before modes are said to be missing or lost
 FALLEN = 0.1  # of all modes lost against the best measurement, and more than one, twice in a row
 SHRUNK = 0.3  # width of modes over the true one; healthy: 0.4 at the least, in mid-run, 0.6 at the end
-REPEATING = 0.1  # different fakes for each real one: that of modes at SHRUNK, or of one in ten
+REPEATING = 0.05  # different fakes for each real one: one in twenty; healthy: 0.08 at the least, in mid-run on a grid
 COPIES = 0.1  # share of fakes nearer to training data than 99 % of held-out data are: ten times chance
 
 

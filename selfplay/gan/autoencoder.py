@@ -131,8 +131,8 @@ class Model:
         """Raises ConfigError for a network with what only critics and their generators have."""
         if config != encoder.plain(config):
             raise ConfigError(
-                "model=ae and model=vae take no labels and have no critic: leave network.conditional, virtual_batch_norm, "
-                "minibatch_deviation, packing and spectral_norm as they are by default."
+                "model=ae and model=vae take no labels and have no critic: leave network.conditional, packing, "
+                "virtual_batch_norm, minibatch_deviation and spectral_norm as they are by default."
             )
         self.source, self.config, self.variational, self.settings = source, config, variational, settings
 

@@ -1,6 +1,7 @@
 """What generators and critics of any kind can be fitted with: layers against collapse, added to finished networks.
 
     VirtuallyNormalised   virtual batch norm in a generator            Salimans 2016, 1606.03498, section 3.4
+    Rounded               a generator of things that are or are not    Bengio 2013, 1308.3432: straight-through
     BatchAware            a critic sees how alike samples are          Karras 2018, 1710.10196, section 3
     SpectrallyNormed      a critic's layers stretch nothing            Miyato 2018, 1802.05957
     Packed                a critic judges several samples at once      Lin 2018, 1712.04086
@@ -102,6 +103,25 @@ def _normalised(network: nn.Module, reference_rows: int) -> nn.Module:
         if layer.bias is not None:
             network.set_submodule(name, nn.Sequential(layer, VirtualBatchNorm(len(layer.weight), reference_rows)))
     return network
+
+
+# -- discrete data ---------------------------------------------------------------------------------------------------
+
+
+class Rounded(nn.Module):
+    """A generator, inputs [B, L] and labels [B] → x [B, P, R, C] in {−1, 1}: in each cell the largest plane, if it is
+    above 0, is 1 and all others are −1. Gradients pass as if nothing had been rounded. Without it a critic tells fakes
+    of discrete data by their never being quite there."""
+
+    def __init__(self, inner: nn.Module) -> None:
+        super().__init__()
+        self.inner = inner
+
+    def forward(self, inputs: torch.Tensor, labels: torch.Tensor | None = None) -> torch.Tensor:
+        x: torch.Tensor = self.inner(inputs, labels)
+        with torch.no_grad():
+            rounded = torch.where((x == x.amax(dim=1, keepdim=True)) & (x > 0), 1.0, -1.0)
+        return x + (rounded - x).detach()
 
 
 # -- critics that see several samples, and critics that are smooth ---------------------------------------------------

@@ -59,6 +59,10 @@ class NetworkConfig:
     packing: Annotated[int, Meta(ge=1, le=64)] = 1
     """Samples that the critic judges at once (PacGAN, Lin 2018, 1712.04086: 2 to 4). Scores are those of packs."""
 
+    rounded: bool = False
+    """For discrete data, such as boards: in each cell of a sample the largest plane, if it is above 0, becomes 1 and the
+    others −1; gradients pass as if it hadn't (straight-through, Bengio 2013, 1308.3432)."""
+
     spectral_norm: bool = False
     """Divides each layer of the critic by its largest singular value (Miyato 2018, 1802.05957); of use in place of
     gradient penalties, not on top of them."""
@@ -129,6 +133,8 @@ def make(
     """(generator, critic), freshly initialised from torch's random stream, with what `config` fits them with. inputs: L
     where it isn't the noise alone. Raises ConfigError for settings that contradict each other."""
     check(config)
+    if config.rounded and len(shape) != 3:
+        raise ConfigError("network.rounded is for images of planes, and these data are points: set it to false.")
     if config.conditional and not num_classes:
         raise ConfigError("network.conditional needs classes, and the data have none: name labels, or set it to false.")
     inputs = config.latent if inputs is None else inputs
@@ -136,6 +142,8 @@ def make(
     generator, critic = _plain(shape, seen, num_classes, config, inputs)
     if config.virtual_batch_norm:
         generator = layers.VirtuallyNormalised(generator, inputs, num_classes, config.virtual_batch_norm)
+    if config.rounded:
+        generator = layers.Rounded(generator)
     if config.minibatch_deviation:
         critic = layers.BatchAware(critic, config.minibatch_deviation)
     if config.spectral_norm:

@@ -69,9 +69,9 @@ class Positions:
         """Shares of x [n, 2, R, C], n ≥ 1, in [0, 1], once read as boards:
 
         legal: could come up in a game; new: those of them that are not among these positions; unique: different boards
-        among the n; copies: among these positions; stones: how far their numbers of stones are spread as those of these
+        among the n; known: among these positions; stones: how far their numbers of stones are spread as those of these
         positions are, 1 − total variation; and under its name, each fault that the game finds. Legal boards alone prove
-        nothing: copies are legal, one board drawn again and again is, and so are most boards of two stones.
+        nothing: known boards are legal, one board drawn again and again is, and so are most boards of two stones.
         """
         stones = decode(x)
         faults, names = self.game.faults(stones), _names(stones)
@@ -81,7 +81,7 @@ class Positions:
             "legal": np.mean(faults == ""),
             "new": np.mean((faults == "") & ~copied),
             "unique": len(set(names)) / len(names),
-            "copies": np.mean(copied),
+            "known": np.mean(copied),
             "stones": np.minimum(_fullness(stones), self._fullness).sum(),
         }
         shares |= {str(fault).replace(" ", "_"): np.mean(faults == fault) for fault in np.unique(faults) if fault}

@@ -69,14 +69,14 @@ INFO = Config(
     model="info",
     data=DataConfig(name="digits"),
     network=NetworkConfig(kind="mlp", width=128, latent=16),
-    info=InfoConfig(categories=10, continuous=2),
+    info=InfoConfig(categories=10, continuous=2, weight=0.5, continuous_weight=0.05, noise=0.6),
     objective=ObjectiveConfig(r1=0.1, r2=0.1, final_penalty=0.1),
     replay=ReplayConfig(samples_per_insert=1.0, window_min=51_200, window_fraction=1e-6, learn_after=256),
     learner=LearnerConfig(
         batch_size=128, learning_rate=2e-3, final_learning_rate=5e-5, weight_decay=0.0, ema_decay=0.999,
         beta1=0.0, beta2=0.9, final_beta2=0.99, max_gradient_norm=1e3,
     ),
-    run=RunConfig(generations=10, generation_rows=64_000, chunk_rows=6_400, evaluate_every=1),
+    run=RunConfig(generations=10, generation_rows=32_000, chunk_rows=6_400, evaluate_every=2),
 )  # fmt: skip
 """Handwritten digits, sorted into ten kinds by a generator that is told no labels."""
 
@@ -91,7 +91,7 @@ SUPERRES = Config(
         batch_size=64, learning_rate=2e-3, final_learning_rate=5e-5, weight_decay=0.0, ema_decay=0.999,
         beta1=0.0, beta2=0.9, final_beta2=0.99, max_gradient_norm=1e3,
     ),
-    run=RunConfig(generations=10, generation_rows=19_200, chunk_rows=6_400, evaluate_every=1),
+    run=RunConfig(generations=10, generation_rows=9_600, chunk_rows=3_200, evaluate_every=2),
 )  # fmt: skip
 """Handwritten digits of 4 × 4 pixels, enlarged to 8 × 8."""
 
@@ -110,14 +110,14 @@ VAE = Config(
 
 POSITIONS = Config(
     data=DataConfig(name="positions", path="runs/connect-four"),
-    network=NetworkConfig(kind="mlp", width=256, latent=32),
-    objective=ObjectiveConfig(r1=0.1, r2=0.1, final_penalty=0.1),
+    network=NetworkConfig(kind="mlp", width=256, latent=32, rounded=True),
+    objective=ObjectiveConfig(r1=3.0, r2=3.0, final_penalty=0.1),
     replay=ReplayConfig(samples_per_insert=1.0, window_min=51_200, window_fraction=1e-6, learn_after=128),
     learner=LearnerConfig(
         batch_size=128, learning_rate=2e-3, final_learning_rate=5e-5, weight_decay=0.0, ema_decay=0.999,
         beta1=0.0, beta2=0.9, final_beta2=0.99, max_gradient_norm=1e3,
     ),
-    run=RunConfig(generations=15, generation_rows=128_000, chunk_rows=6_400, evaluate_every=1),
+    run=RunConfig(generations=15, generation_rows=64_000, chunk_rows=6_400, evaluate_every=1),
 )  # fmt: skip
 """Connect-four positions of a self-play run, which must be trained first: `selfplay train connect-four`."""
 
