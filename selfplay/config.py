@@ -79,12 +79,28 @@ def from_values(cls: type[C], values: Mapping[str, Any]) -> C:
         key = path.rstrip("`").partition("[")[0]  # of a list or table, no entry is named
         value = f"'{_shorten(_at(values, key))}'" if key else "that value"
         where = f" for '{key}'" if key else ""
-        raise ConfigError(f"{value} does not do{where}: {message[:1].lower()}{message[1:]}.") from None
+        problem = _choices(cls, key, _at(values, key)) if key else ""
+        raise ConfigError(f"{value} does not do{where}: {problem or message[:1].lower() + message[1:]}.") from None
     for key, value in keys(config):
         # Infinity passes every lower bound.
         if isinstance(value, float) and not math.isfinite(value):
             raise ConfigError(f"'{value}' does not do for '{key}': expected a finite number.")
     return config
+
+
+def _choices(cls: Any, key: str, value: Any) -> str:
+    """What a setting that is one of some words expects, as the end of a sentence; empty for other settings."""
+    *sections, last = key.split(".")
+    for section in sections:
+        kind = _field_types(cls)[section]
+        assert isinstance(kind, msgspec.inspect.DataclassType)
+        cls = kind.cls
+    kind = _field_types(cls)[last]
+    if not isinstance(kind, msgspec.inspect.LiteralType):
+        return ""
+    words = [str(word) for word in kind.values]
+    near = difflib.get_close_matches(str(value), words, 1)
+    return f"expected one of {', '.join(words)}" + (f" (did you mean '{near[0]}'?)" if near else "")
 
 
 def _at(values: Mapping[str, Any], key: str) -> Any:

@@ -9,7 +9,7 @@ import shutil
 from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import numpy as np
 import torch
@@ -25,11 +25,11 @@ Weights = dict[str, dict[str, torch.Tensor]]  # player → state_dict
 class PoolConfig:
     """Whom to play against, and which generations last."""
 
-    opponents: str = "history"
+    opponents: Literal["latest", "history", "pfsp", "nash", "ema"] = "history"
     """latest: the generation before; history: all earlier ones alike (fictitious play); pfsp: those who are hard to
     beat; nash: the equilibrium of the results so far (double oracle); ema: the averaged weights as they are."""
 
-    priority: str = "hard"
+    priority: Literal["hard", "variance"] = "hard"
     """Of pfsp: hard, (1 - score) ** priority_power, or variance, score * (1 - score), which prefers equals."""
 
     priority_power: Annotated[float, Meta(gt=0, le=100)] = 2.0
@@ -43,10 +43,6 @@ class PoolConfig:
 
     keep_log_spaced: Annotated[int, Meta(ge=0)] = 4
     """Beside the newest, about so many are kept each time that the age doubles."""
-
-    def __post_init__(self) -> None:
-        """Raises ConfigError for a word that is none of these."""
-        opponents.check(self.opponents, self.priority, self.priority_power)
 
     @property
     def by_results(self) -> bool:

@@ -169,3 +169,8 @@ def test_entries_of_a_table_are_set_one_by_one_and_lists_whole() -> None:
     assert found.strength.opponents == ("random", "uct:10")
     assert configs.override(found, ["strength.opponents=none"]).strength.opponents == ()
     assert configs.from_values(Config, configs.to_values(found)) == found
+
+
+def test_a_word_that_is_none_of_those_there_are_is_answered_with_all_of_them() -> None:
+    with pytest.raises(ConfigError, match=r"expected one of geometric, linear \(did you mean 'geometric'\?\)"):
+        configs.override(PRESETS["chess"], ["learner.schedule=geometrical"])

@@ -53,7 +53,7 @@ def league_of(
 @pytest.mark.parametrize(
     ("setting", "words"),
     [
-        ("pool.opponents=nahs", r"called 'nahs'; did you mean 'nash'\? [Kk]nown: latest, history, pfsp, nash, ema"),
+        ("pool.opponents=nahs", r"expected one of ema, history, latest, nash, pfsp \(did you mean 'nash'\?\)"),
         ("pool.priority=hrad", "did you mean 'hard'"),
         ("pool.priority_power=0", "pool.priority_power"),
         ("pool.meetings=0", "pool.meetings"),

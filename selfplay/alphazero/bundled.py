@@ -52,6 +52,11 @@ def peek(folder: Path) -> dict[str, Any]:
         manifest = within / max(numbers, key=int) / "manifest.json"
     try:
         meta: dict[str, Any] = json.loads(manifest.read_bytes())["meta"]
+        if meta.get("family", "alphazero") != "alphazero":
+            raise CheckpointError(
+                f"'{folder}' holds no player of a board game (family {meta['family']!r}): `selfplay sample` shows what "
+                "generators make."
+            )
         if not isinstance(meta["game"], str) or not isinstance(meta.get("game_options", {}), dict):
             raise ValueError(meta["game"])
     except (OSError, ValueError, KeyError, TypeError) as error:

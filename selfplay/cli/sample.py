@@ -98,6 +98,8 @@ def _check(arguments: argparse.Namespace) -> None:
         raise UserError(f"--out is '{arguments.out}', and pictures are PNG files: give it a name that ends in .png.")
     if arguments.npz and arguments.npz.suffix != ".npz":
         raise UserError(f"--npz is '{arguments.npz}': give it a name that ends in .npz.")
+    if arguments.evaluate and arguments.out:
+        raise UserError("--evaluate prints figures and draws nothing: leave out --out.")
     if arguments.npz and (arguments.interpolate or arguments.arithmetic or arguments.evaluate):
         raise UserError("--npz writes plain samples: leave out --interpolate, --arithmetic and --evaluate.")
     if arguments.arithmetic and arguments.label is not None:

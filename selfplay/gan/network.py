@@ -60,8 +60,8 @@ class NetworkConfig:
     """Samples that the critic judges at once (PacGAN, Lin 2018, 1712.04086: 2 to 4). Scores are those of packs."""
 
     rounded: bool = False
-    """For discrete data, such as boards: in each cell of a sample the largest plane, if it is above 0, becomes 1 and the
-    others −1; gradients pass as if it hadn't (straight-through, Bengio 2013, 1308.3432)."""
+    """For discrete data, such as boards: in each cell of a sample the largest plane, if it is above 0, becomes 1, and
+    the others −1; gradients pass as if it hadn't (straight-through, Bengio 2013, 1308.3432)."""
 
     spectral_norm: bool = False
     """Divides each layer of the critic by its largest singular value (Miyato 2018, 1802.05957); of use in place of

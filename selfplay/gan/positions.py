@@ -176,7 +176,8 @@ def _experience(path: Path) -> tuple[dict[str, Any], list[np.ndarray], int]:
     numbers = sorted(int(state.name) for state in (path / "state").glob("[0-9]*") if state.name.isdigit())
     if not numbers:
         raise files.DataError(
-            f"'{path}' is no run with experience: name the folder of a trained one, such as runs/connect-four."
+            f"'{path}' is no run with experience: train one first (`selfplay train connect-four`), or name another "
+            "with --set data.path=RUN."
         )
     problem = ""
     for number in reversed(numbers):
