@@ -178,7 +178,7 @@ def test_a_judge_asks_for_samples_and_says_what_reals_would_have(run: Path) -> N
 
 
 def test_a_folder_without_a_run_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match=r"is no run with experience.*such as runs/connect-four"):
+    with pytest.raises(DataError, match=r"is no run with experience: train one first"):
         positions.from_run(tmp_path / "nowhere")
 
 

@@ -143,7 +143,6 @@ def test_samples_are_measured_beside_held_out_reals(sample: Any, ring: Path) -> 
         (["RING", "--label", "1"], ["without classes", "leave out --label"]),
         (["DIGITS", "--label", "10"], ["no class 10", "0 to 9"]),
         (["DIGITS", "--label", "-1"], ["no class -1"]),
-        (["DIGITS", "--arithmetic", "3-1+7"], ["trained by class", "--label"]),
         (["RING", "--arithmetic", "1+9"], ["no class 9", "0 to 7"]),
         (["RING", "--arithmetic", "1++2"], ["'1++2'", "3-1+7"]),
         (["RING", "--arithmetic", "1+2", "--label", "1"], ["--label"]),

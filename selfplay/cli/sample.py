@@ -39,7 +39,6 @@ MAX_WALKS = 100
 STEPS = 10  # images of a walk
 STEPS_OF_POINTS = 60
 IMAGES, POINTS = 100, 2_000  # shown
-NEIGHBOURS = 2_000  # samples and reals that classes of inputs are read from
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -148,11 +147,6 @@ def _check_against(arguments: argparse.Namespace, loaded: Loaded) -> None:
         labels = [label for _, label in _terms(arguments.arithmetic)]
         if not classes:
             raise UserError(f"--arithmetic needs classes, and the data of '{arguments.run_folder}' have none.")
-        if loaded.generator.config.conditional:
-            raise UserError(
-                f"'{arguments.run_folder}' was trained by class, so that its inputs hold none to add: ask for one with "
-                "--label, or use a run without network.conditional."
-            )
     for label in labels:
         if not 0 <= label < classes:
             raise UserError(f"There is no class {label}: classes are 0 to {classes - 1}.")
@@ -241,41 +235,23 @@ def _walks(made: Generator, count: int, label: int | None, rng: np.random.Genera
 
 
 def _sum(made: Generator, terms: list[tuple[int, int]], rng: np.random.Generator) -> np.ndarray:
-    """A picture of samples of the first class, and below or beside them what they become when the means of the others
-    are added to their inputs and taken away (Radford 2015, 1511.06434, section 6.3.2)."""
+    """A picture of samples of the first class, and below or beside them what they become when the others are added and
+    taken away."""
     import numpy as np
 
-    from selfplay.gan import pictures
+    from selfplay.gan import latent, pictures
 
-    (_, first), *others = terms
-    inputs = _inputs_by_class(made, {label for _, label in terms}, rng)
-    start = inputs[first][:STEPS]
-    end = start + sum((sign * inputs[label].mean(axis=0) for sign, label in others), np.zeros_like(start[0]))
-    x = made.of_inputs(np.concatenate([start, end]).astype(np.float32), None)
+    known = None if made.config.conditional else latent.classes(made, rng)
+    seed = int(rng.integers(2**32))  # the same for both, so that they begin with the same inputs
+    before, after = (
+        latent.arithmetic(made, some, STEPS, np.random.default_rng(seed), known) for some in (terms[:1], terms)
+    )
+    x = np.concatenate([before, after])
     if len(made.source.shape) > 1:
-        return pictures.grid(x, len(start))
+        return pictures.grid(x, STEPS)
     reals = made.source.train.sample(POINTS, rng)[0]
-    paths = [np.stack([x[k], x[k + len(start)]]) for k in range(len(start))]
+    paths = list(np.stack([before, after], axis=1))
     return pictures.of_points(reals, x, pictures.centres_of(made.source.train), paths)
-
-
-def _inputs_by_class(made: Generator, wanted: set[int], rng: np.random.Generator) -> dict[int, np.ndarray]:
-    """[n, L] inputs of each class: the codes of real samples where there is a way back to inputs, else inputs whose
-    samples lie nearest to a real one of that class. Raises UserError for a class that never comes."""
-    from scipy.spatial import distance
-
-    reals, classes = made.source.train.sample(NEIGHBOURS, rng)
-    assert classes is not None
-    if made.encode is not None:
-        inputs, labels = made.encode(reals), classes
-    else:
-        inputs = made.space.draw(NEIGHBOURS, rng)
-        made_of = made.of_inputs(inputs, None).reshape(len(inputs), -1)
-        labels = classes[distance.cdist(made_of, reals.reshape(len(reals), -1)).argmin(axis=1)]
-    missing = [label for label in sorted(wanted) if not (labels == label).any()]
-    if missing:
-        raise UserError(f"The generator makes nothing of class {missing[0]}: --arithmetic needs samples of each class.")
-    return {label: inputs[labels == label] for label in wanted}
 
 
 def _evaluate(folder: Path, loaded: Loaded) -> None:
