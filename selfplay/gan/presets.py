@@ -29,7 +29,7 @@ RING = Config(
 GRID = Config(
     data=DataConfig(name="grid"),
     network=NetworkConfig(latent=2),
-    objective=ObjectiveConfig(r1=0.3, r2=0.3, final_penalty=0.0003),
+    objective=ObjectiveConfig(r1=0.1, r2=0.1, final_penalty=0.0003),
     replay=ReplayConfig(samples_per_insert=1.0, window_min=51_200, window_fraction=1e-6, learn_after=256),
     learner=LearnerConfig(
         batch_size=256, learning_rate=3e-3, final_learning_rate=5e-5, weight_decay=0.0, ema_decay=0.99,
