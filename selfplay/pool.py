@@ -129,3 +129,20 @@ def load_weights(folder: Path) -> tuple[dict[str, Any], Weights]:
     return meta, {
         name.removesuffix(suffix): checkpoint.unpack_tensors(data, str(folder / name)) for name, data in files.items()
     }
+
+
+def newest(path: Path) -> Path:
+    """`path` itself if it is a generation's folder, else the newest generation of the run it holds.
+
+    Raises CheckpointError."""
+    if not path.exists():
+        raise CheckpointError(f"'{path}' does not exist: expected a run's folder such as those in runs/.")
+    if (path / "manifest.json").exists():
+        return path
+    checkpoints = Pool(path if path.name == "checkpoints" else path / "checkpoints")
+    generations = checkpoints.generations()
+    if not generations:
+        raise CheckpointError(
+            f"'{path}' holds no checkpoint: expected a run's folder or one of its checkpoints/NNNNNN."
+        )
+    return checkpoints.path(generations[-1])

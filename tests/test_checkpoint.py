@@ -394,6 +394,6 @@ def test_the_newest_generation_is_the_one_with_the_highest_number(tmp_path: Path
     for number in (3, 12, 7):  # written in this order: times of files say nothing
         weights_folder(tmp_path / "checkpoints" / f"{number:06d}", generation=number)
     for path in (tmp_path, tmp_path / "checkpoints"):
-        assert players.newest(path).name == "000012"
+        assert pool.newest(path).name == "000012"
     assert "generation 12" in players.load(tmp_path).description
     assert "generation 3" in players.load(tmp_path / "checkpoints" / "000003").description

@@ -139,7 +139,7 @@ def test_samples_are_measured_beside_held_out_reals(sample: Any, ring: Path) -> 
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (["nowhere"], ["'nowhere' does not exist", "runs/gan-ring"]),
+        (["nowhere"], ["'nowhere' does not exist", "runs/"]),
         (["RING", "--label", "1"], ["without classes", "leave out --label"]),
         (["DIGITS", "--label", "10"], ["no class 10", "0 to 9"]),
         (["DIGITS", "--label", "-1"], ["no class -1"]),

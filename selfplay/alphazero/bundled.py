@@ -66,10 +66,9 @@ def peek(folder: Path) -> dict[str, Any]:
 
 def bundle(run: Path, folder: Path) -> dict[str, Any]:
     """Writes the newest generation of a run to `folder` as a bundled agent; its recipe. Raises UserError."""
-    from selfplay import checkpoint
-    from selfplay.alphazero import players
+    from selfplay import checkpoint, pool
 
-    meta, files = checkpoint.read(players.newest(run))
+    meta, files = checkpoint.read(pool.newest(run))
     try:
         config = json.loads((run / "config.json").read_text())
         about = json.loads((run / "run.json").read_text())

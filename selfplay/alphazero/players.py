@@ -127,7 +127,7 @@ class NetworkPlayer:
 def load(path: Path) -> NetworkPlayer:
     """The player in a generation's folder, or the newest generation of a run. Raises CheckpointError."""
     device.tune_process()
-    folder = newest(path)
+    folder = pool.newest(path)
     meta, weights = pool.load_weights(folder)
     if meta.get("family") != "alphazero" or PLAYER not in weights:
         raise CheckpointError(f"{folder} does not hold an AlphaZero agent (family {meta.get('family')!r}).")
@@ -150,18 +150,3 @@ def load(path: Path) -> NetworkPlayer:
         raise CheckpointError(f"{folder} holds weights that do not fit the network it describes.") from None
     searching = configs.from_values(search.SearchConfig, meta.get("search", {}))
     return NetworkPlayer(game, evaluator, searching, f"generation {meta['generation']} of {folder.parent.parent}")
-
-
-def newest(path: Path) -> Path:
-    """`path` itself if it is a generation's folder, else the newest generation of the run it holds."""
-    if not path.exists():
-        raise CheckpointError(f"'{path}' does not exist: expected a run's folder such as runs/connect-four.")
-    if (path / "manifest.json").exists():
-        return path
-    checkpoints = pool.Pool(path if path.name == "checkpoints" else path / "checkpoints")
-    generations = checkpoints.generations()
-    if not generations:
-        raise CheckpointError(
-            f"'{path}' holds no checkpoint: expected a run's folder or one of its checkpoints/NNNNNN."
-        )
-    return checkpoints.path(generations[-1])

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import games
 from games.base import Game
-from selfplay import checkpoint
+from selfplay import checkpoint, pool
 from selfplay.alphazero import bundled, engines, players, references
 from selfplay.errors import ConfigError
 
@@ -67,7 +67,7 @@ def path_of(text: str, game_name: str | None) -> Path:
     """The generation's folder that a trained player's text names. Raises UserError."""
     base = text.partition("?")[0]
     if base != BUNDLED:
-        return players.newest(Path(base))
+        return pool.newest(Path(base))
     if game_name is None:
         raise ConfigError("which game's bundled agent? Name the game with --game.")
     return bundled.path(game_name)

@@ -63,7 +63,8 @@ def _simulations(text: str) -> list[int]:
 
 def _entries(arguments: argparse.Namespace, numbers: list[int]) -> list[Entry]:
     """Everyone who takes part. Raises UserError."""
-    from selfplay.alphazero import players, roster
+    from selfplay import pool
+    from selfplay.alphazero import roster
 
     found: list[Entry] = []
     trained = [text for text in arguments.players if roster.is_trained(text)]
@@ -75,7 +76,7 @@ def _entries(arguments: argparse.Namespace, numbers: list[int]) -> list[Entry]:
             found.append(Entry(text, text, "", 0, roster.simulations_of(text, numbers[-1])))
         else:
             series, given = called[text], Path(text)
-            for folder in contest.generations(players.newest(given), given, arguments.generations):
+            for folder in contest.generations(pool.newest(given), given, arguments.generations):
                 name = f"{series}/{int(folder.name)}" if folder != given and folder.name.isdigit() else text
                 for number in numbers:
                     said = f"{name}@{number}" if len(numbers) > 1 else name

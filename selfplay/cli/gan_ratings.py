@@ -34,10 +34,10 @@ MEANINGLESS = {  # options about games: what they are where nobody gave them
 
 def is_gan(text: str) -> bool:
     """Whether a trained player's text names a GAN run or one of its generations. Raises CheckpointError."""
-    from selfplay import checkpoint
+    from selfplay import checkpoint, pool
     from selfplay.gan import players
 
-    folder = players.newest(Path(text.partition("?")[0]))
+    folder = pool.newest(Path(text.partition("?")[0]))
     return bool(checkpoint.read(folder)[0].get("family") == players.FAMILY)
 
 
@@ -88,12 +88,12 @@ def _numbers(arguments: argparse.Namespace) -> tuple[int, int]:
 
 def _entries(arguments: argparse.Namespace) -> list[Entry]:
     """One a generation; each takes part with a generator and a discriminator. Raises UserError."""
-    from selfplay.gan import players
+    from selfplay import pool
 
     found: list[Entry] = []
     given = [Path(text) for text in arguments.players]
     for path, series in zip(given, contest.series_of(given), strict=True):
-        for folder in contest.generations(players.newest(path), path, arguments.generations):
+        for folder in contest.generations(pool.newest(path), path, arguments.generations):
             number = int(folder.name) if folder.name.isdigit() else 0
             name = f"{series}/{number}" if folder != path else str(path)
             found.append(Entry(str(folder), name, series, number))

@@ -118,9 +118,8 @@ def _terms(text: str) -> list[tuple[int, int]]:
 def _folder(path: Path, generation: int | None) -> Path:
     """The folder of the generation that is asked for. Raises CheckpointError."""
     from selfplay import checkpoint, pool
-    from selfplay.gan import players
 
-    folder = players.newest(path)
+    folder = pool.newest(path)
     if generation is not None:
         checkpoints = pool.Pool(folder.parent)
         kept = checkpoints.generations()

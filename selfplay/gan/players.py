@@ -119,7 +119,7 @@ def load(path: Path) -> Loaded:
     from selfplay.gan import models, settings  # which know this module
 
     device.tune_process()
-    folder = newest(path)
+    folder = pool.newest(path)
     meta, weights = pool.load_weights(folder)
     if meta.get("family") != FAMILY:
         raise CheckpointError(f"{folder} does not hold a generator and its critic (family {meta.get('family')!r}).")
@@ -146,21 +146,6 @@ def _agent(config: Config) -> Gan:
     return agent.Gan(config)
 
 
-def newest(path: Path) -> Path:
-    """`path` itself if it is a generation's folder, else the newest generation of the run it holds."""
-    if not path.exists():
-        raise CheckpointError(f"'{path}' does not exist: expected a run's folder such as runs/gan-ring.")
-    if (path / "manifest.json").exists():
-        return path
-    checkpoints = pool.Pool(path if path.name == "checkpoints" else path / "checkpoints")
-    generations = checkpoints.generations()
-    if not generations:
-        raise CheckpointError(
-            f"'{path}' holds no checkpoint: expected a run's folder or one of its checkpoints/NNNNNN."
-        )
-    return checkpoints.path(generations[-1])
-
-
 def digest(path: Path) -> str:
     """What the generation's folder, or the newest of a run, holds: equal for equal weights and settings."""
-    return checkpoint.digest((newest(path) / checkpoint.MANIFEST).read_bytes())[:16]
+    return checkpoint.digest((pool.newest(path) / checkpoint.MANIFEST).read_bytes())[:16]

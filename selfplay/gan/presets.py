@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from selfplay.gan.autoencoder import AutoencoderConfig
 from selfplay.gan.info import InfoConfig
 from selfplay.gan.loss import ObjectiveConfig
@@ -13,15 +15,21 @@ from selfplay.learner import LearnerConfig
 from selfplay.replay import ReplayConfig
 from selfplay.run import RunConfig
 
+# Every real is drawn about once: data are cheap, and the newest generator's fakes are made on the spot.
+REPLAY = ReplayConfig(samples_per_insert=1.0, window_min=51_200, window_fraction=1e-6, learn_after=256)
+# Adam without momentum, which two players who meet can do without; gradients are never clipped in a healthy run.
+LEARNER = LearnerConfig(
+    batch_size=256, weight_decay=0.0, beta1=0.0, beta2=0.9, final_beta2=0.99, max_gradient_norm=1e3
+)  # fmt: skip
+POINTS = replace(LEARNER, schedule="geometric")
+IMAGES = replace(LEARNER, learning_rate=2e-3, final_learning_rate=5e-5, ema_decay=0.999)
+
 RING = Config(
     data=DataConfig(name="ring"),
     network=NetworkConfig(latent=2),
     objective=ObjectiveConfig(r1=0.1, r2=0.1, final_penalty=0.001),
-    replay=ReplayConfig(samples_per_insert=1.0, window_min=51_200, window_fraction=1e-6, learn_after=256),
-    learner=LearnerConfig(
-        batch_size=256, learning_rate=5e-3, final_learning_rate=2e-5, weight_decay=0.0, ema_decay=0.9995,
-        beta1=0.0, beta2=0.9, final_beta2=0.99, schedule="geometric", max_gradient_norm=1e3,
-    ),
+    replay=REPLAY,
+    learner=replace(POINTS, learning_rate=5e-3, final_learning_rate=2e-5, ema_decay=0.9995),
     run=RunConfig(generations=24, generation_rows=256_000, chunk_rows=25_600, evaluate_every=1),
 )  # fmt: skip
 """Eight Gaussians on a circle."""
@@ -30,11 +38,8 @@ GRID = Config(
     data=DataConfig(name="grid"),
     network=NetworkConfig(latent=2),
     objective=ObjectiveConfig(r1=0.1, r2=0.1, final_penalty=0.0003),
-    replay=ReplayConfig(samples_per_insert=1.0, window_min=51_200, window_fraction=1e-6, learn_after=256),
-    learner=LearnerConfig(
-        batch_size=256, learning_rate=3e-3, final_learning_rate=5e-5, weight_decay=0.0, ema_decay=0.99,
-        beta1=0.0, beta2=0.9, final_beta2=0.99, schedule="geometric", max_gradient_norm=1e3,
-    ),
+    replay=REPLAY,
+    learner=replace(POINTS, learning_rate=3e-3, final_learning_rate=5e-5, ema_decay=0.99),
     run=RunConfig(generations=40, generation_rows=512_000, chunk_rows=25_600, evaluate_every=1),
 )  # fmt: skip
 """Twenty-five Gaussians on a grid."""
@@ -43,11 +48,8 @@ DIGITS = Config(
     data=DataConfig(name="digits"),
     network=NetworkConfig(kind="dcgan", width=16, latent=16, conditional=True),
     objective=ObjectiveConfig(r1=0.1, r2=0.1, final_penalty=0.1),
-    replay=ReplayConfig(samples_per_insert=1.0, window_min=51_200, window_fraction=1e-6, learn_after=64),
-    learner=LearnerConfig(
-        batch_size=64, learning_rate=2e-3, final_learning_rate=5e-5, weight_decay=0.0, ema_decay=0.999,
-        beta1=0.0, beta2=0.9, final_beta2=0.99, max_gradient_norm=1e3,
-    ),
+    replay=replace(REPLAY, learn_after=64),
+    learner=replace(IMAGES, batch_size=64),
     run=RunConfig(generations=10, generation_rows=12_800, chunk_rows=3_200, evaluate_every=1),
 )  # fmt: skip
 """Handwritten digits, each class on demand."""
@@ -56,11 +58,8 @@ STACKED = Config(
     data=DataConfig(name="stacked-digits"),
     network=NetworkConfig(kind="mlp", width=256, latent=64),
     objective=ObjectiveConfig(r1=0.1, r2=0.1, final_penalty=0.1),
-    replay=ReplayConfig(samples_per_insert=1.0, window_min=51_200, window_fraction=1e-6, learn_after=128),
-    learner=LearnerConfig(
-        batch_size=128, learning_rate=2e-3, final_learning_rate=5e-5, weight_decay=0.0, ema_decay=0.999,
-        beta1=0.0, beta2=0.9, final_beta2=0.99, max_gradient_norm=1e3,
-    ),
+    replay=replace(REPLAY, learn_after=128),
+    learner=replace(IMAGES, batch_size=128),
     run=RunConfig(generations=15, generation_rows=51_200, chunk_rows=6_400, evaluate_every=3),
 )  # fmt: skip
 """Three digits as the planes of one image: 1,000 modes."""
@@ -71,11 +70,8 @@ INFO = Config(
     network=NetworkConfig(kind="mlp", width=128, latent=16),
     info=InfoConfig(categories=10, continuous=2, weight=0.5, continuous_weight=0.05, noise=0.6),
     objective=ObjectiveConfig(r1=0.1, r2=0.1, final_penalty=0.1),
-    replay=ReplayConfig(samples_per_insert=1.0, window_min=51_200, window_fraction=1e-6, learn_after=256),
-    learner=LearnerConfig(
-        batch_size=128, learning_rate=2e-3, final_learning_rate=5e-5, weight_decay=0.0, ema_decay=0.999,
-        beta1=0.0, beta2=0.9, final_beta2=0.99, max_gradient_norm=1e3,
-    ),
+    replay=REPLAY,
+    learner=replace(IMAGES, batch_size=128),
     run=RunConfig(generations=10, generation_rows=32_000, chunk_rows=6_400, evaluate_every=2),
 )  # fmt: skip
 """Handwritten digits, sorted into ten kinds by a generator that is told no labels."""
@@ -86,11 +82,8 @@ SUPERRES = Config(
     network=NetworkConfig(kind="mlp", width=16, depth=1, critic_width=128),
     superres=SuperresConfig(factor=2),
     objective=ObjectiveConfig(r1=0.1, r2=0.1, final_penalty=0.1),
-    replay=ReplayConfig(samples_per_insert=1.0, window_min=51_200, window_fraction=1e-6, learn_after=256),
-    learner=LearnerConfig(
-        batch_size=64, learning_rate=2e-3, final_learning_rate=5e-5, weight_decay=0.0, ema_decay=0.999,
-        beta1=0.0, beta2=0.9, final_beta2=0.99, max_gradient_norm=1e3,
-    ),
+    replay=REPLAY,
+    learner=replace(IMAGES, batch_size=64),
     run=RunConfig(generations=10, generation_rows=9_600, chunk_rows=3_200, evaluate_every=2),
 )  # fmt: skip
 """Handwritten digits of 4 × 4 pixels, enlarged to 8 × 8."""
@@ -100,7 +93,7 @@ VAE = Config(
     data=DataConfig(name="digits"),
     network=NetworkConfig(kind="mlp", width=256, depth=2, latent=16),
     autoencoder=AutoencoderConfig(deviation=0.3),
-    replay=ReplayConfig(samples_per_insert=1.0, window_min=51_200, window_fraction=1e-6, learn_after=256),
+    replay=REPLAY,
     learner=LearnerConfig(
         batch_size=128, learning_rate=2e-3, final_learning_rate=2e-5, weight_decay=1e-4, ema_decay=0.999,
     ),
@@ -112,11 +105,8 @@ POSITIONS = Config(
     data=DataConfig(name="positions", path="runs/connect-four"),
     network=NetworkConfig(kind="mlp", width=256, latent=32, rounded=True),
     objective=ObjectiveConfig(r1=3.0, r2=3.0, final_penalty=0.1),
-    replay=ReplayConfig(samples_per_insert=1.0, window_min=51_200, window_fraction=1e-6, learn_after=128),
-    learner=LearnerConfig(
-        batch_size=128, learning_rate=2e-3, final_learning_rate=5e-5, weight_decay=0.0, ema_decay=0.999,
-        beta1=0.0, beta2=0.9, final_beta2=0.99, max_gradient_norm=1e3,
-    ),
+    replay=replace(REPLAY, learn_after=128),
+    learner=replace(IMAGES, batch_size=128),
     run=RunConfig(generations=15, generation_rows=64_000, chunk_rows=6_400, evaluate_every=1),
 )  # fmt: skip
 """Connect-four positions of a self-play run, which must be trained first: `selfplay train connect-four`."""
