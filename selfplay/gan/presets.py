@@ -39,8 +39,8 @@ GRID = Config(
     network=NetworkConfig(latent=2),
     objective=ObjectiveConfig(r1=0.1, r2=0.1, final_penalty=0.0003),
     replay=REPLAY,
-    learner=replace(POINTS, learning_rate=3e-3, final_learning_rate=5e-5, ema_decay=0.99),
-    run=RunConfig(generations=40, generation_rows=512_000, chunk_rows=25_600, evaluate_every=1),
+    learner=replace(POINTS, learning_rate=3e-3, final_learning_rate=2e-5, ema_decay=0.99),
+    run=RunConfig(generations=32, generation_rows=512_000, chunk_rows=25_600, evaluate_every=1),
 )  # fmt: skip
 """Twenty-five Gaussians on a grid."""
 
