@@ -259,10 +259,12 @@ def _evaluate(folder: Path, loaded: Loaded) -> None:
 
     from selfplay import pool
     from selfplay.cli import figures as told
+    from selfplay.gan import latent
 
     source, rng = loaded.agent.source, np.random.default_rng((0, 5))
     weights = pool.load_weights(folder)[1]
     found = loaded.agent.evaluate(weights, weights)
+    found |= latent.figures(loaded.generator, np.random.default_rng((0, 6)))  # of walks and sums of classes
     floors = source.judge.figures(lambda n: source.held_out.sample(n, rng), rng)
     print(f"{'figure':28} {'samples':>12} {'held-out reals':>16}")
     for name, value in found.items():

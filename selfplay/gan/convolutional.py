@@ -191,9 +191,3 @@ def _groups(channels: int) -> int:
 
 
 KINDS = {"dcgan": (DcganGenerator, DcganCritic), "residual": (ResidualGenerator, ResidualCritic)}
-
-
-def make(shape: tuple[int, ...], num_classes: int, config: NetworkConfig, inputs: int) -> tuple[nn.Module, Critic]:
-    """(generator, critic), freshly initialised from torch's random stream. Raises ConfigError as `sizes` does."""
-    generator, critic = KINDS[config.kind]
-    return generator(inputs, shape, num_classes, config), critic(shape, num_classes, config)
