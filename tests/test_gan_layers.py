@@ -250,3 +250,25 @@ def test_settings_that_contradict_each_other_are_refused_in_a_sentence(settings:
     with pytest.raises(ConfigError, match=words) as caught:
         network.make((1, 8, 8), CLASSES, replace(NetworkConfig(), **settings))
     assert len(str(caught.value).splitlines()) == 1
+
+
+def test_rounded_samples_have_one_plane_a_cell_at_most_and_the_gradients_of_unrounded_ones() -> None:
+    class Table(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.cells = nn.Parameter(torch.tensor([[[0.3, -0.2, 0.9]], [[0.7, -0.1, 0.1]]])[None])  # [1, 2, 1, 3]
+
+        def forward(self, inputs: torch.Tensor, labels: torch.Tensor | None = None) -> torch.Tensor:
+            return self.cells * torch.ones(len(inputs), 1, 1, 1)
+
+    generator = layers.Rounded(Table())
+    x = generator(torch.zeros(2, 1))
+    wanted = torch.tensor([[[-1.0, -1.0, 1.0]], [[1.0, -1.0, -1.0]]])
+    torch.testing.assert_close(x, wanted.expand(2, -1, -1, -1))
+    (x * torch.arange(12.0).reshape(2, 2, 1, 3)).sum().backward()
+    torch.testing.assert_close(generator.inner.cells.grad, torch.tensor([[[[6.0, 8, 10]], [[12, 14, 16]]]]))
+
+
+def test_points_cannot_be_rounded() -> None:
+    with pytest.raises(ConfigError, match="rounded is for images of planes"):
+        network.make((2,), 0, NetworkConfig(rounded=True))
