@@ -13,17 +13,18 @@ import harness
 import torch
 
 import games
-from selfplay.alphazero import actor, agent, network
-from selfplay.remote import RayFleet
+from selfplay.alphazero import actor, agent
+from selfplay.loop.ray_pool import RayActorPool
+from selfplay.networks import policy_value
 
 Rates = dict[str, float]
 
 
 def measure(player: agent.AlphaZero, size: int, chunk_rows: int, seconds: float, address: str | None) -> Rates:
     """Figures per second of a fleet of `size` actors."""
-    fleet = RayFleet(player, seed=1, size=size, chunk_rows=chunk_rows, address=address)
+    fleet = RayActorPool(player, seed=1, size=size, chunk_rows=chunk_rows, address=address)
     try:
-        weights = {agent.PLAYER: network.PolicyValueNet(player.game, player.config.network).state_dict()}
+        weights = {agent.PLAYER: policy_value.PolicyValueNet(player.game, player.config.network).state_dict()}
         fleet.publish(weights, 0, None)
         warm = 0
         while warm < 3 * size:  # compiled, games under way, deliveries out of step
@@ -51,7 +52,9 @@ def main() -> None:
     arguments = parser.parse_args()
     harness.start()
     torch.manual_seed(1)
-    settings = agent.Config(game=arguments.game, network=network.NetworkConfig(arguments.channels, arguments.blocks))
+    settings = agent.Config(
+        game=arguments.game, network=policy_value.NetworkConfig(arguments.channels, arguments.blocks)
+    )
     acting = actor.ActorConfig(num_simulations=arguments.simulations, cache_entries=0, past_self_share=0.0)
     player = agent.AlphaZero(replace(settings, actor=acting))
     player.warm_up()

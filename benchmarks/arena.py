@@ -14,7 +14,11 @@ import numpy as np
 import torch
 
 import games
-from selfplay.alphazero import actor, inference, match, network, openings, players, search
+from selfplay.alphazero import actor
+from selfplay.networks import inference, policy_value
+from selfplay.players import match, openings
+from selfplay.players import player as players
+from selfplay.search import search
 
 
 def main() -> None:
@@ -27,12 +31,12 @@ def main() -> None:
     parser.add_argument("--concurrent-games", type=int, default=128, help="games of the actor")
     arguments = parser.parse_args()
     harness.start()
-    game, size = games.make(arguments.game), network.NetworkConfig(arguments.channels, arguments.blocks)
+    game, size = games.make(arguments.game), policy_value.NetworkConfig(arguments.channels, arguments.blocks)
     config = search.SearchConfig(reuse_tree=False)
     weights = []
     for seed in (1, 2):
         torch.manual_seed(seed)
-        weights.append(network.PolicyValueNet(game, size).state_dict())
+        weights.append(policy_value.PolicyValueNet(game, size).state_dict())
     pair = []
     for number, one in enumerate(weights):
         evaluator = inference.NetworkEvaluator(game, size)

@@ -15,12 +15,15 @@ import numpy as np
 import torch
 from torch import nn
 
-from selfplay import opponents
-from selfplay.gan import actor, auc, data, loss, network
-from selfplay.learner import Learner, LearnerConfig, Update
-from selfplay.replay import Replay, ReplayConfig
+from selfplay.gan import actor, loss
+from selfplay.gan.data import datasets
+from selfplay.gan.metrics import auc
+from selfplay.gan.models import perceptron
+from selfplay.league import opponents
+from selfplay.learning.learner import Learner, LearnerConfig, Update
+from selfplay.learning.replay import Replay, ReplayConfig
 
-RING = data.ring(sigma=0.05)
+RING = datasets.ring(sigma=0.05)
 OUTSIDE = 1.3  # radius of the fakes: six σ from the reals, so that no critic need mistake them
 GENERATIONS, STEPS, BATCH, SAMPLES = 8, 10, 128, 1_000  # generations at each mode, steps a generation
 LEARNER = LearnerConfig(
@@ -50,9 +53,9 @@ def fakes_of(mode: Any) -> actor.Fakes:
 def curve(history: bool, seed: int, modes: int = 8) -> list[list[float]]:
     """AUC of the critic after each visit, on the fakes of all places up to then."""
     torch.manual_seed(seed)
-    visitor, critic = Visitor(), network.make((2,), 0, network.NetworkConfig())[1]
+    visitor, critic = Visitor(), perceptron.make((2,), 0, perceptron.NetworkConfig())[1]
     share = 0.5 if history else 0.0
-    game = loss.Game(visitor, critic, loss.ObjectiveConfig(r1=0.01, r2=0.01, past_fakes=share))
+    game = loss.AdversarialGame(visitor, critic, loss.ObjectiveConfig(r1=0.01, r2=0.01, past_fakes=share))
     learner = Learner((Update("discriminator", critic, game.critic_step),), LEARNER)
     playing = actor.Actor(RING, 1.0, history, fakes_of, seed, 0)
     rows_each = STEPS * BATCH

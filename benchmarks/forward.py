@@ -17,7 +17,7 @@ import torch
 
 import games
 from selfplay import device as devices
-from selfplay.alphazero import inference, network
+from selfplay.networks import inference, policy_value
 
 
 def positions(name: str, batch: int) -> np.ndarray:
@@ -41,14 +41,14 @@ def main() -> None:
     arguments = parser.parse_args()
     harness.start()
     device = devices.best()
-    game, config = games.make(arguments.game), network.NetworkConfig(arguments.channels, arguments.blocks)
+    game, config = games.make(arguments.game), policy_value.NetworkConfig(arguments.channels, arguments.blocks)
     dtype = devices.compute_dtype(device.type)
-    net = network.PolicyValueNet(game, config).eval().to(device).to(memory_format=torch.channels_last)
+    net = policy_value.PolicyValueNet(game, config).eval().to(device).to(memory_format=torch.channels_last)
     with torch.inference_mode():
         fast = inference.fast_forward(net, game.observation_shape[1:], device)
     compiled: Any = None
     if arguments.compile:
-        compiled = torch.compile(network.PolicyValueNet(game, config).eval().to(device, dtype), dynamic=False)
+        compiled = torch.compile(policy_value.PolicyValueNet(game, config).eval().to(device, dtype), dynamic=False)
 
     def job(forward: Callable[[torch.Tensor], Any], planes: torch.Tensor) -> Callable[[], float]:
         def work() -> float:

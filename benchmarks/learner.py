@@ -17,9 +17,10 @@ import torch
 import games
 from games.base import Game
 from selfplay import device as devices
-from selfplay import learner
-from selfplay.alphazero import agent, network
-from selfplay.replay import Replay, ReplayConfig
+from selfplay.alphazero import agent
+from selfplay.learning import learner
+from selfplay.learning.replay import Replay, ReplayConfig
+from selfplay.networks import policy_value
 
 
 def random_rows(game: Game, dtype: np.dtype, count: int, rng: np.random.Generator) -> np.ndarray:
@@ -47,7 +48,9 @@ def main() -> None:
     parser.add_argument("--batch-size", type=int, default=512)
     arguments = parser.parse_args()
     harness.start()
-    settings = agent.Config(game=arguments.game, network=network.NetworkConfig(arguments.channels, arguments.blocks))
+    settings = agent.Config(
+        game=arguments.game, network=policy_value.NetworkConfig(arguments.channels, arguments.blocks)
+    )
     settings = replace(settings, learner=learner.LearnerConfig(batch_size=arguments.batch_size))
     player, rng = agent.AlphaZero(settings), np.random.default_rng(1)
     teacher = learner.Learner(player.updates(), settings.learner)

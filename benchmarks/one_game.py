@@ -21,7 +21,9 @@ import torch
 
 import games
 from games import base
-from selfplay.alphazero import evaluators, inference, match, network, openings, players, search, thinker
+from selfplay.networks import inference, policy_value
+from selfplay.players import match, openings, player
+from selfplay.search import analyzer, evaluators, search
 
 BATCHES = (64, 128, 256)
 OPENING_PLIES = 5
@@ -31,8 +33,8 @@ class Timed:
     """Plays whole games with one thinker, and counts batches."""
 
     def __init__(self, game: base.Game, evaluator: inference.NetworkEvaluator, simulations: int, leaves: int) -> None:
-        self.game, self.evaluator, self.limit = game, evaluator, thinker.Limit(simulations)
-        self.thinker = thinker.Thinker(game, evaluator, search.SearchConfig(), 4 * simulations, leaves)
+        self.game, self.evaluator, self.limit = game, evaluator, analyzer.Limit(simulations)
+        self.thinker = analyzer.Analyzer(game, evaluator, search.SearchConfig(), 4 * simulations, leaves)
         self.evaluations = self.batches = 0
 
     def play(self) -> float:
@@ -50,7 +52,7 @@ class Timed:
 
 
 def speed(arguments: Any) -> None:
-    game, size = games.make(arguments.game), network.NetworkConfig(arguments.channels, arguments.blocks)
+    game, size = games.make(arguments.game), policy_value.NetworkConfig(arguments.channels, arguments.blocks)
     torch.manual_seed(1)
     evaluator = inference.NetworkEvaluator(game, size)
     several = Timed(game, evaluator, arguments.simulations, arguments.leaves)
@@ -95,14 +97,14 @@ class Player:
         self.game, self.evaluate, self.config = game, evaluate, config
         self.name, self.simulations, self.leaves = f"{leaves} leaves", simulations, leaves
 
-    def choose(self, turn: players.Turn) -> players.Choice:
+    def choose(self, turn: player.Turn) -> player.Choice:
         crank = search.Search(self.game, len(turn.states), self.config, self.simulations, self.leaves)
         found = search.run(self.game, turn.states, self.evaluate, self.config, self.simulations, None, crank)
-        return players.Choice(found.actions[np.arange(len(turn.states)), found.play].astype(np.int64), found.value)
+        return player.Choice(found.actions[np.arange(len(turn.states)), found.play].astype(np.int64), found.value)
 
 
 def strength(arguments: Any) -> None:
-    agent = players.load(Path(arguments.strength))
+    agent = player.load(Path(arguments.strength))
     evaluate = evaluators.CachedEvaluator(agent.evaluate, agent.game, 2_000_000)
     pair = [
         Player(agent.game, evaluate, agent.config, arguments.simulations, leaves) for leaves in (arguments.leaves, 1)
@@ -129,7 +131,7 @@ def main() -> None:
     parser.add_argument("--channels", type=int, default=64)
     parser.add_argument("--blocks", type=int, default=5)
     parser.add_argument("--simulations", type=int, default=800)
-    parser.add_argument("--leaves", type=int, default=thinker.LEAVES, help="evaluated together (default %(default)s)")
+    parser.add_argument("--leaves", type=int, default=analyzer.LEAVES, help="evaluated together (default %(default)s)")
     parser.add_argument("--strength", metavar="RUN", help="play games with the network of this run instead")
     parser.add_argument("--games", type=int, default=400, help="with --strength (default %(default)s)")
     parser.add_argument("--seed", type=int, default=1, help="of the openings, with --strength (default %(default)s)")

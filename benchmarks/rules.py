@@ -19,7 +19,8 @@ import openspiel
 import plain
 
 import games
-from games import base, perft
+from games import base
+from games.checks import perft
 
 PERFT_DEPTHS = {"tic-tac-toe": (7, 5), "connect-four": (7, 4)}  # ours, plain Python's: for every other game (3, None)
 

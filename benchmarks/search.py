@@ -21,7 +21,7 @@ import plain
 
 import games
 from games import base
-from selfplay.alphazero import evaluators, search
+from selfplay.search import evaluators, search
 
 RANDOM_PLIES = 12
 

@@ -16,7 +16,9 @@ import numpy as np
 import torch
 
 import games
-from selfplay.alphazero import actor, inference, network, search
+from selfplay.alphazero import actor
+from selfplay.networks import inference, policy_value
+from selfplay.search import search
 
 
 def main() -> None:
@@ -29,9 +31,9 @@ def main() -> None:
     parser.add_argument("--policy", default="puct", choices=["puct", "gumbel"])
     arguments = parser.parse_args()
     harness.start()
-    game, size = games.make(arguments.game), network.NetworkConfig(arguments.channels, arguments.blocks)
+    game, size = games.make(arguments.game), policy_value.NetworkConfig(arguments.channels, arguments.blocks)
     torch.manual_seed(1)
-    weights = network.PolicyValueNet(game, size).state_dict()
+    weights = policy_value.PolicyValueNet(game, size).state_dict()
     config = actor.ActorConfig(
         num_simulations=arguments.simulations, concurrent_games=arguments.concurrent_games,
         cache_entries=0, past_self_share=0.0,

@@ -17,9 +17,10 @@ from collections.abc import Iterator
 import numpy as np
 
 import games
-from games import base, sample
-from selfplay.alphazero.evaluators import HashEvaluator
-from selfplay.alphazero.search import Search, SearchConfig
+from games import base
+from games.checks import random_play
+from selfplay.search.evaluators import HashEvaluator
+from selfplay.search.search import Search, SearchConfig
 
 SIMULATIONS = 64
 CONFIGS = [
@@ -35,7 +36,7 @@ CONFIGS = [
 def signature(game: base.Game, seed: int = 0, count: int = 16) -> int:
     """32-bit checksum of searches in `count` positions, each searched, played on and searched again."""
     rng = np.random.default_rng(seed)
-    played = [record for record in sample.random_games(game, rng, 2 * count) if len(record.actions) > 2][:count]
+    played = [record for record in random_play.random_games(game, rng, 2 * count) if len(record.actions) > 2][:count]
     states = np.array([record.states[rng.integers(len(record.actions))] for record in played], dtype=game.state_dtype)
     checksum = 0
     for config in CONFIGS:

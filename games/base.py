@@ -29,8 +29,8 @@ from typing import ClassVar, NamedTuple, Protocol
 
 import numpy as np
 
-from games import drawing
-from games.engine_text import HubText, UciText
+from games import appearance
+from games.protocols import HubText, UciText
 
 ILLEGAL = -128  # in exact action values: the action is not legal in this position
 WEYL = np.uint64(0x9E3779B97F4A7C15)  # odd, 2**64 over the golden ratio: adding it runs through all words evenly
@@ -48,7 +48,7 @@ class Step(NamedTuple):
     discount: np.ndarray  # [B] float32 in {-1, 0, +1}: see the module docstring
 
 
-class Yardstick(NamedTuple):
+class EvalSet(NamedTuple):
     """Positions whose exact worth is known: what the strength of an agent is measured against."""
 
     states: np.ndarray  # [B] state_dtype, none of them terminal
@@ -94,7 +94,7 @@ class Game:
     move_separator: ClassVar[str] = " "  # between the moves of a game record; "" when every move is one character
     record_suffix: ClassVar[str] = "txt"  # of files with game records
     seat_names: ClassVar[tuple[str, str]] = ("First", "Second")  # what people call the players of seats 0 and 1
-    pieces: ClassVar[dict[str, drawing.Piece]] = {}  # by mark: what `board` puts on cells
+    pieces: ClassVar[dict[str, appearance.Piece]] = {}  # by mark: what `board` puts on cells
     has_fen: ClassVar[bool] = False  # positions can be given and told as FEN; without it, by the moves that lead there
 
     # -- rules ---------------------------------------------------------------------------------------
@@ -152,7 +152,7 @@ class Game:
         """The board as plain text, several lines, readable without colour."""
         raise NotImplementedError
 
-    def board(self, state: np.void) -> drawing.Board | None:
+    def board(self, state: np.void) -> appearance.Board | None:
         """The position as cells to be drawn; None where `to_string` is all there is."""
         return None
 
@@ -175,13 +175,13 @@ class Game:
 
     def write_record(self, record: GameRecord) -> str:
         """The game as text that ends with a newline, in the game's own format."""
-        from games import record as records
+        from games.text import records as records
 
         return records.write(self, record)
 
     def read_records(self, text: str) -> list[GameRecord]:
         """The games in a text of that format. Raises IllegalMove, saying which game and move is wrong."""
-        from games import record as records
+        from games.text import records as records
 
         return records.read(self, text)
 
@@ -200,7 +200,7 @@ class Game:
         when the game has no exact solver."""
         return None
 
-    def yardstick(self) -> Yardstick | None:
+    def yardstick(self) -> EvalSet | None:
         """A fixed set of positions with exact values, or None when the game has no exact solver."""
         return None
 
@@ -231,7 +231,7 @@ class Game:
     def perft(self, state: np.void, depth: int) -> int:
         """Number of sequences of `depth` whole moves from `state`. A game may count faster than this does, and then
         looks past draws that depend on a game's history, as published counts do."""
-        from games import perft
+        from games.checks import perft
 
         return perft.perft(self, depth, np.array([state], dtype=self.state_dtype))
 

@@ -11,7 +11,9 @@ from functools import cache
 
 import numpy as np
 
-from games import base, drawing, drops, exhaustive
+from games import appearance, base
+from games.checks import exhaustive
+from games.text import drops
 
 CELLS = 9
 FULL_BOARD = 0b111_111_111
@@ -40,7 +42,7 @@ class TicTacToe(base.Game):
     num_symmetries = 8
     move_separator = ""
     seat_names = ("X", "O")
-    pieces = {"X": drawing.Piece(0, "X", "X", "X", "white"), "O": drawing.Piece(1, "O", "O", "O", "black")}
+    pieces = {"X": appearance.Piece(0, "X", "X", "X", "white"), "O": appearance.Piece(1, "O", "O", "O", "black")}
 
     def initial_states(self, batch: int) -> np.ndarray:
         return np.zeros(batch, dtype=self.state_dtype)
@@ -96,12 +98,12 @@ class TicTacToe(base.Game):
     def uci_text(self) -> base.UciText:
         return drops.Text(self, "tictactoe", bits=np.arange(CELLS).reshape(3, 3), in_a_row=3, falls=False)
 
-    def board(self, state: np.void) -> drawing.Board:
+    def board(self, state: np.void) -> appearance.Board:
         marks = self.to_string(state).replace("|", "").split()
         names = np.arange(1, CELLS + 1).astype(str).reshape(3, 3).tolist()
         cells = [["" if mark.isdigit() else mark for mark in marks[row : row + 3]] for row in (0, 3, 6)]
         grounds = [[("light", "dark")[(row + column) % 2] for column in range(3)] for row in range(3)]
-        return drawing.Board(cells, names, grounds, [""] * 3, [""] * 3, numbered=True)
+        return appearance.Board(cells, names, grounds, [""] * 3, [""] * 3, numbered=True)
 
     def move_in_words(self, state: np.void, actions: Sequence[int]) -> str:
         return f"cell {actions[0] + 1}"
@@ -109,14 +111,14 @@ class TicTacToe(base.Game):
     def exact_action_values(self, states: np.ndarray) -> np.ndarray:
         return _table(self).action_values(self, states)
 
-    def yardstick(self) -> base.Yardstick:
+    def yardstick(self) -> base.EvalSet:
         """All 4,520 non-terminal positions that play can reach."""
         table = _table(self)
         states = table.states[~table.states["terminal"]]
         stage = np.zeros(len(states), dtype=np.int8)
-        return base.Yardstick(states, table.action_values(self, states), stage, ("all",))
+        return base.EvalSet(states, table.action_values(self, states), stage, ("all",))
 
 
 @cache
-def _table(game: TicTacToe) -> exhaustive.Table:
+def _table(game: TicTacToe) -> exhaustive.ValueTable:
     return exhaustive.solve(game)

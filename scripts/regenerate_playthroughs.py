@@ -18,7 +18,7 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))  # so that the checkout is used, installed or not
 
 import games  # noqa: E402
-from games import playthrough  # noqa: E402
+from games.checks import playthrough  # noqa: E402
 
 FOLDER = ROOT / "tests" / "playthroughs"
 SEED = 1

@@ -1,5 +1,5 @@
 #!/usr/bin/env python
-"""Trains selfplay/gan/digit_classifier.safetensors: python scripts/train_digit_classifier.py (half a minute).
+"""Trains selfplay/gan/metrics/digit_classifier.safetensors: python scripts/train_digit_classifier.py (half a minute).
 
 It learns from the training part of the digits for a fixed number of epochs, on one thread; the held-out part is looked
 at once, at the end. The same seed gives the same file on the same machine and the same torch.
@@ -19,7 +19,8 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))  # so that the checkout is used, installed or not
 
 from selfplay.errors import UserError  # noqa: E402
-from selfplay.gan import classifier, data  # noqa: E402
+from selfplay.gan.data import datasets  # noqa: E402
+from selfplay.gan.metrics import classifier  # noqa: E402
 
 BATCH = 64
 LEARNING_RATE = 2e-3
@@ -37,7 +38,7 @@ def main() -> int:
     torch.set_num_threads(1)
     torch.use_deterministic_algorithms(True)
     try:
-        train, held_out = data.digits(), data.digits(held_out=True)
+        train, held_out = datasets.digits(), datasets.digits(held_out=True)
     except UserError as error:
         print(error, file=sys.stderr)
         return 2
@@ -57,7 +58,7 @@ def main() -> int:
     return 0
 
 
-def fit(train: data.Images, epochs: int, seed: int) -> classifier.Network:
+def fit(train: datasets.Images, epochs: int, seed: int) -> classifier.Network:
     """The average of the weights over the last fifth of the epochs."""
     torch.manual_seed(seed)
     rng = np.random.default_rng(seed)
@@ -96,7 +97,7 @@ def augment(x: torch.Tensor, rng: np.random.Generator) -> torch.Tensor:
     return moved + NOISE * torch.from_numpy(rng.standard_normal(x.shape).astype(np.float32))
 
 
-def error_of(network: classifier.Network, images: data.Images) -> float:
+def error_of(network: classifier.Network, images: datasets.Images) -> float:
     """The share of the images read wrong."""
     x, labels = images.everything()
     with torch.no_grad():

@@ -7,12 +7,12 @@ from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
-from selfplay.learner import Batch, Update
-from selfplay.pool import Weights
-from selfplay.status import Status
+from selfplay.league.pool import Weights
+from selfplay.learning.learner import Batch, Update
+from selfplay.loop.status import Status
 
 
-class Meeting(NamedTuple):
+class MatchResult(NamedTuple):
     """What came of a match between two players."""
 
     score: float  # of the row player, points a game, in [0, 1]
@@ -67,7 +67,7 @@ class Agent(Protocol):
     def set_past(self, past: Weights | None) -> None:
         """What the losses of `updates` play against from now on, where they play against anything; as for actors."""
 
-    def meet(self, row: Weights, column: Weights, seed: int) -> Meeting:
+    def meet(self, row: Weights, column: Weights, seed: int) -> MatchResult:
         """A match of the first role, with the weights `row`, against the last role, with `column`; it is a function of
         its arguments."""
 

@@ -17,7 +17,7 @@ class FolderError(UserError):
     """A folder that cannot hold this run."""
 
 
-class FleetError(UserError):
+class ActorPoolError(UserError):
     """Ray or an actor could not be started, or actors keep failing."""
 
 

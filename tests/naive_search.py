@@ -19,7 +19,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from games.base import Game
-from selfplay.alphazero.search import Evaluate, Leaves, SearchConfig
+from selfplay.search.search import Evaluate, Leaves, SearchConfig
 
 
 def f32(number: float) -> float:

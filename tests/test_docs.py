@@ -17,7 +17,7 @@ from selfplay.cli import main
 
 ROOT = Path(__file__).resolve().parent.parent
 DOCUMENTS = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md"), *(ROOT / "benchmarks").glob("*.md")])
-MAP_HEADING = "## The map of the house"
+MAP_HEADING = "## The map"
 
 
 def name_of(path: Path) -> str:
@@ -109,7 +109,7 @@ def test_links_and_named_scripts_exist(path: Path) -> None:
     text = path.read_text("utf-8")
     for target in re.findall(r"\]\((?!https?:)([^)#]+)", text):
         assert (path.parent / target).exists(), f"{path.name} links to {target}"
-    for script in re.findall(r"(?:scripts|benchmarks|tests|games)/\w+\.(?:py|sh|yaml)", text):
+    for script in re.findall(r"(?:scripts|benchmarks|tests|games|selfplay)/[\w/]+\.(?:py|sh|yaml)", text):
         assert (ROOT / script).exists(), f"{path.name} names {script}"
 
 
@@ -124,16 +124,12 @@ def mapped() -> set[str]:
     text = (ROOT / "README.md").read_text("utf-8")
     (tree,) = blocks(text[text.index(MAP_HEADING) :].partition("\n## ")[0], "text")
     found: set[str] = set()
-    folders: list[tuple[int, str]] = []
+    top = ""
     for line in tree.splitlines():
-        indent = len(line) - len(line.lstrip())
-        folders = [(depth, folder) for depth, folder in folders if depth < indent]
-        above = folders[-1][1] if folders else ""
-        names = line.strip().partition("  ")[0].split(" ")
-        names = [name for name in names if re.fullmatch(r"[\w.]+(/|\.\w+)", name)]
-        found |= {above + name for name in names}
-        if names[-1].endswith("/"):
-            folders.append((indent, above + names[-1]))
+        names = re.findall(r"(?<!\S)[\w.]+(?:/|\.py)(?=\s|$)", line.strip().partition("  ")[0])
+        if not line.startswith(" "):
+            top = names[0]
+        found |= {name if name == top else top + name for name in names}
     return found
 
 
@@ -141,11 +137,9 @@ def test_the_map_names_only_what_exists() -> None:
     assert {path for path in mapped() if not (ROOT / path).exists()} == set()
 
 
-def test_the_map_names_every_module() -> None:
-    present = [*(ROOT / "selfplay").glob("*.py"), *(ROOT / "selfplay").glob("*/*.py"), *(ROOT / "games").glob("*.py")]
-    modules = {name_of(path) for path in present if not path.name.startswith("__")}
-    modules = {name for name in modules if not name.startswith("selfplay/cli/")}
-    assert modules - mapped() == set(), "missing in the README's map"
+def test_the_map_names_every_package() -> None:
+    packages = [path.parent for package in ("games", "selfplay") for path in (ROOT / package).glob("*/__init__.py")]
+    assert {f"{name_of(path)}/" for path in packages} - mapped() == set(), "missing in the README's map"
 
 
 def test_every_benchmark_is_explained() -> None:
@@ -156,6 +150,6 @@ def test_every_benchmark_is_explained() -> None:
 
 def test_every_metric_of_a_run_is_explained() -> None:
     text = (ROOT / "docs" / "interface.md").read_text("utf-8")
-    source = (ROOT / "selfplay" / "run.py").read_text("utf-8")
+    source = (ROOT / "selfplay" / "loop" / "telemetry.py").read_text("utf-8")
     for name in re.findall(r'rates\["(\w+)"\]', source):
         assert f"`rate/{name}`" in text, f"rate/{name} is not in docs/interface.md"

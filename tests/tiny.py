@@ -10,20 +10,20 @@ import numpy as np
 import torch
 
 import games
-from selfplay import checkpoint
-from selfplay import folder as folders
-from selfplay import run as runs
-from selfplay.alphazero import inference
 from selfplay.alphazero.actor import ActorConfig
 from selfplay.alphazero.agent import AlphaZero, Config
-from selfplay.alphazero.network import NetworkConfig
-from selfplay.alphazero.search import SearchConfig
-from selfplay.alphazero.strength import StrengthConfig
-from selfplay.learner import LearnerConfig
-from selfplay.pool import Weights
-from selfplay.replay import ReplayConfig
-from selfplay.run import RunConfig
-from selfplay.status import Status
+from selfplay.alphazero.evaluation import EvaluationConfig
+from selfplay.league.pool import Weights
+from selfplay.learning.learner import LearnerConfig
+from selfplay.learning.replay import ReplayConfig
+from selfplay.loop import folder as folders
+from selfplay.loop import run as runs
+from selfplay.loop.run import RunConfig
+from selfplay.loop.status import Status
+from selfplay.networks import inference
+from selfplay.networks.policy_value import NetworkConfig
+from selfplay.search.search import SearchConfig
+from selfplay.storage import artifact
 
 NETWORK = NetworkConfig(channels=8, blocks=1, head_channels=4, value_hidden=8)
 CONFIG = Config(
@@ -33,7 +33,7 @@ CONFIG = Config(
     actor=ActorConfig(concurrent_games=8, num_simulations=6, random_opening_plies=3, past_self_share=0.2),
     replay=ReplayConfig(samples_per_insert=4.0, window_min=150, learn_after=60),
     learner=LearnerConfig(batch_size=32),
-    strength=StrengthConfig(num_simulations=2),
+    strength=EvaluationConfig(num_simulations=2),
     run=RunConfig(generations=4, generation_rows=120, chunk_rows=30, evaluate_every=1),
 )
 SETTINGS = [  # the same as --set arguments
@@ -109,6 +109,6 @@ def weights_folder(run: Path, name: str = "connect-four", generation: int = 7) -
                "value_hidden": NETWORK.value_hidden}  # fmt: skip
     meta = {"kind": "weights", "family": "alphazero", "game": name, "game_version": game.version,
             "generation": generation, "network": network, "search": {}}  # fmt: skip
-    files = {"net.safetensors": checkpoint.pack_tensors(random_weights(game, generation))}
-    checkpoint.write(run / "checkpoints" / f"{generation:06d}", files, meta)
+    files = {"net.safetensors": artifact.pack_tensors(random_weights(game, generation))}
+    artifact.write(run / "checkpoints" / f"{generation:06d}", files, meta)
     return run

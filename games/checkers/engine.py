@@ -6,12 +6,12 @@ from __future__ import annotations
 
 import numpy as np
 
-from games import deepening
 from games.checkers import board, rules
 from games.checkers import engine_kernels as kernels
+from games.engines import deepening
 
 
-class Engine(deepening.Engine):
+class CheckersEngine(deepening.AlphaBetaEngine):
     """Owns the transposition table and the stack of a search. Depths are whole moves, scores hundredths of a man."""
 
     max_depth = 100

@@ -13,7 +13,7 @@ import numpy as np
 from numba import njit
 
 from games.checkers import board
-from games.deepening import ANSWER, BEST, GENERATION, LEVEL, NODES, PHASE
+from games.engines.deepening import ANSWER, BEST, GENERATION, LEVEL, NODES, PHASE
 
 WIN = 30_000
 WON = WIN - 1_000  # scores beyond it are wins and losses that are proven

@@ -60,7 +60,7 @@ def states(game: rules.Checkers) -> np.ndarray:
 
 def derive(game: rules.Checkers, depth: int = 11) -> list[str]:
     """Makes the list anew, with a search of `depth` moves for each opening; 11 to 15 moves give the same list."""
-    searcher = engine.Engine(game)
+    searcher = engine.CheckersEngine(game)
     found: dict[tuple[int, ...], tuple[str, np.void]] = {}
     for first in moves.whole_moves(game, game.initial_states(1)[0]):
         for second in moves.whole_moves(game, first.states[0]):

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from games import base, drawing
+from games import appearance, base
 from games.checkers import board, counting, kernels
 from games.checkers import moves as whole
 
@@ -75,10 +75,10 @@ class Checkers(base.Game):
     record_suffix = "pdn"
     seat_names = ("Black", "White")
     pieces = {
-        "b": drawing.Piece(0, "black man", "⛂", "●", "black"),
-        "B": drawing.Piece(0, "black king", "⛃", "♛", "black"),
-        "w": drawing.Piece(1, "white man", "⛀", "●", "white"),
-        "W": drawing.Piece(1, "white king", "⛁", "♛", "white"),
+        "b": appearance.Piece(0, "black man", "⛂", "●", "black"),
+        "B": appearance.Piece(0, "black king", "⛃", "♛", "black"),
+        "w": appearance.Piece(1, "white man", "⛀", "●", "white"),
+        "W": appearance.Piece(1, "white king", "⛁", "♛", "white"),
     }
 
     def __init__(self, quiet_plies: int = QUIET_PLIES, occurrences: int = OCCURRENCES) -> None:
@@ -169,7 +169,7 @@ class Checkers(base.Game):
     def engine(self) -> base.Engine:
         from games.checkers import engine
 
-        return engine.Engine(self)
+        return engine.CheckersEngine(self)
 
     def openings(self) -> np.ndarray:
         """[174] state_dtype: the three-move openings of `openings.py`."""
@@ -195,13 +195,13 @@ class Checkers(base.Game):
         texts = [self.action_to_string(state, action) for action in actions]
         return "x".join([texts[0], *(text.partition("x")[2] for text in texts[1:])])
 
-    def board(self, state: np.void) -> drawing.Board:
+    def board(self, state: np.void) -> appearance.Board:
         cells, names, grounds = ([[fill] * board.SIDE for _ in range(board.SIDE)] for fill in ("", "", "light"))
         for square, mark in enumerate(marks_of(state)):
             row, column = int(board.ROW_OF[square]), int(board.COLUMN_OF[square])
             cells[row][column] = "" if mark == "." else mark
             names[row][column], grounds[row][column] = str(square + 1), "dark"
-        return drawing.Board(cells, names, grounds, [""] * board.SIDE, [""] * board.SIDE, bottom=1, numbered=True)
+        return appearance.Board(cells, names, grounds, [""] * board.SIDE, [""] * board.SIDE, bottom=1, numbered=True)
 
     def move_in_words(self, state: np.void, actions: Sequence[int]) -> str:
         """ "11 to 15", "22 jumps to 15, 8"."""

@@ -6,13 +6,13 @@ from __future__ import annotations
 
 import numpy as np
 
-from games import deepening
 from games.chess import engine_kernels as kernels
 from games.chess import geometry, rules
 from games.chess.kernels import MEMORY
+from games.engines import deepening
 
 
-class Engine(deepening.Engine):
+class ChessEngine(deepening.AlphaBetaEngine):
     """Owns the transposition table and the stack of a search. Depths are plies, beyond which checks and captures are
     followed; scores are hundredths of a pawn."""
 

@@ -16,7 +16,7 @@ from games import base
 from games.chess import geometry, history, kernels
 from games.chess.geometry import KING
 from games.chess.kernels import EIGHT, EMPTY, NOT_FILE_A, NOT_FILE_H, ONE, RANK_8, TWO, flip, lowest, popcount
-from games.deepening import ANSWER, BEST, GENERATION, LEVEL, NODES, PHASE
+from games.engines.deepening import ANSWER, BEST, GENERATION, LEVEL, NODES, PHASE
 
 _SOURCES = base.source_digest(kernels, history, geometry)
 

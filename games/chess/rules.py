@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from games import base, drawing
+from games import appearance, base
 from games.chess import geometry, history, kernels, playout_kernels
 
 STANDARD = 518  # number of the usual start among the 960
@@ -63,8 +63,8 @@ class Chess(base.Game):
     record_suffix = "pgn"
     seat_names = ("White", "Black")
     pieces = {
-        **{m.upper(): drawing.Piece(0, f"white {_NAMES[m]}", _OUTLINES[m], _SHAPES[m], "white") for m in _NAMES},
-        **{m: drawing.Piece(1, f"black {_NAMES[m]}", _SHAPES[m], _SHAPES[m], "black") for m in _NAMES},
+        **{m.upper(): appearance.Piece(0, f"white {_NAMES[m]}", _OUTLINES[m], _SHAPES[m], "white") for m in _NAMES},
+        **{m: appearance.Piece(1, f"black {_NAMES[m]}", _SHAPES[m], _SHAPES[m], "black") for m in _NAMES},
     }
 
     def __init__(
@@ -172,7 +172,7 @@ class Chess(base.Game):
     def engine(self) -> base.Engine:
         from games.chess import engine
 
-        return engine.Engine(self)
+        return engine.ChessEngine(self)
 
     def from_fen(self, text: str) -> np.ndarray:
         """[1] state_dtype; see `notation.from_fen`."""
@@ -235,12 +235,12 @@ class Chess(base.Game):
             lines.append(f"{rank + 1} {' '.join(row)}")
         return "\n".join([*lines, "  a b c d e f g h"])
 
-    def board(self, state: np.void) -> drawing.Board:
+    def board(self, state: np.void) -> appearance.Board:
         """White below, whoever moves."""
-        cells = [row[1:] for row in drawing.marks_of(self.to_string(state))[:8]]
+        cells = [row[1:] for row in appearance.marks_of(self.to_string(state))[:8]]
         names = [[square_name(rank * 8 + file) for file in range(8)] for rank in range(7, -1, -1)]
         grounds = [[("light", "dark")[(row + file) % 2] for file in range(8)] for row in range(8)]
-        return drawing.Board(cells, names, grounds, list("87654321"), list("abcdefgh"), bottom=0)
+        return appearance.Board(cells, names, grounds, list("87654321"), list("abcdefgh"), bottom=0)
 
     def move_names(self, state: np.void) -> dict[str, int]:
         """SAN; none where python-chess is not installed."""

@@ -12,8 +12,8 @@ from functools import cache
 import numpy as np
 from numba import njit
 
-from games import base, drawing
-from games.connect_four import legality, solver, yardstick
+from games import appearance, base
+from games.connect_four import eval_set, legality, solver
 
 COLUMNS = 7
 ROWS = 6
@@ -34,8 +34,8 @@ class ConnectFour(base.Game):
     move_separator = ""
     seat_names = ("Red", "Yellow")
     pieces = {
-        "X": drawing.Piece(0, "red", "●", "●", "red"),
-        "O": drawing.Piece(1, "yellow", "○", "●", "yellow"),
+        "X": appearance.Piece(0, "red", "●", "●", "red"),
+        "O": appearance.Piece(1, "yellow", "○", "●", "yellow"),
     }
 
     def initial_states(self, batch: int) -> np.ndarray:
@@ -96,12 +96,12 @@ class ConnectFour(base.Game):
             lines.append(" ".join(mark[0] if own >> b & 1 else mark[1] if mask >> b & 1 else "." for b in bits))
         return "\n".join([*lines, " ".join(str(column + 1) for column in range(COLUMNS))])
 
-    def board(self, state: np.void) -> drawing.Board:
+    def board(self, state: np.void) -> appearance.Board:
         rows, columns = range(ROWS, 0, -1), range(1, COLUMNS + 1)
-        cells = drawing.marks_of(self.to_string(state))[:ROWS]
+        cells = appearance.marks_of(self.to_string(state))[:ROWS]
         names = [[f"column {column} row {row}" for column in columns] for row in rows]
         grounds, below = [["blue"] * COLUMNS] * ROWS, [str(column) for column in columns]
-        return drawing.Board(cells, names, grounds, [""] * ROWS, below, stacked=True)
+        return appearance.Board(cells, names, grounds, [""] * ROWS, below, stacked=True)
 
     def move_in_words(self, state: np.void, actions: Sequence[int]) -> str:
         return f"column {actions[0] + 1}"
@@ -114,13 +114,13 @@ class ConnectFour(base.Game):
     def exact_action_values(self, states: np.ndarray) -> np.ndarray:
         return _solver().solve_many(states["own"], states["mask"])
 
-    def yardstick(self) -> base.Yardstick:
+    def yardstick(self) -> base.EvalSet:
         """600 positions, 200 each of opening, middle and end, labelled by the exact solver."""
-        labelled = yardstick.load()
+        labelled = eval_set.load()
         states = self.initial_states(len(labelled.own))
         states["own"], states["mask"] = labelled.own, labelled.mask
         states["to_play"] = np.bitwise_count(labelled.mask) & 1
-        return base.Yardstick(states, labelled.values, labelled.stage, yardstick.STAGE_NAMES)
+        return base.EvalSet(states, labelled.values, labelled.stage, eval_set.STAGE_NAMES)
 
     def stones(self, states: np.ndarray) -> np.ndarray:
         own, other = self.observe(states).astype(np.int8).transpose(1, 0, 2, 3)

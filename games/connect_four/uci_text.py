@@ -1,11 +1,14 @@
-"""Connect four in UCI: the variant that interfaces such as Cute Chess call cfour. The notation is in `games.drops`."""
+"""Connect four in UCI: the variant that interfaces such as Cute Chess call cfour.
+
+The notation is in `games.text.drops`.
+"""
 
 from __future__ import annotations
 
 import numpy as np
 
-from games import drops
 from games.connect_four import rules
+from games.text import drops
 
 
 def make(game: rules.ConnectFour) -> drops.Text:

@@ -20,9 +20,11 @@ import torch
 from msgspec import Meta
 
 from games.base import Game, Step
-from selfplay.alphazero import evaluators, inference, loss, network, search
+from selfplay.alphazero import loss
+from selfplay.networks import inference, policy_value
+from selfplay.search import evaluators, search
 
-Weights = Mapping[str, torch.Tensor]
+NetworkWeights = Mapping[str, torch.Tensor]
 
 
 @dataclass(frozen=True)
@@ -70,7 +72,7 @@ _FINISH_SHARE = 16  # moves are finished when this part of all games waits for i
 _COLD = 0.02  # below this temperature the search's own choice is played
 
 
-class Rows(NamedTuple):
+class Rollout(NamedTuple):
     """What `Actor.generate` returns."""
 
     rows: np.ndarray  # [M] loss.row_dtype(game), whole games only
@@ -104,7 +106,7 @@ class Actor:
 
     def __init__(
         self, game: Game, config: ActorConfig, search_config: search.SearchConfig,
-        network_config: network.NetworkConfig, seed: int, index: int, device: torch.device | None = None,
+        network_config: policy_value.NetworkConfig, seed: int, index: int, device: torch.device | None = None,
     ) -> None:  # fmt: skip
         """seed, index: the games of actor `index` are a function of both, of the weights, and of nothing else."""
         self.game, self.config, self.search_config = game, config, search_config
@@ -123,7 +125,7 @@ class Actor:
             self._new_games(group, np.arange(config.concurrent_games))
 
     def _evaluator(
-        self, network_config: network.NetworkConfig, device: torch.device | None
+        self, network_config: policy_value.NetworkConfig, device: torch.device | None
     ) -> tuple[evaluators.Evaluator, inference.NetworkEvaluator]:
         net = inference.NetworkEvaluator(self.game, network_config, device)
         if not self.config.cache_entries:
@@ -132,7 +134,7 @@ class Actor:
 
     # -- what a run asks for -------------------------------------------------------------------------------
 
-    def set_weights(self, weights: Weights, generation: int, past: Weights | None = None) -> None:
+    def set_weights(self, weights: NetworkWeights, generation: int, past: NetworkWeights | None = None) -> None:
         """Plays with `weights` from now on, and against `past` where a past self is wanted."""
         self.generation = generation
         self._newest_network.load(weights)
@@ -147,7 +149,7 @@ class Actor:
             if self.config.sync_simulations or idle.any():
                 self._plant(group, np.flatnonzero(idle | self.config.sync_simulations))
 
-    def generate(self, min_rows: int) -> Rows:
+    def generate(self, min_rows: int) -> Rollout:
         """Plays until at least `min_rows` rows from finished games have gathered.
 
         stats: games, positions, moves, evaluations, batches, cache_lookups, cache_hits, game_plies, first_wins,
@@ -159,7 +161,7 @@ class Actor:
         self._finished = []
         stats, self._stats = self._stats | self._counters(), {}
         stats["positions"] = len(rows)
-        return Rows(rows, stats)
+        return Rollout(rows, stats)
 
     def _counters(self) -> dict[str, float]:
         counters = {"evaluations": 0, "batches": 0, "cache_lookups": 0, "cache_hits": 0}

@@ -13,15 +13,18 @@ from msgspec import Meta
 import games
 from selfplay import config as configs
 from selfplay import device as devices
-from selfplay.agent import Meeting
-from selfplay.alphazero import actor, evaluators, inference, loss, network, references, search, strength, weakness
+from selfplay.agent import MatchResult
+from selfplay.alphazero import actor, buckets, evaluation, loss
 from selfplay.errors import ConfigError
-from selfplay.learner import Batch, LearnerConfig, Update
-from selfplay.pool import PoolConfig, Weights
-from selfplay.replay import ReplayConfig
-from selfplay.rounds import RoundsConfig
-from selfplay.run import RunConfig
-from selfplay.status import Status
+from selfplay.league.pool import PoolConfig, Weights
+from selfplay.learning.learner import Batch, LearnerConfig, Update
+from selfplay.learning.mining import MiningConfig
+from selfplay.learning.replay import ReplayConfig
+from selfplay.loop.run import RunConfig
+from selfplay.loop.status import Status
+from selfplay.networks import inference, policy_value
+from selfplay.players import reference
+from selfplay.search import evaluators, search
 
 PLAYER = "net"  # the family's one player: the name of its weights in checkpoints
 
@@ -47,15 +50,15 @@ class Config:
     game_options: dict[str, int] = field(default_factory=dict)
     """Arguments of the game, such as game_options.history_length=8 for chess; `selfplay games list` shows them."""
 
-    network: network.NetworkConfig = field(default_factory=network.NetworkConfig)
+    network: policy_value.NetworkConfig = field(default_factory=policy_value.NetworkConfig)
     search: search.SearchConfig = field(default_factory=search.SearchConfig)
     actor: actor.ActorConfig = field(default_factory=actor.ActorConfig)
     target: TargetConfig = field(default_factory=TargetConfig)
     replay: ReplayConfig = field(default_factory=ReplayConfig)
-    rounds: RoundsConfig = field(default_factory=RoundsConfig)
+    rounds: MiningConfig = field(default_factory=MiningConfig)
     learner: LearnerConfig = field(default_factory=LearnerConfig)
     pool: PoolConfig = field(default_factory=PoolConfig)
-    strength: strength.StrengthConfig = field(default_factory=strength.StrengthConfig)
+    strength: evaluation.EvaluationConfig = field(default_factory=evaluation.EvaluationConfig)
     run: RunConfig = field(default_factory=RunConfig)
 
 
@@ -81,8 +84,8 @@ class AlphaZero:
         except ValueError as error:
             raise ConfigError(str(error)) from None
         for name in config.strength.opponents:
-            if name != strength.FIRST:
-                references.make(self.game, name)  # so that a wrong name is told now, and not in mid-run
+            if name != evaluation.FIRST:
+                reference.make(self.game, name)  # so that a wrong name is told now, and not in mid-run
         self.row_dtype = loss.row_dtype(self.game)
 
     def identity(self) -> dict[str, Any]:
@@ -102,7 +105,7 @@ class AlphaZero:
     def updates(self) -> tuple[Update, ...]:
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(self.config.run.seed)
-            net = network.PolicyValueNet(self.game, self.config.network)
+            net = policy_value.PolicyValueNet(self.game, self.config.network)
         net = net.to(devices.best()).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         return (Update(PLAYER, net, loss.policy_value_loss(self.config.target.value_weight)),)
 
@@ -114,12 +117,12 @@ class AlphaZero:
 
     def evaluate(self, weights: Weights, first: Weights) -> dict[str, float]:
         now, then = self._evaluator(weights), self._evaluator(first)
-        return strength.measure(self.game, now, then, self.config.search, self.config.strength, self.config.run.seed)
+        return evaluation.measure(self.game, now, then, self.config.search, self.config.strength, self.config.run.seed)
 
-    def meet(self, row: Weights, column: Weights, seed: int) -> Meeting:
+    def meet(self, row: Weights, column: Weights, seed: int) -> MatchResult:
         one, other = self._evaluator(row), self._evaluator(column)
-        found = strength.meet(self.game, one, other, self.config.search, self.config.strength, seed)
-        return Meeting(found.score, found.games, None)
+        found = evaluation.meet(self.game, one, other, self.config.search, self.config.strength, seed)
+        return MatchResult(found.score, found.games, None)
 
     def _evaluator(self, weights: Weights) -> inference.NetworkEvaluator:
         net = inference.NetworkEvaluator(self.game, self.config.network)
@@ -136,10 +139,10 @@ class AlphaZero:
         return []
 
     def buckets(self, rows: np.ndarray) -> np.ndarray:
-        return weakness.buckets(self.game, rows)
+        return buckets.buckets(self.game, rows)
 
     def difficulty(self, weights: Weights, rows: np.ndarray) -> np.ndarray:
-        return weakness.value_errors(self.game, self._evaluator(weights), rows)
+        return buckets.value_errors(self.game, self._evaluator(weights), rows)
 
     def is_solved(self, figures: Mapping[str, float]) -> bool:
         return figures.get("mistakes", 1) == 0

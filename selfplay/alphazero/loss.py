@@ -11,7 +11,7 @@ import torch.nn.functional as F
 
 from games.base import Game
 from selfplay import device as devices
-from selfplay import learner
+from selfplay.learning import learner
 
 MAX_POLICY_TARGETS = 64  # of a position's legal actions, at most this many of the largest targets are kept in a row
 

@@ -50,7 +50,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     if not 0 <= arguments.simulations <= MAX_SIMULATIONS:
         raise UserError(f"--simulations is {arguments.simulations}, and must lie between 0 and {MAX_SIMULATIONS:,}.")
-    from selfplay.alphazero import players
+    from selfplay.players import player as players
 
     player = players.load(arguments.checkpoint)
     if arguments.moves is not None or arguments.fen is not None:

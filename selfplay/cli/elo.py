@@ -12,7 +12,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from selfplay.cli import conditions, contest, playing
+from selfplay.cli.tournaments import conditions, contest, playing
 from selfplay.errors import UserError
 
 EPILOG = """examples:
@@ -62,11 +62,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     playing.check(arguments)
     wanted = _enter(arguments)
-    from selfplay import arena
-    from selfplay.cli import report as reports
+    from selfplay.cli.tournaments import report as reports
+    from selfplay.ratings import tournament as arena
 
     out, (noun, each) = arguments.out or _default_out(arguments.players), wanted.counted
-    tournament = arena.Arena(out, wanted.entrants, wanted.terms, wanted.suffix)
+    tournament = arena.Tournament(out, wanted.entrants, wanted.terms, wanted.suffix)
     try:
         tasks = tournament.missing(wanted.pairings, wanted.rounds)
         progress = playing.Progress(each * len(tasks), arguments.plain or arguments.json, noun)
@@ -90,11 +90,11 @@ def run(arguments: argparse.Namespace) -> int:
 
 def _enter(arguments: argparse.Namespace) -> contest.Contest:
     """The tournament, by the family that the players are of. Raises UserError."""
-    from selfplay.alphazero import roster
-    from selfplay.cli import board_ratings, gan_ratings
+    from selfplay.cli.tournaments import board_ratings, gan_ratings
+    from selfplay.players import registry
 
-    trained = [text for text in arguments.players if roster.is_trained(text)]
-    gans = [text for text in trained if text != roster.BUNDLED and gan_ratings.is_gan(text)]
+    trained = [text for text in arguments.players if registry.is_trained(text)]
+    gans = [text for text in trained if text != registry.BUNDLED and gan_ratings.is_gan(text)]
     if not gans:
         return board_ratings.enter(arguments)
     if other := next((text for text in arguments.players if text not in gans), None):
@@ -103,10 +103,10 @@ def _enter(arguments: argparse.Namespace) -> contest.Contest:
 
 
 def _default_out(players: list[str]) -> Path:
-    from selfplay.alphazero import roster
+    from selfplay.players import registry
 
     for text in players:
-        if roster.is_trained(text) and "?" not in text and text != roster.BUNDLED:
+        if registry.is_trained(text) and "?" not in text and text != registry.BUNDLED:
             path = Path(text)
             return path / "elo" if (path / "checkpoints").is_dir() else Path("elo")
     return Path("elo")

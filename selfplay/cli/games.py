@@ -85,9 +85,9 @@ def _list() -> int:
 
 def _check(name: str) -> int:
     game = _make(name)
-    from games import testing
+    from games.checks import contract
 
-    results = testing.check_game(game)
+    results = contract.check_game(game)
     for result in results:
         print(
             f"{'ok    ' if result.passed else 'FAILED'} {result.name}" + (f": {result.detail}" if result.detail else "")
@@ -101,7 +101,8 @@ def _perft(arguments: argparse.Namespace) -> int:
     game = _make(arguments.name, **({"chess960": True} if arguments.chess960 else {}))
     if not 0 <= arguments.depth <= MAX_DEPTH:
         raise UserError(f"--depth is {arguments.depth}, and must lie between 0 and {MAX_DEPTH}.")
-    from games import base, perft
+    from games import base
+    from games.checks import perft
 
     try:
         text = arguments.position

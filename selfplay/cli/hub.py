@@ -13,13 +13,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from selfplay import __version__
-from selfplay.alphazero import centipawns, clock, options
-from selfplay.alphazero.task import Task, depth
-from selfplay.cli import pipe
 from selfplay.errors import ConfigError
+from selfplay.players import time_manager
+from selfplay.players.external import centipawns
+from selfplay.serve import options, pipe
+from selfplay.serve.search_request import SearchRequest, depth
 
 if TYPE_CHECKING:
-    from selfplay.alphazero.service import Report, Service, Variation
+    from selfplay.serve.engine_session import EngineSession, Report, Variation
 
 EPILOG = """examples:
   selfplay hub
@@ -45,33 +46,34 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> NoReturn:
-    from selfplay.alphazero import bundled
+    from selfplay.players import pretrained
 
-    folder = arguments.checkpoint or bundled.path("checkers")
-    meta = bundled.peek(folder)
+    folder = arguments.checkpoint or pretrained.path("checkers")
+    meta = pretrained.peek(folder)
     if meta["game"] not in VARIANTS:
         raise ConfigError(f"{meta['game']} is not written in Hub, checkers is; `selfplay uci` plays chess.")
-    pipe.serve(Hub(lambda: _load(folder), meta, *pipe.standard_streams()))
+    pipe.serve(HubServer(lambda: _load(folder), meta, *pipe.standard_streams()))
 
 
-def _load(folder: Path) -> Service:
+def _load(folder: Path) -> EngineSession:
     import numpy as np
 
-    from selfplay.alphazero import players, service
+    from selfplay.players import player as players
+    from selfplay.serve import engine_session
 
     player = players.load(folder)
     text = player.game.hub_text()
     if text is None:
         raise ConfigError(f"{player.game.name} is not written in Hub.")
-    engine = service.Service(player, service.HubNotation(text), np.random.default_rng())
+    engine = engine_session.EngineSession(player, engine_session.HubNotation(text), np.random.default_rng())
     engine.warm_up()
     return engine
 
 
-class Hub(pipe.Conversation):
+class HubServer(pipe.Conversation):
     """One conversation in Hub."""
 
-    def __init__(self, load: Callable[[], Service], meta: Mapping[str, Any], source: Any, sink: Any) -> None:
+    def __init__(self, load: Callable[[], EngineSession], meta: Mapping[str, Any], source: Any, sink: Any) -> None:
         """meta: what the checkpoint says of itself."""
         super().__init__(load, source, sink)
         self._game = meta["game"]
@@ -127,7 +129,7 @@ class Hub(pipe.Conversation):
             return
         text = pairs.get("value", "")
 
-        def apply(engine: Service) -> None:
+        def apply(engine: EngineSession) -> None:
             value = options.parse(option._replace(name=_name(option)), text)
             if option is not self._variant and (remark := engine.set(option, value)):
                 self.complain(remark)
@@ -141,11 +143,11 @@ class Hub(pipe.Conversation):
     def _go(self, pairs: dict[str, str]) -> None:
         if self.task is not None:
             self.task.stop()
-        self.task = task = Task(ponder="ponder" in pairs, analysis="analyze" in pairs)
+        self.task = task = SearchRequest(ponder="ponder" in pairs, analysis="analyze" in pairs)
         level = self._level
         self.do(lambda engine: self._search(engine, task, level))
 
-    def _search(self, engine: Service, task: Task, level: Mapping[str, str]) -> None:
+    def _search(self, engine: EngineSession, task: SearchRequest, level: Mapping[str, str]) -> None:
         try:
             _limit(task, level)
             answer = engine.think(task, lambda report: self.say(_info(report)))
@@ -155,10 +157,10 @@ class Hub(pipe.Conversation):
         if answer.move is None:
             self.complain("the game is over in this position.")
         reply = f" ponder={answer.reply}" if answer.reply else ""
-        self.say(f'done move={answer.move or _quoted("")}{reply}')
+        self.say(f"done move={answer.move or _quoted('')}{reply}")
 
 
-def _limit(task: Task, level: Mapping[str, str]) -> None:
+def _limit(task: SearchRequest, level: Mapping[str, str]) -> None:
     """Writes a level into the task. Limits that cannot be read are soon met."""
     task.endless = "infinite" in level or not level
     if "depth" in level:
@@ -170,7 +172,7 @@ def _limit(task: Task, level: Mapping[str, str]) -> None:
     if "time" in level:
         moves, increment = int(_number(level.get("moves", "0"))), _number(level.get("inc", "0"))
         # The increment comes before the move here, after it in `Clock`.
-        task.clock = clock.Clock(_number(level["time"]) + increment, increment, moves if moves > 0 else None)
+        task.clock = time_manager.Clock(_number(level["time"]) + increment, increment, moves if moves > 0 else None)
 
 
 def _number(text: str) -> float:

@@ -13,13 +13,13 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from selfplay.cli import conditions, playing
+from selfplay.cli.tournaments import conditions, playing
 from selfplay.errors import UserError
 
 if TYPE_CHECKING:
     from games.base import Game
-    from selfplay.arena import Arena, Result, Task
-    from selfplay.sprt import Measured, Verdict
+    from selfplay.ratings.sprt import Measured, Verdict
+    from selfplay.ratings.tournament import MatchTask, TaskResult, Tournament
 
 EPILOG = """examples:
   selfplay match runs/connect-four uct:1000 --games 100
@@ -77,18 +77,18 @@ def run(arguments: argparse.Namespace) -> int:
     playing.check(arguments)
     conditions.check_range("--simulations", arguments.simulations, 0, MAX_SIMULATIONS)
     bounds = _bounds(arguments)
-    from selfplay import arena
-    from selfplay.alphazero import hall, match, roster
+    from selfplay.players import match, match_worker, registry
+    from selfplay.ratings import tournament
 
     texts = [arguments.first, arguments.second]
-    game, company = roster.gather(texts, arguments.game, arguments.simulations)
+    game, company = registry.gather(texts, arguments.game, arguments.simulations)
     starts = conditions.find_openings(game, arguments, arguments.games // 2, company)
     names = texts if texts[0] != texts[1] else [f"{texts[0]} (1)", f"{texts[1]} (2)"]
-    plan = hall.Plan(
+    plan = match_worker.MatchSpec(
         tuple(texts), tuple(names), game.name, arguments.simulations, tuple(starts), arguments.seed,
         conditions.adjudication(arguments), SPRT_TOGETHER if bounds else match.TOGETHER,
     )  # fmt: skip
-    tasks = [arena.Task(0, 1, number) for number in range(arguments.games // 2)]
+    tasks = [tournament.MatchTask(0, 1, number) for number in range(arguments.games // 2)]
     kept = _kept(arguments, game, names)
     points = {task: tuple(entry["points"]) for task, entry in kept.results.items()} if kept else {}
     progress = playing.Progress(2 * (len(tasks) - len(points)), arguments.plain or arguments.json)
@@ -122,7 +122,7 @@ def _bounds(arguments: argparse.Namespace) -> tuple[float, float] | None:
         raise UserError(f"--sprt is '{arguments.sprt}': expected two numbers, such as 0,10.") from None
     import numpy as np
 
-    from selfplay import sprt
+    from selfplay.ratings import sprt
 
     try:
         sprt.decide(np.zeros(5), low, high, arguments.alpha, arguments.beta, _model(arguments))
@@ -135,23 +135,24 @@ def _model(arguments: argparse.Namespace) -> Any:
     return "logistic" if arguments.logistic else "normalized"
 
 
-def _kept(arguments: argparse.Namespace, game: Game, names: list[str]) -> Arena | None:
+def _kept(arguments: argparse.Namespace, game: Game, names: list[str]) -> Tournament | None:
     """The folder that results are kept in, if one was asked for."""
     if arguments.out is None:
         return None
-    from selfplay import arena
-    from selfplay.alphazero import roster
+    from selfplay.players import registry
+    from selfplay.ratings import tournament
 
     entrants = [
-        arena.Entrant(name, roster.digest(text, arguments.game, arguments.simulations))
+        tournament.Participant(name, registry.digest(text, arguments.game, arguments.simulations))
         for name, text in zip(names, [arguments.first, arguments.second], strict=True)
     ]
-    return arena.Arena(arguments.out, entrants, conditions.terms(game, arguments), game.record_suffix)
+    return tournament.Tournament(arguments.out, entrants, conditions.terms(game, arguments), game.record_suffix)
 
 
 def _until(
-    stream: Any, tasks: list[Task], points: dict[Task, Any], plies: list[int], bounds: tuple[float, float] | None,
-    arguments: argparse.Namespace, kept: Arena | None, progress: playing.Progress,
+    stream: Any, tasks: list[MatchTask], points: dict[MatchTask, Any], plies: list[int],
+    bounds: tuple[float, float] | None, arguments: argparse.Namespace, kept: Tournament | None,
+    progress: playing.Progress,
 ) -> Told | None:  # fmt: skip
     """Takes results until all are there or the test has decided.
 
@@ -160,7 +161,7 @@ def _until(
     told = _tell(_in_order(tasks, points), bounds, arguments)
     if told is not None and told.verdict is not None and told.verdict.accepted:
         return told
-    result: Result
+    result: TaskResult
     for result in stream:
         points[result.task] = result.points
         plies += result.plies
@@ -176,7 +177,7 @@ def _until(
     return _tell(_in_order(tasks, points), bounds, arguments)
 
 
-def _in_order(tasks: list[Task], points: dict[Task, Any]) -> list[Any]:
+def _in_order(tasks: list[MatchTask], points: dict[MatchTask, Any]) -> list[Any]:
     """Points of the pairs before the first that is not finished."""
     done = []
     for task in tasks:
@@ -190,7 +191,7 @@ def _tell(pairs: list[Any], bounds: tuple[float, float] | None, arguments: argpa
     """None where no pair is finished."""
     import numpy as np
 
-    from selfplay import sprt
+    from selfplay.ratings import sprt
 
     if not pairs:
         return None
@@ -210,7 +211,7 @@ def _print_json(
 ) -> None:  # fmt: skip
     import math
 
-    from selfplay import rating
+    from selfplay.ratings import elo as rating
 
     m, verdict = told.measured, told.verdict
     found: dict[str, Any] = {
@@ -240,8 +241,8 @@ def _print_sentences(
     arguments: argparse.Namespace, game: Game, told: Told, progress: playing.Progress, plies: float,
     bounds: tuple[float, float] | None,
 ) -> None:  # fmt: skip
-    from selfplay import rating
-    from selfplay.alphazero import roster
+    from selfplay.players import registry
+    from selfplay.ratings import elo as rating
 
     m = told.measured
     print(f"{arguments.first} against {arguments.second}, {game.name}, {2 * m.pairs} games, "
@@ -259,6 +260,6 @@ def _print_sentences(
                  None: "not decided yet: ask for more games"}[test.accepted]  # fmt: skip
         print(f"SPRT of {bounds[0]:g} against {bounds[1]:g} {'logistic' if arguments.logistic else 'normalised'} Elo: "
               f"LLR {test.llr:+.2f} of {test.lower:+.2f} to {test.upper:+.2f}, {which}.")  # fmt: skip
-    trained = any(roster.is_trained(text) for text in (arguments.first, arguments.second))
+    trained = any(registry.is_trained(text) for text in (arguments.first, arguments.second))
     searched = f"{arguments.simulations} simulations a move of trained players, " if trained else ""
     print(f"{searched}{plies:.0f} plies a game, {progress.seconds:.0f} s.")

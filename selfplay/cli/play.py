@@ -18,8 +18,8 @@ from selfplay.errors import ConfigError, UserError
 
 if TYPE_CHECKING:
     from games.base import Game
-    from selfplay.alphazero.partner import Partner
-    from selfplay.alphazero.table import Strength, Table
+    from selfplay.play.opponent import Opponent
+    from selfplay.play.session import GameSession, Strength
 
 EPILOG = """examples:
   selfplay play connect-four
@@ -74,8 +74,8 @@ def run(arguments: argparse.Namespace) -> int:
 
     import numpy as np
 
-    from selfplay.cli import commands, records, screen
-    from selfplay.cli.dialogue import Dialogue
+    from selfplay.cli.terminal import commands, records, screen
+    from selfplay.cli.terminal.dialogue import Dialogue
 
     rng = np.random.default_rng(arguments.seed)
     second = commands.PERSON if against == HUMAN else commands.OPPONENT
@@ -104,7 +104,7 @@ def run(arguments: argparse.Namespace) -> int:
 def _game_and_agent(arguments: argparse.Namespace) -> tuple[Game, str]:
     """The game that is played, and the text that names its agent. Loads no torch."""
     import games
-    from selfplay.alphazero import bundled
+    from selfplay.players import pretrained
 
     what, agent = arguments.what, arguments.agent
     if what not in games.available():
@@ -113,16 +113,16 @@ def _game_and_agent(arguments: argparse.Namespace) -> tuple[Game, str]:
             near = difflib.get_close_matches(what, known, 1)
             hint = f" Did you mean '{near[0]}'?" if near else ""
             raise ConfigError(f"'{what}' is neither a game nor a folder.{hint} Games: {', '.join(known)}.")
-        meta = bundled.peek(Path(what))
+        meta = pretrained.peek(Path(what))
         try:
             return games.make(meta["game"], **meta.get("game_options", {})), agent or what
         except ValueError as error:
             raise ConfigError(f"'{what}' plays a game that is not installed: {error}") from None
     if agent is None:
-        agent = BUNDLED if what in bundled.available() else UNTRAINED
+        agent = BUNDLED if what in pretrained.available() else UNTRAINED
     options = {}
     if agent != BUNDLED and (path := Path(agent.partition("?")[0])).is_dir():
-        options = bundled.peek(path).get("game_options", {})
+        options = pretrained.peek(path).get("game_options", {})
     return games.make(what, **options), agent
 
 
@@ -151,13 +151,13 @@ def _name(text: str) -> str:
 
 def _strength(arguments: argparse.Namespace) -> tuple[Strength, int]:
     """(Strength, simulations of hints and analyses)."""
-    from selfplay.alphazero import table
-    from selfplay.cli import advice
+    from selfplay.cli.terminal import advice
+    from selfplay.play import session
 
     wanted = SIMULATIONS
     if arguments.simulations is not None:
         wanted = advice.number(arguments.simulations, "--simulations", 0, advice.MAX_SIMULATIONS)
-    strength = table.Strength(wanted, TEMPERATURE)
+    strength = session.Strength(wanted, TEMPERATURE)
     if arguments.level is not None:
         advice.set_level(strength, advice.number(arguments.level, "--level", 1, 10))
     if arguments.temperature is not None:
@@ -165,15 +165,15 @@ def _strength(arguments: argparse.Namespace) -> tuple[Strength, int]:
     return strength, max(wanted, 1)
 
 
-def _set_table(game: Game, arguments: argparse.Namespace) -> Table:
+def _set_table(game: Game, arguments: argparse.Namespace) -> GameSession:
     """The table with the position to begin with. Raises UserError."""
     from games.base import IllegalMove
-    from selfplay.alphazero import table as tables
-    from selfplay.cli import records
+    from selfplay.cli.terminal import records
+    from selfplay.play import session as tables
 
     if arguments.load and (arguments.fen or arguments.moves):
         raise UserError("--load brings a position of its own: give it, or --fen and --moves.")
-    table = tables.Table(game)
+    table = tables.GameSession(game)
     try:
         if arguments.load:
             table.load(records.load(game, arguments.load)[0])
@@ -187,14 +187,14 @@ def _set_table(game: Game, arguments: argparse.Namespace) -> Table:
     return table
 
 
-def _load(game: Game, agent: str, against: str, simulations: int) -> tuple[Partner, Partner]:
+def _load(game: Game, agent: str, against: str, simulations: int) -> tuple[Opponent, Opponent]:
     """The agent and the opponent; where they are the same, two who share a network. Raises UserError."""
-    from selfplay.alphazero import partner
+    from selfplay.play import opponent
 
-    first = partner.named(agent, game, simulations)
+    first = opponent.named(agent, game, simulations)
     first.name = _name(agent)
     if against in (agent, HUMAN):
-        return first, partner.twin(first)
-    second = partner.named(against, game, simulations)
+        return first, opponent.twin(first)
+    second = opponent.named(against, game, simulations)
     second.name = _name(against)
     return first, second

@@ -31,7 +31,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _list(root: Path) -> int:
-    from selfplay.cli import figures as told
+    from selfplay.cli.live import figures as told
 
     found = sorted(path.parent for path in root.glob("*/config.json"))
     if not found:
@@ -55,7 +55,7 @@ def _list(root: Path) -> int:
 
 
 def _show(path: Path) -> int:
-    from selfplay.cli import figures as told
+    from selfplay.cli.live import figures as told
 
     if not (path / "config.json").exists():
         raise FolderError(f"'{path}' holds no run (no config.json): `selfplay runs list` shows those there are.")

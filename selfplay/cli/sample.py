@@ -75,7 +75,7 @@ def run(arguments: argparse.Namespace) -> int:
         written.append(_write_arrays(arguments, loaded.generator, rng))
     if arguments.out or not arguments.npz:
         written.append(_write_picture(arguments, folder, loaded, np.random.default_rng(arguments.seed)))
-    from selfplay.cli import figures as told
+    from selfplay.cli.live import figures as told
 
     generation = int(loaded.meta["generation"])
     print(f"Wrote {' and '.join(written)}; {told.sentence(generation, _measured(folder, generation))}.")
@@ -117,7 +117,8 @@ def _terms(text: str) -> list[tuple[int, int]]:
 
 def _folder(path: Path, generation: int | None) -> Path:
     """The folder of the generation that is asked for. Raises CheckpointError."""
-    from selfplay import checkpoint, pool
+    from selfplay.league import pool
+    from selfplay.storage import artifact
 
     folder = pool.newest(path)
     if generation is not None:
@@ -127,7 +128,7 @@ def _folder(path: Path, generation: int | None) -> Path:
             there = ", ".join(map(str, kept)) if len(kept) <= 10 else f"{len(kept)} of {kept[0]} to {kept[-1]}"
             raise CheckpointError(f"'{path}' has no generation {generation}: it keeps {there}.")
         folder = checkpoints.path(generation)
-    family = checkpoint.read(folder)[0].get("family")
+    family = artifact.read(folder)[0].get("family")
     if family == "alphazero":
         raise CheckpointError(f"'{path}' holds an agent that plays a board game: that is what `selfplay play` is for.")
     return folder
@@ -159,7 +160,7 @@ def _write_arrays(arguments: argparse.Namespace, made: Generator, rng: np.random
 
     import numpy as np
 
-    from selfplay import checkpoint
+    from selfplay.storage import artifact
 
     count = arguments.count or _usual(made)
     labels = None if arguments.label is None else np.full(count, arguments.label)
@@ -170,15 +171,15 @@ def _write_arrays(arguments: argparse.Namespace, made: Generator, rng: np.random
     else:
         np.savez(data, x=x, labels=labels)
     try:
-        checkpoint.replace_file(arguments.npz, data.getvalue())
+        artifact.replace_file(arguments.npz, data.getvalue())
     except OSError as error:
         raise UserError(f"cannot write {arguments.npz} ({error.strerror}).") from None
     return f"{count:,} samples to {arguments.npz}"
 
 
 def _write_picture(arguments: argparse.Namespace, folder: Path, loaded: Loaded, rng: np.random.Generator) -> str:
-    from selfplay import plots
     from selfplay.gan import pictures
+    from selfplay.loop import plots
 
     made, generation = loaded.generator, int(loaded.meta["generation"])
     if arguments.interpolate:
@@ -238,7 +239,8 @@ def _sum(made: Generator, terms: list[tuple[int, int]], rng: np.random.Generator
     taken away."""
     import numpy as np
 
-    from selfplay.gan import latent, pictures
+    from selfplay.gan import pictures
+    from selfplay.gan.models import latent
 
     known = None if made.config.conditional else latent.classes(made, rng)
     seed = int(rng.integers(2**32))  # the same for both, so that they begin with the same inputs
@@ -257,9 +259,9 @@ def _evaluate(folder: Path, loaded: Loaded) -> None:
     """Prints each figure of the samples beside that of held-out reals, which no generator should have to beat."""
     import numpy as np
 
-    from selfplay import pool
-    from selfplay.cli import figures as told
-    from selfplay.gan import latent
+    from selfplay.cli.live import figures as told
+    from selfplay.gan.models import latent
+    from selfplay.league import pool
 
     source, rng = loaded.agent.source, np.random.default_rng((0, 5))
     weights = pool.load_weights(folder)[1]

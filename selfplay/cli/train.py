@@ -138,9 +138,9 @@ def _print_settings(config: Any) -> None:
 def _train(preset: str, path: Path, config: Any, arguments: argparse.Namespace) -> int:
     from selfplay import config as configs
     from selfplay import device
-    from selfplay import folder as folders
-    from selfplay import run as runs
-    from selfplay.cli import panel
+    from selfplay.cli.live import panel
+    from selfplay.loop import folder as folders
+    from selfplay.loop import run as runs
 
     if arguments.address and not config.run.actors:
         raise ConfigError("--address is where actors run, and this run has none: ask for some with --actors N.")

@@ -13,13 +13,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from selfplay import __version__
-from selfplay.alphazero import centipawns, clock, options
-from selfplay.alphazero.task import Task, depth
-from selfplay.cli import pipe
 from selfplay.errors import ConfigError
+from selfplay.players import time_manager
+from selfplay.players.external import centipawns
+from selfplay.serve import options, pipe
+from selfplay.serve.search_request import SearchRequest, depth
 
 if TYPE_CHECKING:
-    from selfplay.alphazero.service import Report, Service, Variation
+    from selfplay.serve.engine_session import EngineSession, Report, Variation
 
 EPILOG = """examples:
   selfplay uci
@@ -52,14 +53,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> NoReturn:
-    from selfplay.alphazero import bundled
+    from selfplay.players import pretrained
 
-    folder = arguments.checkpoint or bundled.path("chess")
-    meta = bundled.peek(folder)
+    folder = arguments.checkpoint or pretrained.path("chess")
+    meta = pretrained.peek(folder)
     name = meta["game"]
     if name not in VARIANTS and _text_of(name, meta.get("game_options", {})) is None:
         raise ConfigError(f"{name} is not written in UCI; `selfplay hub` plays checkers, `selfplay play` any game.")
-    pipe.serve(Uci(lambda: _load(folder), meta, *pipe.standard_streams()))
+    pipe.serve(UciServer(lambda: _load(folder), meta, *pipe.standard_streams()))
 
 
 def _text_of(name: str, game_options: Mapping[str, Any]) -> Any:
@@ -68,24 +69,25 @@ def _text_of(name: str, game_options: Mapping[str, Any]) -> Any:
     return games.make(name, **game_options).uci_text()
 
 
-def _load(folder: Path) -> Service:
+def _load(folder: Path) -> EngineSession:
     import numpy as np
 
-    from selfplay.alphazero import players, service
+    from selfplay.players import player as players
+    from selfplay.serve import engine_session
 
     player = players.load(folder)
     text = player.game.uci_text()
     if text is None:
         raise ConfigError(f"{player.game.name} is not written in UCI.")
-    engine = service.Service(player, service.UciNotation(text), np.random.default_rng())
+    engine = engine_session.EngineSession(player, engine_session.UciNotation(text), np.random.default_rng())
     engine.warm_up()
     return engine
 
 
-class Uci(pipe.Conversation):
+class UciServer(pipe.Conversation):
     """One conversation in UCI."""
 
-    def __init__(self, load: Callable[[], Service], meta: Mapping[str, Any], source: Any, sink: Any) -> None:
+    def __init__(self, load: Callable[[], EngineSession], meta: Mapping[str, Any], source: Any, sink: Any) -> None:
         """meta: what the checkpoint says of itself."""
         super().__init__(load, source, sink)
         self._game, self._game_options = meta["game"], meta.get("game_options", {})
@@ -162,17 +164,17 @@ class Uci(pipe.Conversation):
         text = found[2] or ""
         self.do(lambda engine: self._apply(engine, option, text))
 
-    def _apply(self, engine: Service, option: options.Option, text: str) -> None:
+    def _apply(self, engine: EngineSession, option: options.Option, text: str) -> None:
         value = options.parse(option, text)
         if option.key == "analyse":
             self._analyse = bool(value)
         elif option.key == "show_wdl":
             self._show_wdl = bool(value)
         elif option.key == "chess960":
-            from selfplay.alphazero import service
+            from selfplay.serve import engine_session
 
             text_of_960 = _text_of(self._game, {**self._game_options, "chess960": bool(value)})
-            engine.notation = service.UciNotation(text_of_960)
+            engine.notation = engine_session.UciNotation(text_of_960)
         elif (option in options.ENGINE or option.search) and (remark := engine.set(option, value)):
             self.complain(remark)
 
@@ -192,10 +194,10 @@ class Uci(pipe.Conversation):
         if self.task is not None:
             self.task.stop()
         asked, only = _read_go(rest.split())
-        self.task = task = Task(only=only)
+        self.task = task = SearchRequest(only=only)
         self.do(lambda engine: self._work_on(engine, task, asked))
 
-    def _work_on(self, engine: Service, task: Task, asked: Mapping[str, float]) -> None:
+    def _work_on(self, engine: EngineSession, task: SearchRequest, asked: Mapping[str, float]) -> None:
         try:
             if "perft" in asked:
                 self._perft(engine, task, int(asked["perft"]))
@@ -205,7 +207,7 @@ class Uci(pipe.Conversation):
             if self.task is task:
                 self.task = None
 
-    def _perft(self, engine: Service, task: Task, moves: int) -> None:
+    def _perft(self, engine: EngineSession, task: SearchRequest, moves: int) -> None:
         total = 0
         for move, count in engine.perft(min(max(moves, 1), MAX_PERFT), task):
             self.say(f"{move}: {count}")
@@ -213,7 +215,7 @@ class Uci(pipe.Conversation):
         if not task.stopped.is_set():
             self.say("", f"Nodes searched: {total}", "")
 
-    def _search(self, engine: Service, task: Task, asked: Mapping[str, float]) -> None:
+    def _search(self, engine: EngineSession, task: SearchRequest, asked: Mapping[str, float]) -> None:
         _limit(task, asked, engine.to_play)
         task.analysis = self._analyse
         if engine.over:
@@ -277,7 +279,7 @@ def _read_go(words: list[str]) -> tuple[dict[str, float], list[str]]:
     return asked, moves
 
 
-def _limit(task: Task, asked: Mapping[str, float], to_play: int) -> None:
+def _limit(task: SearchRequest, asked: Mapping[str, float], to_play: int) -> None:
     """Writes what `go` says into the task. `mate` has no depth here: the search goes on until the result is proven."""
     task.ponder, task.endless = "ponder" in asked, "infinite" in asked
     if "nodes" in asked:
@@ -289,7 +291,9 @@ def _limit(task: Task, asked: Mapping[str, float], to_play: int) -> None:
     time, increment = ("wtime", "winc") if to_play == 0 else ("btime", "binc")
     if time in asked:
         moves = int(asked.get("movestogo", 0))
-        task.clock = clock.Clock(asked[time] / 1000, asked.get(increment, 0) / 1000, moves if moves > 0 else None)
+        task.clock = time_manager.Clock(
+            asked[time] / 1000, asked.get(increment, 0) / 1000, moves if moves > 0 else None
+        )
     known = (task.simulations, task.depth, task.seconds, task.clock)
     if all(limit is None for limit in known) and not task.ponder and "mate" not in asked:
         task.endless = True
@@ -330,5 +334,3 @@ def _shown(text: str) -> str:
     """Fit for one line of plain text."""
     safe = text if text.isprintable() and text.isascii() else ascii(text)[1:-1]
     return safe if len(safe) <= 60 else f"{safe[:59]}…"
-
-

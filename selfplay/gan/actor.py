@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from selfplay.gan import data
+from selfplay.gan.data import datasets
 
 Fakes = Callable[[np.ndarray | None, int, np.random.Generator], np.ndarray]  # (labels, n, rng) → x [n, *shape] float32
 NOBODY = -1  # producer of a row without a fake
@@ -25,7 +25,13 @@ class Actor:
     """See `selfplay.agent.Actor`. Its rows are a function of seed, index and what `make_fakes` gives."""
 
     def __init__(
-        self, dataset: data.Dataset, scale: float, with_fakes: bool, load: Callable[[Any], Fakes], seed: int, index: int
+        self,
+        dataset: datasets.Dataset,
+        scale: float,
+        with_fakes: bool,
+        load: Callable[[Any], Fakes],
+        seed: int,
+        index: int,
     ) -> None:
         """load: turns a past self's weights into what makes fakes, in the networks' scale."""
         self.dataset, self.scale, self._load = dataset, scale, load

@@ -11,27 +11,17 @@ from torch import nn
 
 from selfplay import config as configs
 from selfplay import device as devices
-from selfplay.agent import Meeting
+from selfplay.agent import MatchResult
 from selfplay.errors import ConfigError
-from selfplay.gan import (
-    actor,
-    alarms,
-    auc,
-    distinct,
-    loss,
-    match,
-    models,
-    network,
-    pictures,
-    players,
-    settings,
-    sources,
-    weakness,
-)  # fmt: skip
-from selfplay.gan.settings import Config
-from selfplay.learner import Batch, Update
-from selfplay.pool import Weights
-from selfplay.status import Status
+from selfplay.gan import actor, alarms, buckets, loss, match, pictures, players
+from selfplay.gan import config as settings
+from selfplay.gan.config import Config
+from selfplay.gan.data import sources  # fmt: skip
+from selfplay.gan.metrics import auc, distinct
+from selfplay.gan.models import model, perceptron
+from selfplay.league.pool import Weights
+from selfplay.learning.learner import Batch, Update
+from selfplay.loop.status import Status
 
 BALANCE_SAMPLES = 2_000  # on each side: an AUC of one half is known to ± 0.009
 
@@ -48,7 +38,7 @@ class Gan:
         loss.check(config.objective, config.network, self.source.shape, config.learner.batch_size)
         self.model = settings.model(config, self.source)
         self.roles: tuple[str, ...] = self.model.roles
-        self._with_fakes = config.objective.past_fakes > 0 and models.CRITIC in self.roles
+        self._with_fakes = config.objective.past_fakes > 0 and model.CRITIC in self.roles
         self.row_dtype = actor.row_dtype(self.source.shape, self._with_fakes)
         self._watch = alarms.Watch()
 
@@ -86,8 +76,8 @@ class Gan:
     def set_past(self, past: Weights | None) -> None:
         if self.model.game is None or past is None or not self.config.objective.past_critics:
             return
-        critic = self._trained(past, models.CRITIC)[models.CRITIC]
-        assert isinstance(critic, network.Critic)
+        critic = self._trained(past, model.CRITIC)[model.CRITIC]
+        assert isinstance(critic, perceptron.Critic)
         self.model.game.past_critic = critic
 
     def make_actor(self, index: int, seed: int) -> actor.Actor:
@@ -119,12 +109,12 @@ class Gan:
 
     def critic(self, weights: Weights) -> players.Critic:
         """What scores with these weights. Raises ConfigError where the model has no critic."""
-        if models.CRITIC not in self.roles:
+        if model.CRITIC not in self.roles:
             raise ConfigError(f"model={self.config.model} has no critic: expected a model that is trained against one.")
-        critic = self._trained(weights, models.CRITIC)[models.CRITIC]
+        critic = self._trained(weights, model.CRITIC)[model.CRITIC]
         return players.Critic(critic, self.source, self.config.network)
 
-    def meet(self, row: Weights, column: Weights, seed: int) -> Meeting:
+    def meet(self, row: Weights, column: Weights, seed: int) -> MatchResult:
         return match.of_weights(self, row, column, seed)
 
     def evaluate(self, weights: Weights, first: Weights) -> dict[str, float]:
@@ -138,7 +128,7 @@ class Gan:
         """auc of the critic against its generator on held-out data; distinct fakes for each real."""
         fakes, asked = made.sample(BALANCE_SAMPLES, rng)
         found = {}
-        if models.CRITIC in self.roles:
+        if model.CRITIC in self.roles:
             reals, labels = self.source.held_out.sample(BALANCE_SAMPLES, rng)
             critic = self.critic(weights)
             found = {"auc": auc.auc(critic.score(reals, labels), critic.score(fakes, asked)).value}
@@ -146,14 +136,14 @@ class Gan:
         return found if different is None else found | {"distinct": distinct.distinct(different, fakes)}
 
     def buckets(self, rows: np.ndarray) -> np.ndarray:
-        return weakness.buckets(rows)
+        return buckets.buckets(rows)
 
     def difficulty(self, weights: Weights, rows: np.ndarray) -> np.ndarray:
         """1 for reals that no fake covers, in the space that the judge measures in."""
         labels = rows["label"].astype(np.int64) if self.config.network.conditional else None
         made = self.generator(weights).sample(len(rows), np.random.default_rng((self.config.run.seed, 3)), labels)[0]
         space, scale = self.source.judge.features, np.float32(self.source.scale)
-        return weakness.uncovered(space(rows["real"] * scale), space(made))
+        return buckets.uncovered(space(rows["real"] * scale), space(made))
 
     def is_solved(self, figures: Mapping[str, float]) -> bool:
         return False

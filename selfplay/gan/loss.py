@@ -24,9 +24,9 @@ from torch import nn
 from torch.nn import functional as F
 
 from selfplay.errors import ConfigError
-from selfplay.gan import augment, layers
-from selfplay.gan.network import Critic, NetworkConfig
-from selfplay.learner import Batch, Loss
+from selfplay.gan.models import augment, layers
+from selfplay.gan.models.perceptron import Critic, NetworkConfig
+from selfplay.learning.learner import Batch, Loss
 
 Named = dict[str, torch.Tensor]
 Goal = Callable[[torch.Tensor, torch.Tensor, Batch], tuple[torch.Tensor, Named]]
@@ -167,7 +167,7 @@ def penalty_share(config: ObjectiveConfig, progress: float) -> float:
     return float(config.final_penalty ** (0.5 - 0.5 * math.cos(math.pi * progress)))
 
 
-class Game:
+class AdversarialGame:
     """The two players' losses on the same batch. Batches hold what `agent.make_batch` puts there:
 
     real [B, *shape], label [B], inputs [B, L] and critic_inputs [B, L] of the generator, fake [B, *shape] and past [B]

@@ -15,13 +15,15 @@ from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 import numpy as np
 
-from selfplay import arena
-from selfplay.agent import Meeting
-from selfplay.gan import auc, players, sources
+from selfplay.agent import MatchResult
+from selfplay.gan import players
+from selfplay.gan.data import sources
+from selfplay.gan.metrics import auc
+from selfplay.ratings import tournament
 
 if TYPE_CHECKING:
     from selfplay.gan.agent import Gan
-    from selfplay.pool import Weights
+    from selfplay.league.pool import Weights
 
 SAMPLES = 1000  # fakes, and reals, of a match
 MEMORISED = "memorised"  # name of the figure that arenas keep
@@ -37,7 +39,7 @@ class Drawn(NamedTuple):
     learned_labels: Labels
 
 
-class Played(NamedTuple):
+class ScoredMatch(NamedTuple):
     """What came of a match."""
 
     score: float  # of the generator: 1 − AUC of the critic on held-out reals, in [0, 1]
@@ -89,7 +91,7 @@ class Reals:
         return Drawn(held_out, labels, *self._source.train.sample(self.size, rng))
 
 
-def play(generator: Samples, critic: Scores, reals: Drawn, rng: np.random.Generator, n: int) -> Played:
+def play(generator: Samples, critic: Scores, reals: Drawn, rng: np.random.Generator, n: int) -> ScoredMatch:
     """A match with n fakes, n ≥ 2. Conditional fakes are asked for labels drawn from those of the reals, so that the
     critic learns nothing from how often a label comes. Raises TrainingDiverged if a score is not finite."""
     wanted = None if reals.labels is None else reals.labels[rng.integers(len(reals.labels), size=n)]
@@ -97,19 +99,19 @@ def play(generator: Samples, critic: Scores, reals: Drawn, rng: np.random.Genera
     fake = critic.score(fakes, labels)
     held_out = auc.auc(critic.score(reals.held_out, reals.labels), fake)
     learned = auc.auc(critic.score(reals.learned, reals.learned_labels), fake)
-    return Played(1 - held_out.value, held_out.games, held_out.variance, learned.value - held_out.value)
+    return ScoredMatch(1 - held_out.value, held_out.games, held_out.variance, learned.value - held_out.value)
 
 
-def of_weights(agent: Gan, row: Weights, column: Weights, seed: int, n: int = SAMPLES) -> Meeting:
+def of_weights(agent: Gan, row: Weights, column: Weights, seed: int, n: int = SAMPLES) -> MatchResult:
     """The generator with weights `row` against the critic with weights `column`: a function of its arguments."""
     rng = np.random.default_rng(seed)
     drawn = Reals(agent.source, n, seed).draw(0, rng)
     played = play(agent.generator(row), agent.critic(column), drawn, rng, n)
-    return Meeting(played.score, played.games, played.variance)
+    return MatchResult(played.score, played.games, played.variance)
 
 
 @dataclass(frozen=True)
-class Plan:
+class ScoreSpec:
     """All that is needed to play, here or on another machine."""
 
     folders: tuple[str, ...]  # of G generations: entrant k is the generator of the k-th, entrant G + k its critic
@@ -119,21 +121,21 @@ class Plan:
     seed: int
 
 
-class Gallery:
+class ScoreWorker:
     """Generators and critics, ready to play. An `arena.Crew` that plays in this process."""
 
-    def __init__(self, plan: Plan, company: Sequence[players.Loaded] | None = None) -> None:
+    def __init__(self, plan: ScoreSpec, company: Sequence[players.Loaded] | None = None) -> None:
         """company: the plan's generations where they are loaded already. Raises UserError for one that is not there."""
         self.plan = plan
         self.company = company or [players.load(Path(folder)) for folder in plan.folders]
         self._reals = Reals(self.company[0].agent.source, plan.samples, plan.seed, plan.blocks)
 
-    def run(self, tasks: Sequence[arena.Task]) -> Iterator[tuple[list[arena.Result], int]]:
+    def run(self, tasks: Sequence[tournament.MatchTask]) -> Iterator[tuple[list[tournament.TaskResult], int]]:
         """See `arena.Crew`; nothing is searched."""
         for task in tasks:
             yield [self._result(task)], 0
 
-    def _result(self, task: arena.Task) -> arena.Result:
+    def _result(self, task: tournament.MatchTask) -> tournament.TaskResult:
         names, generations = self.plan.names, len(self.plan.folders)
         assert task.first < generations <= task.second, "generators are entered before critics"
         # A match's random stream depends on who plays on what, not on what else is played.
@@ -142,7 +144,7 @@ class Gallery:
         generator, critic = self.company[task.first].generator, self.company[task.second - generations].discriminator
         assert critic is not None, "whoever has no critic is refused before"
         played = play(generator, critic, self._reals.draw(task.opening, rng), rng, self.plan.samples)
-        return arena.Result(
+        return tournament.TaskResult(
             task, (played.score,), games=played.games, variance=played.variance, figures={MEMORISED: played.memorised}
         )
 

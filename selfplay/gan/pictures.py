@@ -10,7 +10,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from selfplay.gan import data, players
+from selfplay.gan import players
+from selfplay.gan.data import datasets
 
 SIDE = 600  # pixels of a scatter plot
 TILE = 48  # pixels that a small image is enlarged to, at least
@@ -44,9 +45,9 @@ def of_generator(
     return grid(made.sample(number, rng, labels)[0])
 
 
-def centres_of(dataset: data.Dataset) -> np.ndarray | None:
+def centres_of(dataset: datasets.Dataset) -> np.ndarray | None:
     """[K, D] of a mixture's modes."""
-    return dataset.centres if isinstance(dataset, data.Mixture) else None
+    return dataset.centres if isinstance(dataset, datasets.Mixture) else None
 
 
 def of_points(

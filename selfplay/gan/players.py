@@ -11,13 +11,16 @@ import numpy as np
 import torch
 from torch import nn
 
-from selfplay import checkpoint, device, pool
+from selfplay import device
 from selfplay.errors import CheckpointError, ConfigError
-from selfplay.gan import latent, network, sources
+from selfplay.gan.data import sources
+from selfplay.gan.models import latent, perceptron
+from selfplay.league import pool
+from selfplay.storage import artifact
 
 if TYPE_CHECKING:
     from selfplay.gan.agent import Gan
-    from selfplay.gan.settings import Config
+    from selfplay.gan.config import Config
 
 FAMILY = "gan"
 BATCH = 4096  # samples at a time
@@ -30,7 +33,7 @@ class Generator:
         self,
         module: nn.Module,
         source: sources.Source,
-        config: network.NetworkConfig,
+        config: perceptron.NetworkConfig,
         space: latent.Space,
         encode: Callable[[np.ndarray], np.ndarray] | None = None,
     ) -> None:
@@ -84,7 +87,7 @@ class Generator:
 class Critic:
     """Scores samples: the higher, the more real."""
 
-    def __init__(self, module: nn.Module, source: sources.Source, config: network.NetworkConfig) -> None:
+    def __init__(self, module: nn.Module, source: sources.Source, config: perceptron.NetworkConfig) -> None:
         self.module = module.eval().requires_grad_(False)
         self.source, self.config = source, config
 
@@ -116,7 +119,8 @@ class Loaded(NamedTuple):
 def load(path: Path) -> Loaded:
     """The players in a generation's folder, or of the newest generation of a run. Raises CheckpointError, or what is
     raised for data that is not there."""
-    from selfplay.gan import models, settings  # which know this module
+    from selfplay.gan import config as settings  # which know this module
+    from selfplay.gan.models import model
 
     device.tune_process()
     folder = pool.newest(path)
@@ -132,7 +136,7 @@ def load(path: Path) -> Loaded:
     if missing:
         raise CheckpointError(f"{folder} holds no {' and no '.join(missing)}.")
     try:
-        critic = made.critic(weights) if models.CRITIC in made.roles else None
+        critic = made.critic(weights) if model.CRITIC in made.roles else None
         return Loaded(made, made.generator(weights), critic, meta)
     except RuntimeError:
         raise CheckpointError(f"{folder} holds weights that do not fit the networks it describes.") from None
@@ -148,4 +152,4 @@ def _agent(config: Config) -> Gan:
 
 def digest(path: Path) -> str:
     """What the generation's folder, or the newest of a run, holds: equal for equal weights and settings."""
-    return checkpoint.digest((pool.newest(path) / checkpoint.MANIFEST).read_bytes())[:16]
+    return artifact.digest((pool.newest(path) / artifact.MANIFEST).read_bytes())[:16]

@@ -9,7 +9,7 @@ import numpy as np
 
 from rock_paper_scissors.loss import ROW
 from rock_paper_scissors.network import mixture
-from selfplay.pool import Weights
+from selfplay.league.pool import Weights
 
 ROLE = "thrower"
 

@@ -10,13 +10,13 @@ import numpy as np
 import torch
 
 from rock_paper_scissors import actor, loss, network
-from selfplay.agent import Meeting
-from selfplay.learner import Batch, LearnerConfig, Update
-from selfplay.pool import PoolConfig, Weights
-from selfplay.replay import ReplayConfig
-from selfplay.rounds import RoundsConfig
-from selfplay.run import RunConfig
-from selfplay.status import Status
+from selfplay.agent import MatchResult
+from selfplay.league.pool import PoolConfig, Weights
+from selfplay.learning.learner import Batch, LearnerConfig, Update
+from selfplay.learning.mining import MiningConfig
+from selfplay.learning.replay import ReplayConfig
+from selfplay.loop.run import RunConfig
+from selfplay.loop.status import Status
 
 REPLAY = ReplayConfig(samples_per_insert=20, window_min=64, window_fraction=1e-6, learn_after=1)
 LEARNER = LearnerConfig(
@@ -30,7 +30,7 @@ class Config:
     """Every setting of a run. By default a generation forgets all rows but its own and learns a best response."""
 
     replay: ReplayConfig = REPLAY
-    rounds: RoundsConfig = field(default_factory=RoundsConfig)
+    rounds: MiningConfig = field(default_factory=MiningConfig)
     learner: LearnerConfig = LEARNER
     pool: PoolConfig = field(default_factory=PoolConfig)
     run: RunConfig = RUN
@@ -65,9 +65,9 @@ class Thrower:
     def set_past(self, past: Weights | None) -> None:
         pass
 
-    def meet(self, row: Weights, column: Weights, seed: int) -> Meeting:
+    def meet(self, row: Weights, column: Weights, seed: int) -> MatchResult:
         one, other = (network.mixture(weights[actor.ROLE]["points"]) for weights in (row, column))
-        return Meeting(float(one @ network.POINTS @ other), 100.0, 0.0)
+        return MatchResult(float(one @ network.POINTS @ other), 100.0, 0.0)
 
     def evaluate(self, weights: Weights, first: Weights) -> dict[str, float]:
         return {"exploitability": exploitability(network.mixture(weights[actor.ROLE]["points"]))}

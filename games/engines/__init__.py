@@ -1,0 +1,1 @@
+"""What the games' own alpha–beta engines share. Knows the contract of `games.base`, no game."""

@@ -1,0 +1,120 @@
+"""How good is it? Choices of an agent against exact knowledge, and games against opponents that stay as they are.
+
+Against exact knowledge: the share of positions in which the best win/draw/loss result is kept. A choice is a mistake
+when its game-theoretic value is worse than that of the best action. Positions where every action is equally good cannot
+show one; the share over the others is reported beside the share over all.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated
+
+import numpy as np
+from msgspec import Meta
+
+from games.base import ILLEGAL, EvalSet, Game
+from selfplay.players import match, openings, player, reference
+from selfplay.search import search
+
+FIRST = "first"  # the opponent that is the agent's own first generation
+
+
+@dataclass(frozen=True)
+class EvaluationConfig:
+    """How strength is measured during a run."""
+
+    num_simulations: Annotated[int, Meta(ge=1)] = 100
+    """Simulations a position or move; the raw policy is measured beside it where there is exact knowledge."""
+
+    opponents: tuple[str, ...] = ()
+    """Who is played against: "random", "greedy", "uct:100", "alphabeta:2", …, or "first", the first generation."""
+
+    games: Annotated[int, Meta(ge=2)] = 40
+    """Games against each of them, in pairs that swap seats."""
+
+    random_opening_plies: Annotated[int, Meta(ge=0)] = 6
+    """Uniformly random plies that pairs begin with, in games without customary openings."""
+
+    meeting_games: Annotated[int, Meta(ge=2)] = 8
+    """Games of two generations that meet (pool.opponents=pfsp or nash), in pairs that swap seats."""
+
+    meeting_simulations: Annotated[int, Meta(ge=1)] = 16
+    """Simulations a move in those games."""
+
+
+def measure(
+    game: Game, evaluate: search.Evaluate, first: search.Evaluate, config: search.SearchConfig,
+    strength: EvaluationConfig, seed: int,
+) -> dict[str, float]:  # fmt: skip
+    """Figures against the game's yardstick, where it has one, and against the opponents asked for.
+
+    accuracy and mistakes with search, raw_accuracy of the policy alone, contested_accuracy over positions that have a
+    wrong move, accuracy by stage, value_accuracy (sign of the raw value where the game is not drawn), positions;
+    score_OPPONENT, points a game in [0, 1], and games. first: the evaluator of the first generation.
+    """
+    found: dict[str, float] = {}
+    yardstick = game.yardstick()
+    if yardstick is not None:
+        raw = player.choices(game, yardstick.states, evaluate, config, 0)
+        searched = player.choices(game, yardstick.states, evaluate, config, strength.num_simulations)
+        found = figures(yardstick, raw, searched)
+    me = player.SearchPlayer("agent", game, evaluate, config, strength.num_simulations)
+    for name in strength.opponents:
+        opponent = (
+            player.SearchPlayer(FIRST, game, first, config, strength.num_simulations)
+            if name == FIRST else reference.make(game, name)
+        )  # fmt: skip
+        starts = _starts(game, strength.games // 2, strength, seed)
+        summary = match.summary(match.play_pairs(game, me, opponent, starts, seed))
+        found |= {f"score_{name}": summary.score, "games": float(summary.games)}
+    return found | {"simulations": float(strength.num_simulations)} if found else {}
+
+
+def meet(
+    game: Game, row: search.Evaluate, column: search.Evaluate, config: search.SearchConfig, strength: EvaluationConfig,
+    seed: int,
+) -> match.Summary:  # fmt: skip
+    """A match of two evaluators, in pairs of games that swap seats; a function of its arguments."""
+    one, other = (
+        player.SearchPlayer(name, game, evaluate, config, strength.meeting_simulations)
+        for name, evaluate in (("row", row), ("column", column))
+    )
+    starts = _starts(game, strength.meeting_games // 2, strength, seed)
+    return match.summary(match.play_pairs(game, one, other, starts, seed))
+
+
+def _starts(game: Game, number: int, strength: EvaluationConfig, seed: int) -> list[openings.Opening]:
+    rng = np.random.default_rng(seed)
+    starts = openings.customary(game, number, rng)
+    return starts or openings.random(game, number, strength.random_opening_plies, rng)
+
+
+def figures(yardstick: EvalSet, raw: search.Results, searched: search.Results) -> dict[str, float]:
+    """See `measure`."""
+    best = yardstick.values.max(axis=1)
+    worst = np.where(yardstick.values == ILLEGAL, 2, yardstick.values).min(axis=1)
+    contested = worst < best
+    kept = keeps_result(yardstick, searched)
+    decided = best != 0
+    found = {
+        "accuracy": kept.mean(),
+        "contested_accuracy": kept[contested].mean(),
+        "raw_accuracy": keeps_result(yardstick, raw).mean(),
+        "value_accuracy": (np.sign(raw.value[decided]) == best[decided]).mean(),
+        "mistakes": float((~kept).sum()),
+        "positions": float(len(kept)),
+        "contested": float(contested.sum()),
+    }
+    if len(yardstick.stage_names) > 1:
+        for index, name in enumerate(yardstick.stage_names):
+            found[f"accuracy_{name}"] = kept[yardstick.stage == index].mean()
+    return {name: float(value) for name, value in found.items()}
+
+
+def keeps_result(yardstick: EvalSet, results: search.Results) -> np.ndarray:
+    """[B] bool: the chosen action keeps the best result that the position offers."""
+    rows = np.arange(len(results.play))
+    chosen = results.actions[rows, results.play]
+    kept: np.ndarray = yardstick.values[rows, chosen] == yardstick.values.max(axis=1)
+    return kept

@@ -1,0 +1,1 @@
+"""The interactive board of `selfplay play`: dialogue, commands, drawing. Knows no training."""

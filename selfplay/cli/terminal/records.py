@@ -1,0 +1,74 @@
+"""Files of games: kept, added to, read again. The format goes by the file's name: the game's own, or .txt for tags and
+moves as text."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from selfplay.errors import UserError
+
+if TYPE_CHECKING:
+    from games.base import Game, GameRecord
+
+MAX_BYTES = 50_000_000
+
+
+def place(game: Game, name: str) -> Path:
+    """The file that a name means. Raises UserError for a suffix that is no format, or a folder that is not there."""
+    path = Path(name).expanduser()
+    if not path.suffix:
+        path = path.with_name(f"{path.name}.{game.record_suffix}") if path.name else path
+    known = dict.fromkeys((game.record_suffix, "txt"))
+    if path.suffix[1:] not in known:
+        raise UserError(f"'{name}' does not end in {' or '.join(f'.{suffix}' for suffix in known)}.")
+    if not path.parent.is_dir():
+        raise UserError(f"'{path.parent}' is no folder: make it first, or name another.")
+    return path
+
+
+def text_of(game: Game, record: GameRecord, path: Path) -> str:
+    """The game in the format of the file. Raises IllegalMove for a game that cannot be written."""
+    from games.text import records as plain
+
+    return game.write_record(record) if path.suffix[1:] == game.record_suffix else plain.write(game, record)
+
+
+def save(path: Path, text: str, replace: bool) -> None:
+    """Raises UserError where the file exists, unless it is to be replaced, and where it cannot be written."""
+    if path.exists() and not replace:
+        raise UserError(f"'{path}' exists: 'save! {path}' replaces it.")
+    try:
+        partial = path.with_name(f".{path.name}.partial")
+        partial.write_text(text, "utf-8")
+        partial.rename(path)
+    except OSError as error:
+        raise UserError(f"'{path}' cannot be written ({error.strerror}).") from None
+
+
+def append(path: Path, text: str) -> None:
+    """Raises UserError where the file cannot be written."""
+    try:
+        with path.open("a", encoding="utf-8") as file:
+            file.write(text)
+    except OSError as error:
+        raise UserError(f"'{path}' cannot be written ({error.strerror}).") from None
+
+
+def load(game: Game, name: str, number: int = 1) -> tuple[GameRecord, int]:
+    """(the game of that number, 1 the first; how many there are). Raises UserError, IllegalMove."""
+    from games.text import records as plain
+
+    path = Path(name).expanduser()
+    if not path.exists():
+        path = place(game, name)
+    try:
+        if path.stat().st_size > MAX_BYTES:
+            raise UserError(f"'{path}' has more than {MAX_BYTES // 10**6} MB: cut the game you want out of it.")
+        text = path.read_text("utf-8", errors="replace")
+    except OSError as error:
+        raise UserError(f"'{path}' cannot be read ({error.strerror}).") from None
+    found = plain.read(game, text) if path.suffix == ".txt" else game.read_records(text)
+    if not 1 <= number <= len(found):
+        raise UserError(f"'{path}' holds {len(found)} game{'s' * (len(found) != 1)}: there is no number {number}.")
+    return found[number - 1], len(found)

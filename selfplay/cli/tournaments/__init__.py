@@ -1,0 +1,1 @@
+"""What `match` and `elo` share: conditions, participants, playing, reports."""

@@ -1,0 +1,113 @@
+"""Under which conditions games are played: the options that `match` and `elo` share, and what they come to."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from selfplay.errors import UserError
+
+if TYPE_CHECKING:
+    from games.base import Game
+    from selfplay.players.openings import Opening
+
+
+MAX_GAMES = 100_000
+
+
+def add_openings(parser: argparse.ArgumentParser) -> None:
+    """Options about where games begin; `match` has them too."""
+    parser.add_argument("--random-plies", type=int, metavar="N",
+                        help="random plies before each pair, in games without ballots (default 6 or less)")  # fmt: skip
+    parser.add_argument("--balance", type=float, default=0.5, metavar="V",
+                        help="take random openings of a value within ±V only, by the solver, or else by the first "
+                        "trained player's network (default 0.5); 1: all")  # fmt: skip
+    parser.add_argument("--book", type=Path, metavar="FILE",
+                        help="openings from a file: games, or lines of FEN or moves")  # fmt: skip
+
+
+def add_adjudication(parser: argparse.ArgumentParser) -> None:
+    """Options about when games are called off."""
+    parser.add_argument("--max-plies", type=int, default=0, metavar="N", help="longer games are drawn")
+    parser.add_argument("--resign", type=float, default=0.0, metavar="V",
+                        help="a game is lost where both players agree on ±V for 4 moves each (say 0.95)")  # fmt: skip
+    parser.add_argument("--draw", type=float, default=0.0, metavar="V",
+                        help="a game is drawn where both stay within ±V (0.02) for 4 moves after ply 40")  # fmt: skip
+    parser.add_argument("--exact-after", type=int, default=0, metavar="N",
+                        help="from this ply on, a game counts as what the game's exact solver says")  # fmt: skip
+
+
+def check_range(option: str, value: float, least: float, most: float) -> None:
+    """Raises UserError."""
+    if not least <= value <= most:
+        raise UserError(f"{option} is {value}, and must lie between {least:,} and {most:,}.")
+
+
+def check(arguments: argparse.Namespace) -> None:
+    """Ranges of the options that commands with games share. Raises UserError."""
+    for option, value, least, most in (
+        ("--games", arguments.games, 2, MAX_GAMES), ("--seed", arguments.seed, 0, 2**62),
+        ("--random-plies", arguments.random_plies or 0, 0, 1000), ("--balance", arguments.balance, 0, 1),
+        ("--max-plies", arguments.max_plies, 0, 10**9), ("--resign", arguments.resign, 0, 1),
+        ("--draw", arguments.draw, 0, 1), ("--exact-after", arguments.exact_after, 0, 10**9),
+    ):  # fmt: skip
+        check_range(option, value, least, most)
+    if arguments.games % 2:
+        raise UserError(f"--games is {arguments.games}, and must be even: each opening is played from both sides.")
+
+
+def adjudication(arguments: argparse.Namespace) -> Any:
+    from selfplay.players import match
+
+    return match.Adjudication(
+        max_plies=arguments.max_plies, resign=arguments.resign, draw=arguments.draw, exact_after=arguments.exact_after
+    )
+
+
+def find_openings(game: Game, arguments: argparse.Namespace, number: int, players: list[Any]) -> list[Opening]:
+    """Where games begin, by the options of `add_openings`."""
+    import numpy as np
+
+    from selfplay.players import openings
+    from selfplay.players.player import SearchPlayer, choices
+
+    rng = np.random.default_rng(arguments.seed)
+    if arguments.book is not None:
+        found = openings.book(game, arguments.book)
+        return [found[k % len(found)] for k in range(number)]
+    customary = openings.customary(game, number, rng)
+    if customary is not None and arguments.random_plies is None:
+        return customary
+    judge = openings.exact_judge(game)
+    trained = next((player for player in players if isinstance(player, SearchPlayer)), None)
+    if judge is None and trained is not None:
+
+        def judge(states: np.ndarray) -> np.ndarray:
+            return choices(game, states, trained.evaluate, trained.config, 0).value
+
+    return openings.random(game, number, random_plies(game, arguments), rng, judge or game.heuristic, arguments.balance)
+
+
+def random_plies(game: Game, arguments: argparse.Namespace) -> int:
+    """As asked for, or 6, or a quarter of the longest game where that is less."""
+    return min(6, game.max_game_length // 4) if arguments.random_plies is None else int(arguments.random_plies)
+
+
+def describe_openings(game: Game, arguments: argparse.Namespace, number: int) -> str:
+    if arguments.book is not None:
+        return f"{number} openings of {arguments.book}"
+    if game.openings() is not None and arguments.random_plies is None:
+        return f"{number} customary openings"
+    balanced = f", balanced within ±{arguments.balance:g}" if arguments.balance < 1 else ""
+    return f"{number} openings of {random_plies(game, arguments)} random plies{balanced}"
+
+
+def terms(game: Game, arguments: argparse.Namespace) -> dict[str, Any]:
+    """What must be the same for results to be rated together; players' simulations are part of who they are."""
+    return {
+        "game": game.name, "game_version": game.version, "seed": arguments.seed,
+        "openings": describe_openings(game, arguments, 0).removeprefix("0 "),
+        "max_plies": arguments.max_plies, "resign": arguments.resign, "draw": arguments.draw,
+        "exact_after": arguments.exact_after,
+    }  # fmt: skip

@@ -1,0 +1,144 @@
+"""Tournaments played for a command: here or on Ray, with a bar on a terminal and now and then a line elsewhere.
+
+Progress goes to standard error, results to whoever iterates.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+import time
+from collections.abc import Callable, Iterator
+from functools import partial
+from typing import TYPE_CHECKING, NamedTuple
+
+from selfplay.cli.tournaments import conditions
+from selfplay.errors import UserError
+
+if TYPE_CHECKING:
+    from games.base import Game
+    from selfplay.players.match_worker import MatchSpec
+    from selfplay.players.player import Player
+    from selfplay.ratings.tournament import MatchTask, TaskResult, WorkerPool
+
+LINE_EVERY = 15.0  # seconds between lines where there is no terminal
+FEW = 20  # tasks that are played sooner than processes start
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Options about where games are played."""
+    parser.add_argument("--actors", type=int, metavar="N", help="processes that play (default: one a core), or 0")
+    parser.add_argument("--address", metavar="HOST:PORT", help="a Ray cluster to play on; 'auto' finds one")
+    parser.add_argument("--plain", action="store_true", help="plain lines instead of a progress bar")
+
+
+def check(arguments: argparse.Namespace) -> None:
+    """Raises UserError."""
+    conditions.check_range("--actors", arguments.actors or 0, 0, 10_000)
+    if arguments.address and arguments.actors == 0:
+        raise UserError("--address is where actors play, and --actors 0 asks for none.")
+
+
+class WorkerPools(NamedTuple):
+    """Who can play a tournament."""
+
+    here: Callable[[], WorkerPool]  # in this process
+    remote: Callable[[], WorkerPool]  # travels to other processes, by pickle
+    leave: Callable[[], None]  # lets go here of what each process needs for itself
+
+
+def play(
+    plan: MatchSpec,
+    company: tuple[Game, list[Player]],
+    tasks: list[MatchTask],
+    arguments: argparse.Namespace,
+    progress: Progress,
+) -> Iterator[TaskResult]:
+    """Games as they end. company: the game and the plan's players, for play in this process."""
+    return played(crews_of_games(plan, company), tasks, arguments, progress, 2)
+
+
+def played(
+    crews: WorkerPools, tasks: list[MatchTask], arguments: argparse.Namespace, progress: Progress, each: int
+) -> Iterator[TaskResult]:
+    """Results as they come. each: what a task counts for in the progress."""
+    crew = _crew(crews, len(tasks), arguments.actors, arguments.address)
+    try:
+        with progress:
+            for results, simulations in crew.run(tasks):
+                progress.add(each * len(results), simulations)
+                yield from results
+    finally:
+        crew.close()
+
+
+def crews_of_games(plan: MatchSpec, company: tuple[Game, list[Player]]) -> WorkerPools:
+    """Who plays games between the players of `company`, which are the plan's."""
+    from selfplay.players import match_worker, registry
+
+    return WorkerPools(
+        lambda: match_worker.MatchWorker(plan, company),
+        partial(match_worker.MatchWorker, plan),
+        lambda: registry.dismiss(company[1]),
+    )
+
+
+def _crew(crews: WorkerPools, tasks: int, actors: int | None, address: str | None) -> WorkerPool:
+    if actors is None:
+        cores = os.cpu_count() or 1
+        actors = cores if address or (tasks >= FEW and cores > 1) else 0
+    if not actors:
+        return crews.here()
+    crews.leave()
+    from selfplay.loop import ray_pool
+
+    return ray_pool.RayWorkerPool(crews.remote, actors, address)
+
+
+class Progress:
+    """How far it has come, shown inside its `with` block."""
+
+    def __init__(self, total: int, plain: bool, noun: str = "games") -> None:
+        """total: games to be played, or whatever else the noun says."""
+        self.total, self.done, self.simulations, self.note, self.noun = total, 0, 0, "", noun
+        self._plain = plain or not sys.stderr.isatty()
+        self._began = self._told = time.perf_counter()
+        self._ended: float | None = None
+
+    @property
+    def seconds(self) -> float:
+        """Since it was entered, until it was left."""
+        return (self._ended or time.perf_counter()) - self._began
+
+    def __enter__(self) -> Progress:
+        self._began = self._told = time.perf_counter()
+        if not self._plain:
+            from rich.console import Console
+            from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+            self._bar = Progress(
+                TextColumn(self.noun), BarColumn(), MofNCompleteColumn(), TextColumn("{task.fields[rates]}"),
+                TextColumn("left"), TimeRemainingColumn(), console=Console(stderr=True), transient=True,
+            )  # fmt: skip
+            self._task = self._bar.add_task(self.noun, total=self.total, rates="")
+            self._bar.start()
+        return self
+
+    def add(self, number: int, simulations: int) -> None:
+        """So many have ended, and simulations been searched, since the last call."""
+        self.done += number
+        self.simulations += simulations
+        now = time.perf_counter()
+        searched = f", {self.simulations / self.seconds:,.0f} simulations/s" if self.simulations else ""
+        rates = f"{self.done / self.seconds:.1f} {self.noun}/s{searched}{self.note}"
+        if not self._plain:
+            self._bar.update(self._task, completed=self.done, rates=rates)
+        elif now - self._told >= LINE_EVERY:
+            self._told = now
+            print(f"{self.done} of {self.total} {self.noun}, {rates}", file=sys.stderr, flush=True)
+
+    def __exit__(self, *_: object) -> None:
+        self._ended = time.perf_counter()
+        if not self._plain:
+            self._bar.stop()

@@ -1,0 +1,120 @@
+"""A small network that reads 8×8 digits: the judge of generated digits, and the space their quality is measured in.
+
+It comes trained (scripts/train_digit_classifier.py, on the training part of `data.digits` alone), so that numbers of
+different runs compare: they do where `Classifier.digest` is the same. It calls anything a digit, noise too, so that a
+share of samples read as asked never stands alone.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import safetensors.torch
+import torch
+from torch import nn
+from torch.nn import functional as F
+
+from selfplay.errors import CheckpointError
+from selfplay.storage import artifact
+
+FILE = Path(__file__).parent / "digit_classifier.safetensors"
+META = "made"  # one entry, as JSON: safetensors writes several in an order that changes from run to run
+CLASSES = 10
+FEATURES = 32  # few, so that a few hundred held-out digits pin down a covariance
+LEAK = 0.1  # below 0, so that no unit dies: of 32 features behind plain rectifiers 12 were always 0
+BATCH = 1024  # images at a time, so that ten thousands of them do not fill the memory
+
+
+class Network(nn.Module):
+    """Three convolutions and two linear layers, 18,506 weights; no normalisation, so that an image is read alone."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.first = nn.Conv2d(1, 16, 3, padding=1)
+        self.second = nn.Conv2d(16, 32, 3, padding=1)
+        self.third = nn.Conv2d(32, 32, 3, padding=1)
+        self.hidden = nn.Linear(32 * 2 * 2, FEATURES)
+        self.last = nn.Linear(FEATURES, CLASSES)
+
+    def forward(self, x: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """(logits [B, 10], features [B, 32]) of digits [B, 1, 8, 8] in [−1, 1]; differentiable.
+
+        Features are those of the last layer but one, before its rectifier, which would cut what should look Gaussian.
+        """
+        x = F.leaky_relu(self.first(x), LEAK)
+        x = F.max_pool2d(F.leaky_relu(self.second(x), LEAK), 2)
+        x = F.max_pool2d(F.leaky_relu(self.third(x), LEAK), 2)
+        features = self.hidden(x.flatten(1))
+        return self.last(F.leaky_relu(features, LEAK)), features
+
+
+class Classifier(NamedTuple):
+    """The trained network. Takes and gives arrays; digits are [N, P, 8, 8] in [−1, 1], each plane a digit."""
+
+    network: Network
+    digest: str  # SHA-256 of the weights; to be told beside each number measured with them
+    error: float  # share of the held-out digits it gets wrong: what `modes.misread` asks for
+    meta: Mapping[str, Any]  # how it was made
+
+    def probabilities(self, x: np.ndarray) -> np.ndarray:
+        """[N, P, 10] float32 of the planes."""
+        logits, _ = self._run(x)
+        return torch.softmax(logits, dim=1).numpy().reshape(*x.shape[:2], CLASSES)
+
+    def labels(self, x: np.ndarray) -> np.ndarray:
+        """[N] int64, 0 to 10^P − 1: the planes' digits as a number, the first plane first: `data.StackedDigits`."""
+        logits, _ = self._run(x)
+        digits = logits.argmax(dim=1).numpy().reshape(x.shape[:2])
+        return digits @ (CLASSES ** np.arange(x.shape[1])[::-1])
+
+    def features(self, x: np.ndarray) -> np.ndarray:
+        """[N, 32·P] float32, those of the planes side by side."""
+        _, features = self._run(x)
+        return features.numpy().reshape(len(x), -1)
+
+    @torch.no_grad()
+    def _run(self, x: np.ndarray) -> tuple[torch.Tensor, torch.Tensor]:
+        assert x.ndim == 4 and x.shape[2:] == (8, 8), x.shape
+        planes = torch.from_numpy(np.ascontiguousarray(x, dtype=np.float32)).reshape(-1, 1, 8, 8)
+        logits, features = zip(*(self.network(part) for part in planes.split(BATCH)), strict=True)
+        return torch.cat(logits), torch.cat(features)
+
+
+def load(path: Path = FILE) -> Classifier:
+    """The classifier in a file, the packaged one by default. Raises CheckpointError if it is missing or damaged."""
+    try:
+        data = path.read_bytes()
+        with safetensors.safe_open(path, "pt") as file:
+            meta = json.loads(file.metadata()[META])
+        tensors = artifact.unpack_tensors(data, str(path))
+        found, written, error = digest(tensors), meta["sha256"], float(meta["held_out_error"])
+        network = Network()
+        network.load_state_dict(tensors)
+    except OSError as failure:
+        raise CheckpointError(f"{path} cannot be read ({failure.strerror or failure}).") from None
+    except (safetensors.SafetensorError, KeyError, TypeError, ValueError, RuntimeError) as failure:
+        raise CheckpointError(f"{path} is not a digit classifier, or is damaged ({type(failure).__name__}).") from None
+    if found != written:
+        raise CheckpointError(f"{path} is damaged: the SHA-256 of its weights is not the one written.")
+    return Classifier(network.eval().requires_grad_(False), found, error, meta)
+
+
+def save(path: Path, network: Network, meta: Mapping[str, Any]) -> None:
+    """Writes weights and metadata (`held_out_error` among it) as one file. Raises OSError."""
+    tensors = {name: tensor.detach().contiguous() for name, tensor in network.state_dict().items()}
+    data = safetensors.torch.save(tensors, {META: json.dumps({**meta, "sha256": digest(tensors)}, indent=1)})
+    artifact.replace_file(path, data)
+
+
+def digest(tensors: Mapping[str, torch.Tensor]) -> str:
+    """SHA-256 of names, shapes and float32 values, in the order of the names."""
+    total = hashlib.sha256()
+    for name in sorted(tensors):
+        total.update(json.dumps([name, list(tensors[name].shape)]).encode())
+        total.update(tensors[name].detach().numpy().astype("<f4").tobytes())
+    return total.hexdigest()

@@ -1,0 +1,154 @@
+"""How many modes a generator has found, how well it fills them, and what a perfect sampler would score.
+
+No number here is to be read alone: high quality rewards a collapse, the KL hides a lost mode, a count of one sample a
+mode is passed by a bad generator, and points can pass for modes but for their spread. Knows samples or labels, not
+where they come from.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import NamedTuple, TypeVar
+
+import numpy as np
+from scipy.special import gammainc
+
+from selfplay.errors import TrainingDiverged
+from selfplay.gan.data.datasets import Mixture
+
+RADIUS = 3  # σ about a centre, within which a sample is of high quality
+FAIR_SHARE = 1 / 4  # of n/M samples within RADIUS: from here on a mode is captured
+LEAST = 5  # samples: from here on a mode of stacked digits counts, see `misread`
+
+
+class Coverage(NamedTuple):
+    """Samples [N, D] against a mixture of M modes. Of `perfect`, means of such."""
+
+    captured: float  # modes with at least a quarter of their fair share N/M within 3 σ, 0 to M
+    touched: float  # modes with a sample within 3 σ, as PacGAN (1712.04086) counts
+    high_quality: float  # share of samples within 3 σ of a centre; `ceiling` if perfect
+    kl: float  # nats, of the histogram over nearest modes from uniform: as published; calls every sample a hit
+    kl_off: float  # nats, of the histogram of samples within 3 σ, and a bin for all others, from the true one
+    spread: float  # mean of `spreads` over the modes that have one; nan if none has
+    spreads: np.ndarray  # [M] standard deviation within 3 σ over the true one; nan below two samples
+    counts: np.ndarray  # [M] samples within 3 σ
+
+
+class Labels(NamedTuple):
+    """Labels [N] against M modes that are equally likely. Of `perfect_labels`, means of such."""
+
+    captured: float  # modes with at least LEAST samples, 0 to M
+    touched: float  # modes with a sample, as published
+    kl: float  # nats, of the histogram from uniform, 0 to ln M
+
+
+Measured = TypeVar("Measured", Coverage, Labels)
+
+
+def ceiling(dimensions: int = 2) -> float:
+    """Share of a Gaussian's mass within 3 σ: 1 − e^−4.5 = 98.9 % in the plane."""
+    return float(gammainc(dimensions / 2, RADIUS**2 / 2))
+
+
+def reverse_kl(counts: np.ndarray, truth: np.ndarray | None = None) -> float:
+    """Σ p ln(p/q) in nats, p the shares of the counts [M], q = truth [M], uniform if None. nan without counts."""
+    if not counts.sum():
+        return float("nan")
+    shares = counts / counts.sum()
+    truth = np.full(len(counts), 1 / len(counts)) if truth is None else truth
+    some = shares > 0
+    return float(np.sum(shares[some] * np.log(shares[some] / truth[some])))
+
+
+def of_mixture(samples: np.ndarray, mixture: Mixture) -> Coverage:
+    """The samples [N, D], of any float type and N ≥ 1, against the mixture.
+
+    A spread is taken about the samples' own mean, over all axes, and divided by what a Gaussian of σ has within 3 σ
+    (0.974 σ in the plane), so that a perfect sampler reads 1, a point 0. Since it looks no further than 3 σ, it reads
+    modes 1.2 times too wide as 1.14 and never more than 1.54: width shows in `high_quality`, 1 − e^(−4.5/s²).
+    Raises TrainingDiverged if a sample is not finite.
+    """
+    samples = np.asarray(samples, dtype=np.float64)
+    assert samples.ndim == 2 and samples.shape[1:] == mixture.shape and len(samples) > 0, samples.shape
+    if not np.isfinite(samples).all():
+        raise TrainingDiverged("Samples hold numbers that are not finite: the generator has diverged.")
+    modes, (n, dimensions) = len(mixture.centres), samples.shape
+    distances = np.linalg.norm(samples[:, None] - mixture.centres[None], axis=2)  # [N, M]
+    nearest = distances.argmin(axis=1)
+    inside = distances[np.arange(n), nearest] <= RADIUS * mixture.sigma
+    counts = np.bincount(nearest[inside], minlength=modes)
+    top = ceiling(dimensions)
+    offsets = samples[inside] - mixture.centres[nearest[inside]]
+    spreads = _spreads(offsets, nearest[inside], modes) / (mixture.sigma * _spread_within(dimensions))
+    return Coverage(
+        captured=float(np.sum(counts >= max(1, FAIR_SHARE * n / modes))),
+        touched=float(np.sum(counts > 0)),
+        high_quality=float(inside.mean()),
+        kl=reverse_kl(np.bincount(nearest, minlength=modes)),
+        kl_off=reverse_kl(np.append(counts, n - counts.sum()), np.append(np.full(modes, top / modes), 1 - top)),
+        spread=float(np.mean(spreads[~np.isnan(spreads)])) if (counts > 1).any() else float("nan"),
+        spreads=spreads,
+        counts=counts,
+    )
+
+
+def _spread_within(dimensions: int) -> float:
+    """Standard deviation along an axis of a standard Gaussian cut off at RADIUS: E[r²; r < 3] / (D·P(r < 3))."""
+    return float(np.sqrt(gammainc(dimensions / 2 + 1, RADIUS**2 / 2) / ceiling(dimensions)))
+
+
+def _spreads(offsets: np.ndarray, modes: np.ndarray, count: int) -> np.ndarray:
+    """[count] root mean variance over the axes of the offsets [B, D] of each mode; nan below two samples."""
+    numbers = np.bincount(modes, minlength=count)
+    means = np.stack([np.bincount(modes, axis, count) for axis in offsets.T], axis=1) / np.maximum(numbers, 1)[:, None]
+    squares = np.bincount(modes, np.square(offsets - means[modes]).mean(axis=1), count)
+    return np.sqrt(np.where(numbers > 1, squares / np.maximum(numbers - 1, 1), np.nan))
+
+
+def perfect(mixture: Mixture, n: int, rng: np.random.Generator, repeats: int = 20) -> Coverage:
+    """The floor of KL and the ceiling of the rest: the mean of what n samples of the mixture itself score."""
+    return _mean(lambda: of_mixture(mixture.sample(n, rng)[0], mixture), repeats)
+
+
+def of_labels(labels: np.ndarray, modes: int = 1000, least: int = LEAST) -> Labels:
+    """The modes that a classifier read, labels [N] in 0 to modes − 1, N ≥ 1, against a uniform truth.
+
+    Published counts of stacked MNIST take least = 1, `touched`, at N = 26,000.
+    """
+    assert labels.ndim == 1 and len(labels) > 0 and 0 <= labels.min() and labels.max() < modes
+    counts = np.bincount(labels, minlength=modes)
+    return Labels(float(np.sum(counts >= least)), float(np.sum(counts > 0)), reverse_kl(counts))
+
+
+def perfect_labels(
+    n: int, rng: np.random.Generator, modes: int = 1000, least: int = LEAST, repeats: int = 20
+) -> Labels:
+    """What n uniform labels score on average. Errors of the classifier, if they are uniform, change nothing here."""
+    return _mean(lambda: of_labels(rng.integers(modes, size=n), modes, least), repeats)
+
+
+def misread(
+    true_modes: int, n: int, error: float, rng: np.random.Generator, least: int = LEAST, repeats: int = 20
+) -> Labels:
+    """What a generator that fills `true_modes` of 1,000 evenly scores when each digit is misread with the probability
+    `error`, as any other digit: simulated.
+
+    Misread samples fall into empty modes. At n = 26,000 an error of 2 % makes 760 modes touch 946, but only 766 have
+    five samples.
+    """
+
+    def once() -> Labels:
+        chosen = rng.permutation(1000)[:true_modes]
+        labels = chosen[rng.integers(true_modes, size=n)]
+        planes = np.stack([labels // 100, labels // 10 % 10, labels % 10])
+        wrong = rng.random(planes.shape) < error
+        planes = np.where(wrong, (planes + rng.integers(1, 10, size=planes.shape)) % 10, planes)
+        return of_labels(planes[0] * 100 + planes[1] * 10 + planes[2], 1000, least)
+
+    return _mean(once, repeats)
+
+
+def _mean(measure: Callable[[], Measured], repeats: int) -> Measured:
+    found = [measure() for _ in range(repeats)]
+    means = [np.mean(values, axis=0) for values in zip(*found, strict=True)]
+    return type(found[0])._make(mean if np.ndim(mean) else float(mean) for mean in means)

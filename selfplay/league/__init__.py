@@ -1,0 +1,1 @@
+"""Past generations as opponents: pool, sampling policies, payoff table, equilibria. Knows players by name only."""

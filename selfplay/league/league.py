@@ -1,0 +1,153 @@
+"""The league: a run's past selves as opponents. Owns the payoff table, and draws from the pool by results and policy.
+
+Knows generations by number, what an agent's `meet` says of two of them, and nothing of what they do there.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from selfplay.agent import Agent
+from selfplay.errors import CheckpointError
+from selfplay.league import equilibrium, opponents, payoff
+from selfplay.league.pool import Pool, Weights
+from selfplay.storage import artifact
+
+
+class League:
+    """Who meets whom, and what came of it. All it does follows from the seed, the generation and the table."""
+
+    def __init__(self, agent: Agent, pool: Pool, seed: int, note: Callable[[str], None]) -> None:
+        """note: takes sentences for the user."""
+        self.agent, self.pool, self.seed, self.note = agent, pool, seed, note
+        self.by_results = pool.config.by_results and bool(agent.roles)
+        self.table = payoff.PayoffTable(*agent.roles) if self.by_results else None
+
+    def past(self, newest: int, weights: Weights) -> Weights | None:
+        """What to play against from generation `newest` on, by role: one draw for each; None while there is nobody.
+        weights: those of that generation."""
+        drawn: dict[str, str] = {}
+        for place, role in enumerate(self.agent.roles):
+            names, shares = self.pool.opponents(role, newest, self.table)
+            if not names:
+                return None
+            drawn[role] = _draw(names, shares, np.random.default_rng((self.seed, newest, place)[: 3 if place else 2]))
+        try:
+            return {
+                role: (weights if name == opponents.AVERAGE else self.pool.load(int(name))[1])[role]
+                for role, name in drawn.items()
+            } or None
+        except CheckpointError as error:
+            self.note(f"No past self to play against this time: {error}")
+            return None
+
+    def first(self) -> Weights:
+        """The weights of the first generation; of the first that can be read, where that one is damaged."""
+        for generation in self.pool.generations():
+            try:
+                return self.pool.load(generation)[1]
+            except CheckpointError as error:
+                self.note(f"Strength is measured against a later generation than {generation}: {error}")
+        raise CheckpointError(f"no generation in '{self.pool.folder}' can be read.")
+
+    # -- results ---------------------------------------------------------------------------------------------
+
+    def meet(self, newest: int, weights: Weights) -> None:
+        """Lets a new generation meet some of the earlier ones, where the policy goes by results."""
+        if self.table is None:
+            return
+        kept = self.pool.kept(newest)
+        names = {str(generation) for generation in kept}
+        entries = [entry for entry in self.table.rows() if entry["row"] in names and entry["column"] in names]
+        self.table = payoff.PayoffTable.from_rows(self.agent.roles, entries)  # who was dropped is forgotten
+        for rival in self._rivals(newest, kept):
+            try:
+                theirs = weights if rival == newest else self.pool.load(rival)[1]
+            except CheckpointError as error:
+                self.note(f"Generation {rival} meets nobody: {error}")
+                continue
+            for row, column in _pairings(newest, rival, self.table.symmetric):
+                sides = (weights if row == newest else theirs, weights if column == newest else theirs)
+                seed = int(np.random.SeedSequence((self.seed, row, column)).generate_state(1, np.uint64)[0] >> 2)
+                self.table.add(str(row), str(column), *self.agent.meet(*sides, seed))
+
+    def _rivals(self, newest: int, kept: list[int]) -> list[int]:
+        """Whom a new generation meets: the past in as many stretches as there are meetings, and of each the one that
+        met the fewest so far, the newest of them; and itself, where two roles meet."""
+        assert self.table is not None
+        met = Counter(name for entry in self.table.rows() for name in (entry["row"], entry["column"]))
+        earlier = [generation for generation in kept if generation < newest]
+        stretches = np.array_split(np.array(earlier, dtype=int), min(self.pool.config.meetings, len(earlier)) or 1)
+        found = [min(part.tolist(), key=lambda g: (met[str(g)], -g)) for part in stretches if len(part)]
+        return found + ([] if self.table.symmetric else [newest])
+
+    def figures(self, newest: int) -> dict[str, float]:
+        """exploitability of the newest generation: what the best of the others score against it, beyond what it scores
+        itself (the duality gap, Grnarova et al. 2018: a lower bound, as only those it met are asked).
+        mixture_exploitability: the same of the mixtures that opponents are drawn from, with the mean for those who have
+        not met. cyclicity: see `payoff`. Nothing where no results are kept."""
+        table = self.table
+        if table is None or not table.rows():
+            return {}
+        name = str(newest)
+        against = [cell.score for row in table.players(table.roles[0]) if (cell := table.get(row, name))]
+        own = [cell.score for column in table.players(table.roles[-1]) if (cell := table.get(name, column))]
+        found = {"cyclicity": payoff.cyclicity(table).share}
+        if against and own:
+            even = [0.5] if table.symmetric else []  # what anyone scores against itself
+            found["exploitability"] = max(against + even) - min(own + even)
+        mixtures = [self.shares(newest)[role] for role in table.roles]
+        names = [str(generation) for generation in self.pool.kept(newest)]
+        scores = table.scores(names, names, self.pool.unknown(table))
+        row, column = (np.array([mixtures[place].get(name, 0.0) for name in names]) for place in (0, -1))
+        return found | {"mixture_exploitability": equilibrium.exploitability(scores, row, column)}
+
+    def write(self, path: Path, newest: int) -> None:
+        """payoffs.json, for people and programs: all pairs that met, the first role's points a game, n and variance."""
+        if self.table is None:
+            return
+        entries = [
+            entry | {"variance": payoff.variance_of(payoff.Cell(entry["score"], entry["games"], entry["variance"]))}
+            for entry in self.table.rows()
+        ]
+        told = {"roles": self.table.roles, "generation": newest, "opponents": self.shares(newest), "results": entries}
+        try:
+            artifact.replace_file(path, json.dumps(told, indent=1).encode())
+        except OSError as error:
+            self.note(f"{path.name} was not written: {error.strerror or error}.")
+
+    def shares(self, newest: int) -> dict[str, dict[str, float]]:
+        """How often each player is drawn as an opponent from generation `newest` on, by role."""
+        found = {}
+        for role in self.agent.roles:
+            names, shares = self.pool.opponents(role, newest, self.table)
+            found[role] = {name: float(share) for name, share in zip(names, shares, strict=True) if share > 0}
+        return found
+
+    # -- going on exactly ------------------------------------------------------------------------------------
+
+    def state(self) -> list[dict[str, Any]]:
+        """JSON values; `load_state` goes on from there."""
+        return [] if self.table is None else self.table.rows()
+
+    def load_state(self, rows: list[Mapping[str, Any]]) -> None:
+        if self.table is not None:
+            self.table = payoff.PayoffTable.from_rows(self.agent.roles, rows)
+
+
+def _pairings(newest: int, rival: int, symmetric: bool) -> Iterator[tuple[int, int]]:
+    yield newest, rival
+    if not symmetric and rival != newest:
+        yield rival, newest
+
+
+def _draw(names: list[str], shares: np.ndarray, rng: np.random.Generator) -> str:
+    if (shares == shares[0]).all():  # a choice among equals, as `Generator.choice` makes it
+        return str(rng.choice(names))
+    return opponents.draw(names, shares, rng)[0]

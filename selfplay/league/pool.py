@@ -1,0 +1,151 @@
+"""The pool of past selves: the generations a run has saved, which of them last, and how often each is an opponent.
+
+Knows players by name and generations by number; not what either of them is.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Collection
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import numpy as np
+import torch
+from msgspec import Meta
+
+from selfplay.errors import CheckpointError
+from selfplay.league import opponents, payoff
+from selfplay.storage import artifact
+
+Weights = dict[str, dict[str, torch.Tensor]]  # player → state_dict
+
+
+@dataclass(frozen=True)
+class PoolConfig:
+    """Whom to play against, and which generations last."""
+
+    opponents: Literal["latest", "history", "pfsp", "nash", "ema"] = "history"
+    """latest: the generation before; history: all earlier ones alike (fictitious play); pfsp: those who are hard to
+    beat; nash: the equilibrium of the results so far (double oracle); ema: the averaged weights as they are."""
+
+    priority: Literal["hard", "variance"] = "hard"
+    """Of pfsp: hard, (1 - score) ** priority_power, or variance, score * (1 - score), which prefers equals."""
+
+    priority_power: Annotated[float, Meta(gt=0, le=100)] = 2.0
+    """Of pfsp with hard: the higher, the more of the hardest (Vinyals et al. 2019)."""
+
+    meetings: Annotated[int, Meta(ge=1, le=10_000)] = 6
+    """How many earlier generations each new one meets, for pfsp and nash, which go by results."""
+
+    keep_newest: Annotated[int, Meta(ge=1)] | None = None
+    """Generations to keep, the newest ones; none: all are kept."""
+
+    keep_log_spaced: Annotated[int, Meta(ge=0)] = 4
+    """Beside the newest, about so many are kept each time that the age doubles."""
+
+    @property
+    def by_results(self) -> bool:
+        """Whether the policy looks at who scored what against whom."""
+        return self.opponents in ("pfsp", "nash")
+
+
+class Pool:
+    """Generations on disk, one artifact each: checkpoints/000012 holds the averaged weights of every player."""
+
+    def __init__(self, folder: Path, config: PoolConfig | None = None) -> None:
+        self.folder, self.config = folder, config or PoolConfig()
+
+    def generations(self) -> list[int]:
+        """Numbers of the generations present, ascending."""
+        return sorted(int(path.name) for path in self.folder.glob("[0-9]*") if path.name.isdigit())
+
+    def path(self, generation: int) -> Path:
+        return self.folder / f"{generation:06d}"
+
+    def save(self, generation: int, weights: Weights, meta: dict[str, Any]) -> None:
+        files = {f"{player}.safetensors": artifact.pack_tensors(tensors) for player, tensors in weights.items()}
+        artifact.write(self.path(generation), files, meta | {"generation": generation, "kind": "weights"})
+
+    def load(self, generation: int) -> tuple[dict[str, Any], Weights]:
+        """(meta, weights). Raises CheckpointError."""
+        return load_weights(self.path(generation))
+
+    def kept(self, newest: int) -> list[int]:
+        """Generations up to `newest` that take part once there is that one, ascending. What lies here besides may be
+        about to go, or, if later, have been left behind by a run that was killed before it saved its state."""
+        present = [generation for generation in self.generations() if generation <= newest]
+        if self.config.keep_newest is None or not present:
+            return present
+        return opponents.retained(present, self.config.keep_newest, self.config.keep_log_spaced, pinned=(0,))
+
+    def opponents(
+        self, role: str, newest: int, table: payoff.PayoffTable | None = None
+    ) -> tuple[list[str], np.ndarray]:
+        """(names of K players of a role, shares [K] float64): how often whoever learns from generation `newest` on is
+        to meet each of them. Names are numbers of earlier generations, or `opponents.AVERAGE`; none while there are
+        none. table: results so far, for the policies that go by them."""
+        config = self.config
+        if config.opponents == "ema":
+            return [opponents.AVERAGE], np.ones(1)
+        names = [str(generation) for generation in self.kept(newest) if generation < newest]
+        if not names:
+            return [], np.zeros(0)
+        if table is None or role == table.roles[-1]:
+            seen = table
+        else:
+            seen = table.turned()
+        kind, power, unknown = config.priority, config.priority_power, self.unknown(seen)
+        return names, opponents.weights(config.opponents, names, seen, str(newest), kind, power, unknown)
+
+    def unknown(self, table: payoff.PayoffTable | None) -> float:
+        """Score of two who have not met: even, or, between two roles, where that may be far off, the mean."""
+        if table is None or table.symmetric or not table.rows():
+            return 0.5
+        return float(np.mean([entry["score"] for entry in table.rows()]))
+
+    def retain(self, referred: Collection[int]) -> None:
+        """Deletes generations that nobody will ask for again. referred: those that training states on disk go on from;
+        what took part at the time of the oldest of them stays, so that each can be gone on from exactly.
+
+        Each is first renamed: whoever reads it meanwhile finds all of it or nothing."""
+        for left in self.folder.glob(".*.dropped"):  # by a crash in what follows
+            shutil.rmtree(left, ignore_errors=True)
+        if self.config.keep_newest is None or not referred:
+            return
+        oldest = min(referred)
+        kept = {*self.kept(oldest), *referred}
+        for generation in self.generations():
+            if generation < oldest and generation not in kept:
+                aside = self.folder / f".{generation:06d}.dropped"
+                self.path(generation).rename(aside)
+                shutil.rmtree(aside, ignore_errors=True)
+
+
+def load_weights(folder: Path) -> tuple[dict[str, Any], Weights]:
+    """(meta, weights by player) of one generation's artifact. Raises CheckpointError."""
+    meta, files = artifact.read(folder)
+    if meta.get("kind") != "weights":
+        raise CheckpointError(f"{folder} holds {meta.get('kind', 'something else')}, not the weights of a generation.")
+    suffix = ".safetensors"
+    return meta, {
+        name.removesuffix(suffix): artifact.unpack_tensors(data, str(folder / name)) for name, data in files.items()
+    }
+
+
+def newest(path: Path) -> Path:
+    """`path` itself if it is a generation's folder, else the newest generation of the run it holds.
+
+    Raises CheckpointError."""
+    if not path.exists():
+        raise CheckpointError(f"'{path}' does not exist: expected a run's folder such as those in runs/.")
+    if (path / "manifest.json").exists():
+        return path
+    checkpoints = Pool(path if path.name == "checkpoints" else path / "checkpoints")
+    generations = checkpoints.generations()
+    if not generations:
+        raise CheckpointError(
+            f"'{path}' holds no checkpoint: expected a run's folder or one of its checkpoints/NNNNNN."
+        )
+    return checkpoints.path(generations[-1])

@@ -1,0 +1,79 @@
+"""Where actors run: in this process here, on Ray in `remote.py`. Both offer what `ActorPool` says.
+
+Data goes one way: weights down by `publish`, rows up by `collect`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple, Protocol
+
+import numpy as np
+
+from selfplay.agent import Agent
+from selfplay.league.pool import Weights
+
+
+class SampleBatch(NamedTuple):
+    """What one actor made in one call."""
+
+    rows: np.ndarray  # [M] of the agent's row_dtype
+    stats: dict[str, float]
+    generation: int  # of the weights in use at the end
+
+
+class ActorPool(Protocol):
+    """N actors."""
+
+    size: int  # actors; 0 when they run in this process
+
+    def publish(self, weights: Weights, generation: int, past: Weights | None) -> None:
+        """Actors use these weights from their next call on."""
+
+    def collect(self, wait: bool) -> list[SampleBatch]:
+        """Chunks that are ready; with `wait`, at least one, unless `pause` holds all actors."""
+
+    def pause(self, paused: bool) -> None:
+        """While paused, no actor is asked for more: the learner has fallen behind."""
+
+    def state(self) -> tuple[dict[str, np.ndarray], dict[str, Any]] | None:
+        """Games in progress, or None where they are not kept."""
+
+    def load_state(self, arrays: Mapping[str, np.ndarray], rest: Mapping[str, Any]) -> bool:
+        """Goes on with the games that `state` gave; False, changing nothing, where they do not fit these actors."""
+
+    def close(self) -> None:
+        """Stops all actors; nothing is left running."""
+
+
+class InlineActorPool:
+    """One actor in this process, which plays only while `collect` waits: reproducible to the bit on a CPU."""
+
+    size = 0
+
+    def __init__(self, agent: Agent, seed: int, chunk_rows: int) -> None:
+        self.actor = agent.make_actor(0, seed)
+        self._chunk_rows = chunk_rows
+        self._generation = 0
+
+    def publish(self, weights: Weights, generation: int, past: Weights | None) -> None:
+        self._generation = generation
+        self.actor.set_weights(weights, generation, past)
+
+    def collect(self, wait: bool) -> list[SampleBatch]:
+        if not wait:
+            return []
+        rows, stats = self.actor.generate(self._chunk_rows)
+        return [SampleBatch(rows, stats, self._generation)]
+
+    def pause(self, paused: bool) -> None:
+        pass  # it never runs ahead: it plays only when asked
+
+    def state(self) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
+        return self.actor.state()
+
+    def load_state(self, arrays: Mapping[str, np.ndarray], rest: Mapping[str, Any]) -> bool:
+        return self.actor.load_state(arrays, rest)
+
+    def close(self) -> None:
+        pass

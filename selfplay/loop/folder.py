@@ -1,0 +1,258 @@
+"""The folder of a run: its config, its lock, and the training state that a resumed run goes on from.
+
+    config.json                 every setting in force         run.json     machine, versions, code, when
+    checkpoints/000012/         weights of a generation        state/…/     the newest training states (two are kept)
+    replay/0-20480.npy          rows, one shard a save         metrics.jsonl, tensorboard/, strength.csv, strength.png
+
+State refers to shards by name and digest; a state that does not check out is passed over for the one before it.
+"""
+
+from __future__ import annotations
+
+import csv
+import fcntl
+import io
+import json
+import os
+import platform
+import subprocess
+import time
+from collections.abc import Mapping
+from importlib import metadata
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+
+from selfplay import __version__
+from selfplay.agent import Agent
+from selfplay.errors import CheckpointError, FolderError
+from selfplay.learning.replay import Replay
+from selfplay.storage import artifact
+
+KEPT_STATES = 2
+
+
+class State(NamedTuple):
+    """A training state read back."""
+
+    tensors: dict[str, torch.Tensor]
+    rest: dict[str, Any]
+    rows: np.ndarray  # the replay's window
+    inserted: int  # rows ever inserted
+    actors: tuple[dict[str, np.ndarray], dict[str, Any]] | None
+    warnings: list[str]
+
+
+class Folder:
+    """A run's folder, locked against a second trainer until the `with` block ends."""
+
+    def __init__(self, path: Path) -> None:
+        """Makes the folder where it is missing. Raises FolderError when it cannot be used."""
+        self.path = path
+        self.code = _code_version()
+        try:
+            for name in ("checkpoints", "state", "replay"):
+                (path / name).mkdir(parents=True, exist_ok=True)
+            self._lock = (path / "lock").open("a+")
+        except OSError as error:
+            raise FolderError(
+                f"cannot write to the run folder '{path}' ({error.strerror}): choose another with --run."
+            ) from None
+        try:
+            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            self._lock.seek(0)
+            owner = self._lock.read().strip() or "unknown"
+            self._lock.close()
+            raise FolderError(
+                f"'{path}' is being trained by process {owner}: wait for it, or choose another --run."
+            ) from None
+        self._lock.truncate(0)
+        self._lock.write(str(os.getpid()))
+        self._lock.flush()
+        self._shards: list[dict[str, Any]] = []
+        self._damaged: list[int] = []  # states that were passed over
+        for name in ("checkpoints", "state"):
+            artifact.recover(path / name)
+
+    def __enter__(self) -> Folder:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._lock.close()  # which releases it
+
+    # -- configuration -----------------------------------------------------------------------------------
+
+    def write_config(self, preset: str, values: Mapping[str, Any]) -> None:
+        """Records every setting in force, and the machine and code that they are used on."""
+        names = ("torch", "numpy", "numba", "ray", "safetensors")
+        about = {
+            "preset": preset,
+            "started": time.strftime("%Y-%m-%dT%H:%M:%S%z"),
+            "selfplay": __version__,
+            "code": self.code,
+            "host": platform.node(),
+            "platform": platform.platform(),
+            "python": platform.python_version(),
+            "cores": os.cpu_count(),
+            "gpu": torch.cuda.get_device_name() if torch.cuda.is_available() else None,
+            "packages": {name: metadata.version(name) for name in names},
+        }
+        try:
+            artifact.replace_file(
+                self.path / "config.json", json.dumps({"preset": preset, **values}, indent=1).encode()
+            )
+            artifact.replace_file(self.path / "run.json", json.dumps(about, indent=1).encode())
+        except OSError as error:
+            raise FolderError(f"cannot write to the run folder '{self.path}' ({error.strerror}).") from None
+
+    # -- training state --------------------------------------------------------------------------------------
+
+    def save_state(
+        self, replay: Replay, tensors: Mapping[str, torch.Tensor], rest: dict[str, Any],
+        actors: tuple[dict[str, np.ndarray], dict[str, Any]] | None,
+    ) -> None:  # fmt: skip
+        """Saves everything a resumed run needs, then drops states and shards that no kept state refers to."""
+        self._save_shard(replay)
+        oldest = replay.inserted - len(replay)
+        self._shards = [shard for shard in self._shards if shard["last"] > oldest]
+        rest = rest | {"inserted": replay.inserted, "window": len(replay), "shards": self._shards}
+        files = {"learner.safetensors": artifact.pack_tensors(tensors)}
+        if actors:
+            files |= {f"{name}.npy": artifact.pack_array(array) for name, array in actors[0].items()}
+            rest["actors"] = actors[1]
+        number = self._states()[-1] + 1 if self._states() else 0
+        files["state.json"] = json.dumps(rest).encode()
+        artifact.write(self._state_path(number), files, {"kind": "training state", "generation": rest["generation"]})
+        self._tidy()
+
+    def _save_shard(self, replay: Replay) -> None:
+        first = max(self._shards[-1]["last"] if self._shards else 0, replay.inserted - len(replay))
+        if first == replay.inserted:
+            return
+        data = artifact.pack_array(replay.rows(first, replay.inserted))
+        name = f"{first}-{replay.inserted}.npy"
+        try:
+            artifact.replace_file(self.path / "replay" / name, data)
+        except OSError as error:
+            raise CheckpointError(
+                f"cannot write {self.path / 'replay' / name} ({error.strerror}): {len(data) / 2**20:.1f} MB are needed."
+            ) from error
+        self._shards.append({"file": name, "first": first, "last": replay.inserted, "sha256": artifact.digest(data)})
+
+    def load_state(self, agent: Agent) -> State | None:
+        """The newest training state that checks out, or None in a new folder. Raises CheckpointError when there are
+        states and none can be used, or when they belong to another kind of agent."""
+        warnings: list[str] = []
+        for number in reversed(self._states()):
+            try:
+                return self._read_state(number, agent, warnings)
+            except CheckpointError as error:
+                warnings.append(f"Passed over a damaged state: {error}")
+                self._damaged.append(number)
+        if warnings:
+            raise CheckpointError(f"no training state in '{self.path}' can be used. {warnings[0]}")
+        return None
+
+    def _read_state(self, number: int, agent: Agent, warnings: list[str]) -> State:
+        path = self._state_path(number)
+        meta, files = artifact.read(path)
+        if meta.get("kind") != "training state":
+            raise CheckpointError(f"{path} holds {meta.get('kind', 'something else')}, not a training state.")
+        rest = json.loads(files["state.json"])
+        if rest["identity"] != agent.identity():
+            raise FolderError(_difference(self.path, rest["identity"], agent.identity()))
+        tensors = artifact.unpack_tensors(files["learner.safetensors"], str(path / "learner.safetensors"))
+        artifact.read(self.path / "checkpoints" / f"{rest['generation']:06d}")
+        pieces = [self._read_shard(shard, agent) for shard in rest["shards"]]
+        rows = np.concatenate(pieces)[-rest["window"] :] if rest["window"] else np.zeros(0, agent.row_dtype)
+        arrays = {
+            name.removesuffix(".npy"): artifact.unpack_array(data, str(path / name))
+            for name, data in files.items()
+            if name.endswith(".npy")
+        }
+        self._shards = rest["shards"]
+        actors = (arrays, rest["actors"]) if "actors" in rest else None
+        return State(tensors, rest, rows, rest["inserted"], actors, warnings)
+
+    def _read_shard(self, shard: dict[str, Any], agent: Agent) -> np.ndarray:
+        path = self.path / "replay" / Path(shard["file"]).name
+        try:
+            data = path.read_bytes()
+        except OSError as error:
+            raise CheckpointError(f"{path} cannot be read ({error.strerror}).") from None
+        if artifact.digest(data) != shard["sha256"]:
+            raise CheckpointError(f"{path} is damaged: its SHA-256 is not the one written.")
+        rows = artifact.unpack_array(data, str(path))
+        if rows.dtype != agent.row_dtype:
+            raise CheckpointError(f"{path} holds rows of another layout.")
+        return rows
+
+    def referred(self) -> list[int]:
+        """Generations that the training states on disk go on from; empty where one of them cannot be read."""
+        try:
+            manifests = [json.loads((self._state_path(n) / artifact.MANIFEST).read_text()) for n in self._states()]
+            return [int(manifest["meta"]["generation"]) for manifest in manifests]
+        except (OSError, ValueError, KeyError, TypeError):
+            return []
+
+    def _states(self) -> list[int]:
+        return sorted(int(path.name) for path in (self.path / "state").glob("[0-9]*") if path.name.isdigit())
+
+    def _state_path(self, number: int) -> Path:
+        return self.path / "state" / f"{number:06d}"
+
+    def _tidy(self) -> None:
+        import shutil
+
+        # A damaged state must not take the place of a good one.
+        states = [number for number in self._states() if number not in self._damaged]
+        kept: set[str] = set()
+        for number in states[-KEPT_STATES:]:
+            try:
+                kept |= {
+                    shard["file"]
+                    for shard in json.loads((self._state_path(number) / "state.json").read_text())["shards"]
+                }
+            except (OSError, ValueError):
+                return  # leave everything for a person to look at
+        for number in [*states[:-KEPT_STATES], *self._damaged]:
+            shutil.rmtree(self._state_path(number), ignore_errors=True)
+        self._damaged = []
+        for path in (self.path / "replay").iterdir():
+            if path.name not in kept:
+                path.unlink()
+
+    # -- figures -----------------------------------------------------------------------------------------------
+
+    def write_figures(self, history: list[tuple[int, dict[str, float]]]) -> None:
+        """strength.csv: one line a measured generation."""
+        names = list(dict.fromkeys(name for _, figures in history for name in figures))
+        text = io.StringIO()
+        writer = csv.writer(text)
+        writer.writerow(["generation", *names])
+        for generation, figures in history:
+            writer.writerow([generation, *(f"{figures[name]:.6g}" if name in figures else "" for name in names)])
+        artifact.replace_file(self.path / "strength.csv", text.getvalue().encode())
+
+
+def _difference(path: Path, saved: Mapping[str, Any], wanted: Mapping[str, Any]) -> str:
+    for key in wanted:
+        if saved.get(key) != wanted[key]:
+            return (
+                f"'{path}' holds a run whose {key} is {json.dumps(saved.get(key))}, not {json.dumps(wanted[key])}: "
+                "choose another folder with --run, or give the settings it was started with."
+            )
+    return f"'{path}' holds a run of another kind of agent: choose another folder with --run."
+
+
+def _code_version() -> str:
+    """The commit this package runs from, or its version where it was installed without one."""
+    command = ["git", "-C", str(Path(__file__).parent), "describe", "--always", "--dirty", "--abbrev=12"]
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, timeout=5, check=False)
+    except (OSError, subprocess.TimeoutExpired):
+        return __version__
+    return done.stdout.strip() if done.returncode == 0 else __version__

@@ -1,0 +1,1 @@
+"""Policy–value networks and their fast forms for inference. Knows planes and actions, no training and no players."""

@@ -1,0 +1,227 @@
+"""Fast forms of the network for evaluation, and the evaluator that search asks. No training here.
+
+Batch norm is folded into the convolutions, memory is channels last, numbers are bfloat16 where the processor computes
+in it. On the CPU each convolution runs fused with its ReLU and residual sum, on weights that oneDNN has packed once
+(what torch.compile would emit, without its compilation at every change of weights). On a GPU, CUDA graphs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import nn
+from torch.nn.utils.fusion import fuse_conv_bn_eval
+
+from games.base import Game
+from selfplay import device as devices
+from selfplay.errors import TrainingDiverged
+from selfplay.networks.policy_value import ConvNorm, NetworkConfig, PolicyValueNet
+from selfplay.search.search import Leaves
+
+Forward = Callable[[torch.Tensor], tuple[torch.Tensor, torch.Tensor]]
+"""planes [B, P, R, C], channels last, in the compute dtype → (policy logits [B, A], win/draw/loss logits [B, 3])."""
+
+TYPICAL_BATCH = 64  # oneDNN packs weights for a batch size; others work too
+
+
+class _Convolution(NamedTuple):
+    weight: torch.Tensor
+    bias: torch.Tensor
+    padding: int
+
+
+class _Folded(NamedTuple):
+    """The network as plain tensors."""
+
+    stem: _Convolution
+    blocks: list[tuple[_Convolution, _Convolution]]
+    policy_foot: _Convolution
+    value_foot: _Convolution
+    policy: tuple[torch.Tensor, torch.Tensor]
+    places: torch.Tensor | None  # of actions on the policy's planes; None: the policy is dense
+    value_hidden: tuple[torch.Tensor, torch.Tensor]
+    value: tuple[torch.Tensor, torch.Tensor]
+
+
+def fast_forward(net: PolicyValueNet, board: tuple[int, int], device: torch.device) -> Forward:
+    """The fastest form of `net` on `device`, with its weights of this moment. board: (rows, columns)."""
+    folded = _fold(net, device)
+    if device.type == "cuda":
+        return _GraphedForward(folded)
+    return _FusedForward(folded, board) if _fused_works() else _PlainForward(folded)
+
+
+def _fold(net: PolicyValueNet, device: torch.device) -> _Folded:
+    dtype = devices.compute_dtype(device.type)
+
+    def convolution(module: ConvNorm) -> _Convolution:
+        conv = fuse_conv_bn_eval(module.conv.eval(), module.norm.eval()).to(device, dtype)
+        assert conv.bias is not None
+        weight = conv.weight.detach().contiguous(memory_format=torch.channels_last)
+        return _Convolution(weight, conv.bias.detach(), module.conv.kernel_size[0] // 2)
+
+    def affine(module: nn.Linear | nn.Conv2d) -> tuple[torch.Tensor, torch.Tensor]:
+        assert module.bias is not None
+        return module.weight.detach().to(device, dtype, copy=True), module.bias.detach().to(device, dtype, copy=True)
+
+    return _Folded(
+        convolution(net.stem),
+        [(convolution(block.first), convolution(block.second)) for block in net.tower],  # type: ignore[arg-type]
+        convolution(net.policy_foot), convolution(net.value_foot),
+        affine(net.policy), net.places.to(device) if isinstance(net.policy, nn.Conv2d) else None,
+        affine(net.value_hidden), affine(net.value),
+    )  # fmt: skip
+
+
+def _heads(net: _Folded, policy_foot: torch.Tensor, value_foot: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    if net.places is None:
+        policy = F.linear(policy_foot.flatten(1), *net.policy)
+    else:
+        policy = torch.conv2d(policy_foot, *net.policy).flatten(1)[:, net.places]
+    return policy, F.linear(torch.relu_(F.linear(value_foot.flatten(1), *net.value_hidden)), *net.value)
+
+
+class _PlainForward:
+    """Public operators only: for the GPU, and for CPUs where the fused ones are missing."""
+
+    def __init__(self, net: _Folded) -> None:
+        self._net = net
+
+    def __call__(self, planes: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        net = self._net
+        x = self._relu(planes, net.stem)
+        for first, second in net.blocks:
+            y = self._relu(x, first)
+            x = torch.relu_(torch.conv2d(y, second.weight, second.bias, padding=second.padding).add_(x))
+        return _heads(net, self._relu(x, net.policy_foot), self._relu(x, net.value_foot))
+
+    @staticmethod
+    def _relu(x: torch.Tensor, conv: _Convolution) -> torch.Tensor:
+        return torch.relu_(torch.conv2d(x, conv.weight, conv.bias, padding=conv.padding))
+
+
+class _FusedForward:
+    """oneDNN's fused convolutions, the operators that torch.compile itself emits for CPUs."""
+
+    def __init__(self, net: _Folded, board: tuple[int, int]) -> None:
+        def pack(conv: _Convolution) -> _Convolution:
+            pad, shape = [conv.padding] * 2, [TYPICAL_BATCH, conv.weight.shape[1], *board]
+            packed = torch.ops.mkldnn._reorder_convolution_weight(conv.weight, pad, [1, 1], [1, 1], 1, shape)
+            return conv._replace(weight=packed)
+
+        self._net = net._replace(
+            stem=pack(net.stem), blocks=[(pack(first), pack(second)) for first, second in net.blocks],
+            policy_foot=pack(net.policy_foot), value_foot=pack(net.value_foot),
+        )  # fmt: skip
+
+    def __call__(self, planes: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        net = self._net
+        x = self._relu(planes, net.stem)
+        for first, second in net.blocks:
+            y = self._relu(x, first)
+            x = torch.ops.mkldnn._convolution_pointwise.binary(
+                y, x, second.weight, second.bias, [second.padding] * 2, [1, 1], [1, 1], 1, "add", None, "relu", [], ""
+            )
+        return _heads(net, self._relu(x, net.policy_foot), self._relu(x, net.value_foot))
+
+    @staticmethod
+    def _relu(x: torch.Tensor, conv: _Convolution) -> torch.Tensor:
+        out: torch.Tensor = torch.ops.mkldnn._convolution_pointwise(
+            x, conv.weight, conv.bias, [conv.padding] * 2, [1, 1], [1, 1], 1, "relu", [], ""
+        )
+        return out
+
+
+def _fused_works() -> bool:
+    """Whether this torch and processor offer the fused operators: they are private, so they are tried, not assumed."""
+    ones = torch.ones(1, 4, 3, 3, dtype=devices.compute_dtype("cpu"))
+    conv = _Convolution(ones[:, :, :3].expand(4, 4, 3, 3).contiguous(), torch.zeros(4, dtype=ones.dtype), 1)
+    linear = (torch.zeros(1, 36, dtype=ones.dtype), torch.zeros(1, dtype=ones.dtype))
+    hidden = (torch.zeros(1, 1, dtype=ones.dtype), linear[1])
+    try:
+        _FusedForward(_Folded(conv, [(conv, conv)], conv, conv, linear, None, linear, hidden), (3, 3))(ones)
+    except (AttributeError, RuntimeError, NotImplementedError):
+        return False
+    return True
+
+
+class _GraphedForward:
+    """One CUDA graph for each power-of-two batch size: launching kernels costs more than running them."""
+
+    def __init__(self, net: _Folded) -> None:
+        self._forward = _PlainForward(net)
+        self._graphs: dict[int, tuple[Any, torch.Tensor, tuple[torch.Tensor, torch.Tensor]]] = {}
+
+    def __call__(self, planes: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        size = 1 << max(len(planes) - 1, 0).bit_length()
+        if size not in self._graphs:
+            self._graphs[size] = self._capture(planes.new_zeros(size, *planes.shape[1:]))
+        graph, inputs, outputs = self._graphs[size]
+        inputs[: len(planes)].copy_(planes)
+        graph.replay()
+        return outputs[0][: len(planes)], outputs[1][: len(planes)]
+
+    def _capture(self, inputs: torch.Tensor) -> tuple[Any, torch.Tensor, tuple[torch.Tensor, torch.Tensor]]:
+        inputs = inputs.contiguous(memory_format=torch.channels_last)
+        side = torch.cuda.Stream(inputs.device)
+        side.wait_stream(torch.cuda.current_stream(inputs.device))
+        with torch.cuda.stream(side):  # capture wants the lazily made workspaces to exist
+            for _ in range(3):
+                self._forward(inputs)
+        torch.cuda.current_stream(inputs.device).wait_stream(side)
+        graph = torch.cuda.CUDAGraph()
+        with torch.cuda.graph(graph):
+            outputs = self._forward(inputs)
+        return graph, inputs, outputs
+
+
+class NetworkEvaluator:
+    """Answers `Leaves` with a network (see evaluators.py for the contract). Counts what it evaluates."""
+
+    def __init__(self, game: Game, config: NetworkConfig, device: torch.device | None = None) -> None:
+        self.game, self.config = game, config
+        self.device = device or devices.best()
+        self._dtype = devices.compute_dtype(self.device.type)
+        self._net = PolicyValueNet(game, config)
+        self.forward: Forward = self._make_forward()
+        self.evaluations = 0
+        self.batches = 0
+
+    def load(self, weights: Mapping[str, torch.Tensor]) -> None:
+        """Takes new weights: a state_dict of PolicyValueNet. Raises RuntimeError where names or shapes differ."""
+        self._net.load_state_dict(weights)
+        self.forward = self._make_forward()
+
+    def _make_forward(self) -> Forward:
+        with torch.inference_mode():
+            return fast_forward(self._net, self.game.observation_shape[1:], self.device)
+
+    def __call__(self, leaves: Leaves) -> tuple[np.ndarray, np.ndarray]:
+        self.evaluations += len(leaves.rows)
+        self.batches += 1
+        with torch.inference_mode():
+            policy, wdl = self.forward(self.planes(leaves.states))
+            prior = legal_softmax(policy.float().cpu().numpy(), leaves.actions)
+            shares: np.ndarray = wdl.float().softmax(1).cpu().numpy()
+        if not (np.isfinite(shares).all() and np.isfinite(prior).all()):
+            raise TrainingDiverged("the network's answers are not finite numbers: go back to an earlier checkpoint.")
+        return prior, shares
+
+    def planes(self, states: np.ndarray) -> torch.Tensor:
+        """[B, P, R, C] in the compute dtype on the device, channels last."""
+        planes = torch.from_numpy(self.game.observe(states)).to(self.device, self._dtype)
+        return planes.contiguous(memory_format=torch.channels_last)
+
+
+def legal_softmax(logits: np.ndarray, actions: np.ndarray) -> np.ndarray:
+    """Softmax of logits [M, A] over the listed actions [M, K] (padding -1): [M, K] float32, 0 on the padding."""
+    chosen = np.take_along_axis(logits, np.maximum(actions, 0), axis=1)
+    chosen[actions < 0] = -np.inf
+    chosen -= chosen.max(axis=1, keepdims=True)
+    np.exp(chosen, out=chosen)
+    chosen /= chosen.sum(axis=1, keepdims=True)
+    return chosen

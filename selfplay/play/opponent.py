@@ -1,0 +1,175 @@
+"""Whoever sits at the table with a person: a trained agent that thinks aloud, or any other player. Prints nothing.
+
+`named` makes one from the text that players are named by. Loading takes seconds, so this module is imported by those
+who can wait.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import NamedTuple, Protocol
+
+import numpy as np
+
+from games.base import Game
+from selfplay.errors import ConfigError
+from selfplay.play import session
+from selfplay.players import levels, registry
+from selfplay.players import player as players
+from selfplay.players.external import engine_player
+from selfplay.search import analyzer, evaluators, search
+from selfplay.search.analyzer import Limit, SearchInfo
+
+ROOM = 4096  # nodes of a tree, at least
+UNTRAINED = "uct"
+
+
+class Reply(NamedTuple):
+    """A whole move, and what its player thinks of it."""
+
+    actions: list[int]
+    comment: str  # for the record; may be empty
+    value: float  # in [-1, 1], what the player expects for itself; NaN: not said
+
+
+class Opponent(Protocol):
+    """Plays one move at a time."""
+
+    name: str
+    thinks: bool  # strength and advice mean something
+
+    def reply(
+        self, at: session.GameSession, strength: session.Strength, seconds: float | None, rng: np.random.Generator,
+        report: Callable[[SearchInfo], None] | None = None,
+    ) -> Reply:  # fmt: skip
+        """A whole move of the player to move, found within about so many seconds (None: no matter)."""
+
+    def think(
+        self, at: session.GameSession, limit: Limit, report: Callable[[SearchInfo], None] | None = None
+    ) -> SearchInfo:
+        """What it thinks of the position on the table, where `thinks`."""
+
+    def stop(self) -> bool:
+        """Cuts a reply short that another thread waits for; False where that cannot be."""
+
+    def close(self) -> None:
+        """Ends what was started for it."""
+
+
+class SearchOpponent:
+    """An agent that searches one game with its tree kept."""
+
+    thinks = True
+
+    def __init__(self, name: str, game: Game, evaluate: search.Evaluate, config: search.SearchConfig) -> None:
+        self.name, self.game, self.evaluate, self.config = name, game, evaluate, config
+        self._thinker: analyzer.Analyzer | None = None
+
+    def think(
+        self, at: session.GameSession, limit: Limit, report: Callable[[SearchInfo], None] | None = None
+    ) -> SearchInfo:
+        """What it thinks of the position on the table."""
+        return self._think(at.start, at.actions, limit, report)
+
+    def _think(
+        self, start: np.ndarray, actions: list[int], limit: Limit, report: Callable[[SearchInfo], None] | None
+    ) -> SearchInfo:
+        wanted = (limit.simulations or 0) + 2
+        if self._thinker is None or self._thinker.max_nodes < wanted:
+            self._thinker = analyzer.Analyzer(self.game, self.evaluate, self.config, max(ROOM, 2 * wanted))
+        self._thinker.set_position(start, actions)
+        return self._thinker.think(limit, report, 0.2)
+
+    def reply(
+        self, at: session.GameSession, strength: session.Strength, seconds: float | None, rng: np.random.Generator,
+        report: Callable[[SearchInfo], None] | None = None,
+    ) -> Reply:  # fmt: skip
+        """See `Opponent`."""
+        played: list[int] = []
+        states, mover = at.states, at.to_play
+        first: SearchInfo | None = None
+        while not states["terminal"][0] and states["to_play"][0] == mover:
+            thought = self._think(at.start, at.actions + played, Limit(strength.simulations, seconds), report)
+            first = first or thought
+            played.append(levels.pick(thought, strength.as_level(), rng))
+            states = self.game.step(states, np.array(played[-1:])).states
+        assert first is not None
+        return Reply(played, comment(self.game, at.states, first), first.value)
+
+    def stop(self) -> bool:
+        """See `Opponent`."""
+        if self._thinker is not None:
+            self._thinker.stop()
+        return True
+
+    def close(self) -> None:
+        """See `Opponent`."""
+        self._thinker = None
+
+
+class PlayerOpponent:
+    """Any other player: asked about its move, it gives one, and no reasons."""
+
+    thinks = False
+
+    def __init__(self, game: Game, player: players.Player) -> None:
+        self.name, self.game, self.player = player.name, game, player
+
+    def reply(
+        self, at: session.GameSession, strength: session.Strength, seconds: float | None, rng: np.random.Generator,
+        report: Callable[[SearchInfo], None] | None = None,
+    ) -> Reply:  # fmt: skip
+        """See `Opponent`; strength and time are the player's own affair."""
+        played: list[int] = []
+        states, mover, value = at.states, at.to_play, math.nan
+        while not states["terminal"][0] and states["to_play"][0] == mover:
+            choice = self.player.choose(players.Turn(states, [rng], at.start, [at.actions + played]))
+            if not played:
+                value = float(choice.values[0])
+            played.append(int(choice.actions[0]))
+            states = self.game.play(states[0], played[-1]).states
+        return Reply(played, "" if math.isnan(value) else f"{round(value, 2) + 0:+.2f}", value)
+
+    def think(
+        self, at: session.GameSession, limit: Limit, report: Callable[[SearchInfo], None] | None = None
+    ) -> SearchInfo:
+        """See `Opponent`."""
+        raise NotImplementedError
+
+    def stop(self) -> bool:
+        """See `Opponent`."""
+        return False
+
+    def close(self) -> None:
+        """See `Opponent`."""
+        if isinstance(self.player, engine_player.ExternalEnginePlayer):
+            self.player.close()
+
+
+def comment(game: Game, states: np.ndarray, thought: SearchInfo) -> str:
+    """What was thought of the position in states [1], for a record: "+0.32, 400 visits, 4 4 3"."""
+    best = thought.lines[0]
+    searched = f", {thought.visits} visit{'s' * (thought.visits != 1)}" if thought.visits else ""
+    return f"{round(thought.value, 2) + 0:+.2f}{searched}, {' '.join(session.variation(game, states, best.actions))}"
+
+
+def twin(partner: Opponent) -> Opponent:
+    """One who plays like `partner`, and keeps a search of its own."""
+    if isinstance(partner, SearchOpponent):
+        return SearchOpponent(partner.name, partner.game, partner.evaluate, partner.config)
+    return partner
+
+
+def named(text: str, game: Game, simulations: int) -> Opponent:
+    """The partner that `text` names: "bundled", a checkpoint, or what `roster` knows. Raises UserError."""
+    if text == UNTRAINED:
+        evaluate = evaluators.RolloutEvaluator(game, 0)
+        return SearchOpponent(UNTRAINED, game, evaluate, search.SearchConfig(policy="uct"))
+    if not registry.is_trained(text):
+        return PlayerOpponent(game, registry.gather([text], game.name, simulations)[1][0])
+    agent = players.load(registry.path_of(text, game.name))
+    if agent.game is not game:
+        raise ConfigError(f"'{text}' plays {agent.game.name} by other options, or another game, than {game.name} here.")
+    name = f"the {game.name} agent" if text == registry.BUNDLED else text
+    return SearchOpponent(name, game, agent.evaluate, agent.config)

@@ -1,0 +1,235 @@
+"""Games between players, many at once: each player is asked about all the positions in which it is to move together.
+
+Games come as fixtures, go on side by side, and are handed out as they end; a new one takes the place of each, so that
+batches stay full. Knows no networks, no ratings and no files.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Annotated, NamedTuple
+
+import numpy as np
+from msgspec import Meta
+
+from games import base
+from games.base import Game
+from selfplay.players.openings import Opening
+from selfplay.players.player import Player, Turn
+
+Z95 = 1.96
+TOGETHER = 512  # games side by side
+
+
+class Fixture(NamedTuple):
+    """A game to be played."""
+
+    number: int  # its random stream follows from this and the seed
+    seats: tuple[int, int]  # which players take the seats 0 and 1
+    opening: Opening
+
+
+class PlayedGame(NamedTuple):
+    """A game that was played."""
+
+    fixture: Fixture
+    points: float  # of seat 0: 1 won, 0.5 drawn, 0 lost
+    actions: list[int]  # from the opening's start, its actions included
+    values: list[float]  # what the player of each action expected for itself, in [-1, 1]; NaN: not said
+    adjudicated: str  # why the game ended before its end by the rules; empty: it did not
+
+    def points_of(self, player: int) -> float:
+        """In [0, 1], of one of the two players."""
+        return self.points if player == self.fixture.seats[0] else 1 - self.points
+
+
+@dataclass(frozen=True)
+class Adjudication:
+    """When a game is called off, and how it counts then. Off unless set."""
+
+    max_plies: Annotated[int, Meta(ge=0)] = 0
+    """A game this long is drawn; 0: no such rule. Opening plies count."""
+
+    resign: Annotated[float, Meta(ge=0, le=1)] = 0.0
+    """A player loses who expects no more than -resign while the opponent expects resign or more; 0: nobody resigns."""
+
+    draw: Annotated[float, Meta(ge=0, le=1)] = 0.0
+    """A game is drawn in which both players expect a value within draw of 0; 0: no such rule."""
+
+    draw_after: Annotated[int, Meta(ge=0)] = 40
+    """Plies before which no game is called a draw by values."""
+
+    moves: Annotated[int, Meta(ge=1)] = 4
+    """How many moves of each player in a row resign and draw must hold for."""
+
+    exact_after: Annotated[int, Meta(ge=0)] = 0
+    """From this ply on, a game counts as what the game's exact solver says; 0: no such rule."""
+
+
+class _OngoingGame:
+    """One game in progress."""
+
+    def __init__(self, fixture: Fixture, seed: int) -> None:
+        self.fixture = fixture
+        self.rng = np.random.default_rng([seed, fixture.number])
+        self.actions = list(fixture.opening.actions)
+        self.values = [math.nan] * len(self.actions)
+        self.movers: list[int] = [-1] * len(self.actions)
+
+
+def stream(
+    game: Game, players: Sequence[Player], fixtures: Iterable[Fixture], seed: int,
+    adjudication: Adjudication | None = None, together: int = TOGETHER,
+) -> Iterator[PlayedGame]:  # fmt: skip
+    """Plays the fixtures, up to `together` of them at any time, and yields games as they end, in any order.
+
+    The fixtures' openings must not be over. Same seed and fixtures, same games, unless a player's answers depend on
+    what else it is asked at the same time."""
+    waiting, rules = iter(fixtures), adjudication or Adjudication()
+    states = np.zeros(together, dtype=game.state_dtype)
+    tables: dict[int, _OngoingGame] = {}
+    free = list(range(together))[::-1]
+    while True:
+        while free and (fixture := next(waiting, None)) is not None:
+            slot = free.pop()
+            states[slot] = fixture.opening.states(game)[0]
+            tables[slot] = _OngoingGame(fixture, seed)
+        if not tables:
+            return
+        slots = np.fromiter(tables, dtype=np.int64)
+        movers = states["to_play"][slots].tolist()
+        step = game.step(states[slots], _ask(players, states, tables, movers))
+        states[slots] = step.states
+        verdicts = _called_off(game, rules, states, tables)
+        for slot, mover, reward, discount in zip(
+            slots.tolist(), movers, step.reward.tolist(), step.discount.tolist(), strict=True
+        ):
+            points, why = verdicts.get(slot, (None, "")) if discount < 0 else (None, "")  # never within a move
+            if discount == 0:
+                points, why = 0.5 + 0.5 * float(np.sign(reward)) * (1 if mover == 0 else -1), ""
+            if points is not None:
+                table = tables.pop(slot)
+                free.append(slot)
+                yield PlayedGame(table.fixture, points, table.actions, table.values, why)
+
+
+def _ask(
+    players: Sequence[Player], states: np.ndarray, tables: dict[int, _OngoingGame], movers: list[int]
+) -> np.ndarray:
+    """[M] int64 actions in the M games in progress, which are noted down."""
+    asked: dict[int, list[int]] = {}
+    for slot, mover in zip(tables, movers, strict=True):
+        asked.setdefault(tables[slot].fixture.seats[mover], []).append(slot)
+    chosen: dict[int, int] = {}
+    for player, slots in asked.items():
+        here = [tables[slot] for slot in slots]
+        turn = Turn(
+            states[slots], [table.rng for table in here],
+            np.concatenate([table.fixture.opening.start for table in here]), [table.actions for table in here],
+        )  # fmt: skip
+        choice = players[player].choose(turn)
+        chosen |= zip(slots, choice.actions.tolist(), strict=True)
+        for table, value in zip(here, choice.values.tolist(), strict=True):
+            table.values.append(value)
+    for slot, mover in zip(tables, movers, strict=True):
+        tables[slot].actions.append(chosen[slot])
+        tables[slot].movers.append(mover)
+    return np.fromiter((chosen[slot] for slot in tables), dtype=np.int64)
+
+
+def _called_off(
+    game: Game, rules: Adjudication, states: np.ndarray, tables: dict[int, _OngoingGame]
+) -> dict[int, tuple[float, str]]:
+    """(points of seat 0, why) by slot, of games in progress that are to end here."""
+    found: dict[int, tuple[float, str]] = {}
+    for slot, table in tables.items():
+        if (verdict := _by_values(rules, table)) is not None:
+            found[slot] = verdict
+        elif rules.max_plies and len(table.actions) >= rules.max_plies:
+            found[slot] = (0.5, f"drawn after {rules.max_plies} plies")
+    if rules.exact_after:
+        slots = [slot for slot, table in tables.items() if len(table.actions) >= rules.exact_after]
+        slots = [slot for slot in slots if not states["terminal"][slot]]
+        values = game.exact_action_values(states[slots]) if slots else None
+        if values is not None:
+            gain = np.where(states["to_play"][slots] == 0, 1, -1) * values.max(axis=1)
+            found |= {slot: (0.5 + 0.5 * float(g), "by the solver") for slot, g in zip(slots, gain, strict=True)}
+    return found
+
+
+def _by_values(rules: Adjudication, table: _OngoingGame) -> tuple[float, str] | None:
+    """Whether the last moves of both players agree on how the game ends."""
+    if not (rules.resign or rules.draw):
+        return None
+    last = []
+    for seat in (0, 1):
+        mine = [value for value, mover in zip(table.values, table.movers, strict=True) if mover == seat]
+        if len(mine) < rules.moves:
+            return None
+        last.append(mine[-rules.moves :])
+    if rules.resign:
+        for winner in (0, 1):
+            if min(last[winner]) >= rules.resign and max(last[1 - winner]) <= -rules.resign:
+                return 1.0 - winner, "resigned"
+    drawn = rules.draw and len(table.actions) >= rules.draw_after
+    if drawn and max(map(abs, last[0] + last[1])) <= rules.draw:
+        return 0.5, "drawn by agreement"
+    return None
+
+
+def pairs(openings: Sequence[Opening], first: int = 0, second: int = 1, number: int = 0) -> Iterator[Fixture]:
+    """Two games from each opening: player `first` takes seat 0 in the one, seat 1 in the other."""
+    for k, opening in enumerate(openings):
+        yield Fixture(number + 2 * k, (first, second), opening)
+        yield Fixture(number + 2 * k + 1, (second, first), opening)
+
+
+def play_pairs(game: Game, first: Player, second: Player, openings: Sequence[Opening], seed: int) -> list[PlayedGame]:
+    """The games of `pairs` between two players, in order."""
+    played = stream(game, [first, second], pairs(openings), seed)
+    return sorted(played, key=lambda one: one.fixture.number)
+
+
+class Summary(NamedTuple):
+    """What a number of games says of one player against another."""
+
+    wins: int
+    draws: int
+    losses: int
+
+    @property
+    def games(self) -> int:
+        return self.wins + self.draws + self.losses
+
+    @property
+    def score(self) -> float:
+        """Points a game, in [0, 1]."""
+        return (self.wins + 0.5 * self.draws) / self.games
+
+    def interval(self) -> tuple[float, float]:
+        """Wilson's 95 % interval (1927) of the score, each game taken for a trial; draws make it wider than need be."""
+        n, p, z = self.games, self.score, Z95
+        middle = (p + z * z / (2 * n)) / (1 + z * z / n)
+        half = z * math.sqrt(p * (1 - p) / n + z * z / (4 * n * n)) / (1 + z * z / n)
+        return max(0.0, middle - half), min(1.0, middle + half)
+
+
+def summary(played: Iterable[PlayedGame], player: int = 0) -> Summary:
+    """Of all games of a player in `played`."""
+    points = [one.points_of(player) for one in played]
+    wins, draws = points.count(1.0), points.count(0.5)
+    return Summary(wins, draws, len(points) - wins - draws)
+
+
+def record(game: Game, played: PlayedGame, names: Sequence[str], tags: dict[str, str]) -> base.GameRecord:
+    """A game for a file; the players' expectations are its comments. names: of all players."""
+    first, second = (names[player] for player in played.fixture.seats)
+    tags = tags | {"First": first, "Second": second}
+    if played.adjudicated:
+        tags |= {"Termination": played.adjudicated}
+    said = {index: value for index, value in enumerate(played.values) if not math.isnan(value)}
+    comments = {index: f"{round(value, 2) + 0:+.2f}" for index, value in said.items()}
+    points = played.points if played.adjudicated else None
+    return base.GameRecord(played.fixture.opening.start, played.actions, tags, comments, points)

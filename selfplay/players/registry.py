@@ -1,0 +1,115 @@
+"""Players by the texts that people name them with. The one place that knows every kind of player.
+
+runs/connect-four                     the newest generation of a run, or one generation's folder
+runs/connect-four?simulations=400     the same with its own number of simulations; 0: the policy alone
+bundled                               the agent that comes with the package
+random, greedy, uct:1000, …           reference players, see references.py
+uci:stockfish?nodes=1000, hub:scan    engines of others, see engines.py
+"""
+
+from __future__ import annotations
+
+import difflib
+import hashlib
+from pathlib import Path
+
+import games
+from games.base import Game
+from selfplay.errors import ConfigError
+from selfplay.league import pool
+from selfplay.players import player as players
+from selfplay.players import pretrained, reference
+from selfplay.players.external import engines
+from selfplay.storage import artifact
+
+MAX_SIMULATIONS = 1_000_000
+BUNDLED = "bundled"
+ENGINES = ("uci", "hub")
+
+
+def is_trained(text: str) -> bool:
+    """Whether `text` names a checkpoint rather than a player without one."""
+    base = text.partition("?")[0]
+    if base == BUNDLED:
+        return True
+    kind = base.partition(":")[0]
+    return kind not in ENGINES and kind not in reference.KINDS and ("/" in base or Path(base).exists())
+
+
+def gather(texts: list[str], game_name: str | None, num_simulations: int) -> tuple[Game, list[players.Player]]:
+    """The game that these players share, and the players, each named by its text.
+
+    game_name: needed where no player is a checkpoint. num_simulations: of trained players that name no number of their
+    own. Raises UserError for a player that is not there, or plays another game."""
+    agents: dict[Path, players.NetworkPlayer] = {}
+    for text in texts:
+        if is_trained(text):
+            path = path_of(text, game_name)
+            agents[path] = agents.get(path) or players.load(path)
+    game = shared_game(list(agents.values()), game_name)
+    found: list[players.Player] = []
+    for text in texts:
+        if is_trained(text):
+            agent = agents[path_of(text, game_name)]
+            found.append(agent.at(simulations_of(text, num_simulations), text))
+        elif text.partition(":")[0] in ENGINES:
+            found.append(engines.make(game, text))
+        else:
+            found.append(reference.make(game, text))
+    return game, found
+
+
+def dismiss(company: list[players.Player]) -> None:
+    """Ends the engines of others; may be called again."""
+    for player in company:
+        if isinstance(player, engines.ExternalEnginePlayer):
+            player.close()
+
+
+def path_of(text: str, game_name: str | None) -> Path:
+    """The generation's folder that a trained player's text names. Raises UserError."""
+    base = text.partition("?")[0]
+    if base != BUNDLED:
+        return pool.newest(Path(base))
+    if game_name is None:
+        raise ConfigError("which game's bundled agent? Name the game with --game.")
+    return pretrained.path(game_name)
+
+
+def simulations_of(text: str, default: int) -> int:
+    """The number after ?simulations=, or the default. Raises ConfigError."""
+    query = text.partition("?")[2]
+    if not query:
+        return default
+    name, _, number = query.partition("=")
+    if name != "simulations":
+        near = difflib.get_close_matches(name, ["simulations"], 1)
+        hint = " Did you mean 'simulations'?" if near else ""
+        raise ConfigError(f"'{text}': a trained player has no option '{name}'.{hint} Known: simulations.")
+    if not (number.isascii() and number.isdigit() and int(number) <= MAX_SIMULATIONS):
+        raise ConfigError(f"'{text}': simulations must be a whole number from 0 to {MAX_SIMULATIONS:,}.")
+    return int(number)
+
+
+def digest(text: str, game_name: str | None, num_simulations: int) -> str:
+    """What plays under a player's text: equal for equal players, whatever is trained or moved meanwhile."""
+    if not is_trained(text):
+        return text
+    manifest = path_of(text, game_name) / artifact.MANIFEST
+    sealed = hashlib.sha256(manifest.read_bytes()).hexdigest()[:16]
+    return f"{sealed}@{simulations_of(text, num_simulations)}"
+
+
+def shared_game(agents: list[players.NetworkPlayer], game_name: str | None) -> Game:
+    """The game of all of these agents. Raises ConfigError where they differ, or where there is none."""
+    names = {agent.game.name for agent in agents} | ({game_name} if game_name else set())
+    if not names:
+        raise ConfigError("no player is a checkpoint: name the game with --game.")
+    if len(names) > 1:
+        raise ConfigError(f"these players play different games: {', '.join(sorted(names))}.")
+    if agents:
+        return agents[0].game
+    try:
+        return games.make(names.pop())
+    except ValueError as error:
+        raise ConfigError(str(error)) from None

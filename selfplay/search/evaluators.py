@@ -1,0 +1,119 @@
+"""Evaluators that need no network: uniform, random games, a hash of the position for tests; a cache around any of them.
+
+An evaluator is a callable that maps `search.Leaves` of M positions to (prior [M, K] float32, sums to 1 over the legal
+actions and is 0 on the padding; wdl [M, 3] float32, sums to 1, for the player to move).
+"""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+import numpy as np
+
+from games.base import Game, mix64
+from selfplay.search.search import Leaves
+
+Evaluation = tuple[np.ndarray, np.ndarray]
+
+
+class Evaluator(Protocol):
+    """See the module docstring."""
+
+    def __call__(self, leaves: Leaves) -> Evaluation: ...
+
+
+class UniformEvaluator:
+    """Every legal action alike, every position a draw: search on its own."""
+
+    def __call__(self, leaves: Leaves) -> Evaluation:
+        prior = (leaves.actions >= 0).astype(np.float32)
+        prior /= np.maximum(leaves.count, 1)[:, None]
+        wdl = np.zeros((len(leaves.rows), 3), dtype=np.float32)
+        wdl[:, 1] = 1.0
+        return prior, wdl
+
+
+class RolloutEvaluator:
+    """Every legal action alike, and the outcome of one random game as the value, in which all was won, drawn or lost.
+
+    The game follows from position and seed, so the answer is the same whenever and wherever asked: a search averages
+    over the positions that it visits, not over games from one.
+    """
+
+    def __init__(self, game: Game, seed: int = 0) -> None:
+        self.game = game
+        self._offset = np.uint64(seed * 0x9E3779B97F4A7C15 % 2**64)  # as in HashEvaluator
+        self._uniform = UniformEvaluator()
+
+    def __call__(self, leaves: Leaves) -> Evaluation:
+        prior, wdl = self._uniform(leaves)
+        outcome = self.game.playouts(leaves.states, mix64(self.game.key(leaves.states) ^ self._offset))
+        wdl[:] = np.arange(1, -2, -1) == outcome[:, None]
+        return prior, wdl
+
+
+class HashEvaluator:
+    """Priors and values drawn from a hash of the position: arbitrary, yet the same whenever and wherever asked."""
+
+    def __init__(self, game: Game, seed: int = 0) -> None:
+        self.game = game
+        self._offset = np.uint64(seed * 0x9E3779B97F4A7C15 % 2**64)  # as a Python int: NumPy's scalars warn of overflow
+
+    def __call__(self, leaves: Leaves) -> Evaluation:
+        key = self.game.key(leaves.states) + self._offset
+        width = leaves.actions.shape[1]
+        salt = np.arange(1, width + 4, dtype=np.uint64)
+        draws = (mix64((key[:, None] + salt * np.uint64(0xD1B54A32D192ED03)).ravel()) >> np.uint64(40)) / 2.0**24
+        draws = draws.reshape(len(key), width + 3)
+        weights = np.where(leaves.actions >= 0, draws[:, :width] + 0.05, 0.0)
+        wdl = draws[:, width:] + 0.01
+        return (
+            (weights / weights.sum(axis=1, keepdims=True)).astype(np.float32),
+            (wdl / wdl.sum(axis=1, keepdims=True)).astype(np.float32),
+        )
+
+
+class CachedEvaluator:
+    """Remembers answers by `game.key`: one table, a newcomer takes its place from whoever held it.
+
+    Clear it whenever the answers of the evaluator inside change (new weights).
+    """
+
+    def __init__(self, inner: Evaluator, game: Game, entries: int) -> None:
+        """entries: how many positions to hold, rounded up to a power of two."""
+        self.inner, self.game = inner, game
+        size = 1 << max(entries - 1, 1).bit_length()
+        self._slot_mask = np.uint64(size - 1)
+        self._keys = np.zeros(size, dtype=np.uint64)  # 0: empty (no game gives a position the key 0)
+        self._prior = np.zeros((size, game.max_legal_actions), dtype=np.float32)
+        self._wdl = np.zeros((size, 3), dtype=np.float32)
+        self.hits = 0
+        self.lookups = 0
+
+    def clear(self) -> None:
+        self._keys[:] = 0
+
+    def __call__(self, leaves: Leaves) -> Evaluation:
+        keys = self.game.key(leaves.states)
+        slots = (keys & self._slot_mask).astype(np.int64)
+        hit = self._keys[slots] == keys
+        self.lookups += len(keys)
+        found = int(np.count_nonzero(hit))
+        self.hits += found
+        if found == len(keys):
+            return self._prior[slots], self._wdl[slots]
+        if found == 0:
+            prior, wdl = self.inner(leaves)
+            self._store(slots, keys, prior, wdl)
+            return prior, wdl
+        miss = ~hit
+        prior, wdl = self._prior[slots], self._wdl[slots]
+        prior[miss], wdl[miss] = self.inner(Leaves(*(field[miss] for field in leaves)))
+        self._store(slots[miss], keys[miss], prior[miss], wdl[miss])
+        return prior, wdl
+
+    def _store(self, slots: np.ndarray, keys: np.ndarray, prior: np.ndarray, wdl: np.ndarray) -> None:
+        # Two of these positions may want one slot: keep the last, whole.
+        _, last = np.unique(slots[::-1], return_index=True)
+        last = len(slots) - 1 - last
+        self._keys[slots[last]], self._prior[slots[last]], self._wdl[slots[last]] = keys[last], prior[last], wdl[last]

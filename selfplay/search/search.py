@@ -1,0 +1,397 @@
+"""Batched tree search: joins the tree kernels, which see no position, with batched game calls, which see no tree.
+
+`Search` holds B searches side by side, each with its own tree, number of simulations and noise; they start and finish
+independently of one another, so the evaluator's batch stays full; where there are few, each may have several leaves
+evaluated together. One turn of the crank is
+
+    leaves = search.leaves()             # positions that need an evaluation; finished games are settled inside
+    prior, wdl = evaluate(leaves)        # a network, or anything else
+    search.expand(leaves, prior, wdl)
+    rows = search.finished()             # searches to read with `results` and to plant or advance anew
+
+`run` turns it until a whole batch is done. Randomness comes in as arrays of noise: a search itself is deterministic.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Annotated, Literal, NamedTuple
+
+import numpy as np
+from msgspec import Meta
+
+from games.base import Game
+from selfplay.search import kernels, sequential_halving, tree
+
+Evaluate = Callable[["Leaves"], tuple[np.ndarray, np.ndarray]]
+"""Maps Leaves of M positions to (prior [M, K] float32 over the listed actions, wdl [M, 3] float32)."""
+
+_DESCENTS = 3  # a row that meets finished games so often in one turn sits this batch out, so small rounds don't pile up
+# With several leaves a tree: visits so far for each but the first, and simulations in all for each, beyond a minimum.
+_VISITS_A_LEAF, _SIMULATIONS_A_LEAF, _FEW_SIMULATIONS = 16, 50, 100
+
+
+@dataclass(frozen=True)
+class SearchConfig:
+    """How a tree is searched. Values lie in [-1, 1], so published constants for [0, 1] need converting."""
+
+    policy: Literal["gumbel", "puct", "uct"] = "puct"
+    """gumbel: sequential halving and completed q-values (Danihelka et al. 2022); puct: as in AlphaZero; uct: UCB1,
+    without priors and noise (Kocsis & Szepesvári 2006), meant for values of random games."""
+
+    c_puct: Annotated[float, Meta(gt=0)] = 1.5
+    """Exploration constant of PUCT."""
+
+    fpu_reduction: Annotated[float, Meta(ge=0, le=2)] = 0.2
+    """An unvisited action counts as its parent's value less this times sqrt(prior already visited)."""
+
+    c_uct: Annotated[float, Meta(ge=0)] = math.sqrt(2)
+    """Exploration constant of UCT: q + c_uct * sqrt(ln(visits of all) / visits). UCB1's would be twice that for values
+    in [-1, 1]; between 0.7 and 2, connect four is played better than there."""
+
+    dirichlet_alpha: Annotated[float, Meta(gt=0)] = 1.0
+    """Concentration of the noise mixed into the root prior in self-play (PUCT); about 10 / legal actions."""
+
+    dirichlet_fraction: Annotated[float, Meta(ge=0, le=1)] = 0.25
+    """Share of that noise in the root prior; 0 turns it off."""
+
+    reuse_tree: bool = True
+    """PUCT and UCT keep the subtree of the move played; its visits count towards the next search."""
+
+    max_num_considered_actions: Annotated[int, Meta(ge=1)] = 16
+    """Actions that enter sequential halving at the root (Gumbel)."""
+
+    gumbel_scale: Annotated[float, Meta(ge=0)] = 1.0
+    """Scale of the Gumbel noise at the root in self-play; 0 outside self-play."""
+
+    c_visit: Annotated[float, Meta(ge=0)] = 50.0
+    """sigma(q) = (c_visit + most visits) * c_scale * q (Gumbel)."""
+
+    c_scale: Annotated[float, Meta(gt=0)] = 0.1
+    """See c_visit."""
+
+    solve: bool = True
+    """Carry proven wins, draws and losses up the tree (MCTS-solver)."""
+
+    look_ahead: bool = False
+    """Try every action of a position that joins the tree, and prove it won where one wins at once: mates in one are not
+    left to the prior. Costs a step of the rules an action; not with Gumbel, whose halving counts visits."""
+
+    edges_per_node: Annotated[int, Meta(ge=1)] = 48
+    """Room for legal actions, on average over a tree; a search that outgrows it ends early."""
+
+
+class Leaves(NamedTuple):
+    """M positions that wait for an evaluation."""
+
+    rows: np.ndarray  # [M] int64, which search each belongs to
+    nodes: np.ndarray  # [M] int64, global node index
+    states: np.ndarray  # [M] state_dtype
+    actions: np.ndarray  # [M, K] int32, legal actions padded with -1
+    count: np.ndarray  # type: ignore[assignment]  # [M] int32, legal actions
+
+
+class Results(NamedTuple):
+    """What M finished searches found. Edge arrays are [M, K] in the order of `actions`."""
+
+    actions: np.ndarray  # [M, K] int32, padded with -1
+    prior: np.ndarray  # [M, K] float32, the evaluator's, without noise
+    visits: np.ndarray  # [M, K] int32
+    q: np.ndarray  # [M, K] float32 mean value of the action for the player to move; 0 where unvisited
+    proven: np.ndarray  # [M, K] int32: game-theoretic value of the action, or tree.UNKNOWN
+    policy: np.ndarray  # [M, K] float32: the improved policy, sums to 1; what a network learns
+    play: np.ndarray  # [M] int64, slot of the action to play when no temperature is asked for
+    value: np.ndarray  # [M] float32 in [-1, 1], for the player to move
+    wdl: np.ndarray  # [M, 3] float32, sums to 1
+    exact: np.ndarray  # [M] bool: the value is proven
+
+
+class Search:
+    """B independent searches of one game. Owns their trees and the positions at their nodes."""
+
+    def __init__(
+        self, game: Game, batch: int, config: SearchConfig, max_simulations: int, leaves_per_tree: int = 1
+    ) -> None:
+        """max_simulations: the most that `plant` will ask for, in simulations per search. leaves_per_tree: how many
+        positions of one tree wait for their evaluation at once, at most; always one with Gumbel."""
+        self.game, self.batch, self.config = game, batch, config
+        self.max_nodes = max_simulations + 2
+        self.max_edges = max(self.max_nodes * min(game.max_legal_actions, config.edges_per_node),
+                             game.max_legal_actions)  # fmt: skip
+        self.leaves_per_tree = 1 if config.policy == "gumbel" else leaves_per_tree  # halving waits for each value
+        several = self.leaves_per_tree > 1
+        self.trees = tree.allocate(batch, self.max_nodes, self.max_edges, game.max_legal_actions, several)
+        self.states = tree.zeros(batch * self.max_nodes + 1, game.state_dtype)  # the last: for nodes without room
+        # The same memory as plain bytes: NumPy scatters records field by field, ten times slower.
+        self._bytes = self.states.view(np.dtype((np.void, game.state_dtype.itemsize)))
+        self.active = np.zeros(batch, dtype=np.bool_)
+        self._policy = {"puct": kernels.PUCT, "gumbel": kernels.GUMBEL, "uct": kernels.UCT}[config.policy]
+        # An int among them would be another signature, and compile the kernel anew.
+        self._constants = (
+            float(config.c_puct), float(config.fpu_reduction), float(config.c_uct),
+            float(config.c_visit), float(config.c_scale),
+        )  # fmt: skip
+        self._considered = min(config.max_num_considered_actions, game.max_legal_actions)
+        self._table_of: dict[int, int] = {}
+        longest = max_simulations + 1 if config.policy == "gumbel" else 1
+        self._halving = np.zeros((1, self._considered + 1, longest), dtype=np.int32)
+        self._moved = np.zeros(self.max_nodes, dtype=np.int32)
+
+    # -- starting and moving on --------------------------------------------------------------------------
+
+    def plant(self, rows: np.ndarray, states: np.ndarray, num_simulations: int, noise: list | None = None) -> None:
+        """Starts new searches in `rows` [M] from non-terminal `states` [M]. noise: M generators, or None for none."""
+        rows = np.array(rows, dtype=np.int64)  # a copy: kernels compile anew for read-only and strided arrays
+        t = self.trees
+        if self.leaves_per_tree > 1:  # a turn that was broken off has left descents on their way
+            for row in rows:
+                t.flights[row * self.max_edges :][: t.num_edges[row]] = 0
+        kernels.plant(t.nodes, t.num_nodes, t.num_edges, t.full, rows, self.max_nodes)
+        self._store(rows * self.max_nodes, states)
+        self._start(rows, num_simulations, self.game.legal_actions(states)[1], noise)
+
+    def advance(self, rows: np.ndarray, actions: np.ndarray, num_simulations: int, noise: list | None = None) -> None:
+        """Goes on in `rows` [M] after `actions` [M] were played from their roots to positions that are not terminal.
+
+        Keeps the subtree where the config says so and there is one, unless the tree was full."""
+        t, size = self.trees, self.max_nodes
+        rows, actions = np.array(rows, dtype=np.int64), np.array(actions, dtype=np.int32)
+        kept = np.zeros(len(rows), dtype=np.int32)
+        if self.config.reuse_tree and self._policy != kernels.GUMBEL:
+            places = np.empty((len(rows), t.num_nodes[rows].max(initial=0)), dtype=np.int32)
+            kernels.reroot(
+                t.nodes, t.edges, t.actions, t.num_nodes, t.num_edges, t.full, rows, size, self.max_edges,
+                actions, self._moved, places, kept,
+            )  # fmt: skip
+            for row, count, local in zip(rows, kept, places, strict=True):
+                root = row * size
+                self.states[root : root + count] = self.states.take(root + local[:count])
+        lost = rows[kept == 0]
+        if len(lost):
+            after = self.game.step(self.states.take(lost * size), actions[kept == 0]).states
+            kernels.plant(t.nodes, t.num_nodes, t.num_edges, t.full, lost, size)
+            self._store(lost * size, after)
+        self._start(rows, num_simulations, self.game.legal_actions(self.states.take(rows * size))[1], noise)
+
+    def _start(self, rows: np.ndarray, num_simulations: int, counts: np.ndarray, noise: list | None) -> None:
+        if num_simulations > self.max_nodes - 2:
+            raise ValueError(
+                f"{num_simulations} simulations were asked for, but room was made for {self.max_nodes - 2}."
+            )
+        if not counts.all():
+            raise ValueError(
+                f"The game is over in the position of row {rows[counts == 0][0]}: there is nothing to search."
+            )
+        t, config = self.trees, self.config
+        self.active[rows] = True
+        t.num_simulations[rows] = num_simulations
+        t.table[rows] = self._halving_table(num_simulations)
+        t.root_noise[rows] = 0.0
+        t.noise_fraction[rows] = config.dirichlet_fraction if noise is not None else 0.0
+        for row, count, rng in zip(rows, counts, noise, strict=True) if noise is not None else ():
+            if self._policy == kernels.GUMBEL:
+                t.root_noise[row, :count] = config.gumbel_scale * rng.gumbel(size=count)
+            else:
+                draws = rng.standard_gamma(config.dirichlet_alpha, size=count) + 1e-12
+                t.root_noise[row, :count] = draws / draws.sum()  # which is a Dirichlet draw
+
+    def _halving_table(self, num_simulations: int) -> int:
+        if self._policy != kernels.GUMBEL:
+            return 0
+        if num_simulations not in self._table_of:
+            new = sequential_halving.table(self._considered, num_simulations, self._halving.shape[2])[None]
+            self._table_of[num_simulations] = len(self._table_of)
+            self._halving = new if len(self._table_of) == 1 else np.concatenate([self._halving, new])
+        return self._table_of[num_simulations]
+
+    def _store(self, nodes: np.ndarray, states: np.ndarray) -> None:
+        self._bytes[nodes] = np.ascontiguousarray(states).view(self._bytes.dtype)
+
+    # -- the crank -----------------------------------------------------------------------------------------
+
+    def leaves(self) -> Leaves:
+        """Descends once in every active search, or up to leaves_per_tree times; may be empty when all have finished."""
+        t = self.trees
+        rows = np.flatnonzero(self.active)
+        if self.leaves_per_tree > 1:
+            rows = np.repeat(rows, self._wanted(rows))
+        waiting_rows, waiting_nodes, collided = [rows[:0]], [rows[:0]], []
+        for _ in range(_DESCENTS):
+            parent = np.empty(len(rows), dtype=np.int64)
+            slot = np.empty(len(rows), dtype=np.int64)
+            action = np.empty(len(rows), dtype=np.int32)
+            kernels.select(
+                t.nodes, t.edges, t.flights, t.full, t.root_noise, t.noise_fraction, t.num_simulations, t.table, rows,
+                self.max_nodes, self._policy, *self._constants, self.config.solve, self._halving, self._considered,
+                t.actions, parent, slot, action,
+            )  # fmt: skip
+            if slot.min(initial=0) < 0:
+                at_root = slot == kernels.AT_ROOT
+                waiting_rows.append(rows[at_root])
+                waiting_nodes.append(parent[at_root])
+                late = slot == kernels.COLLIDED
+                collided += [(parent[late], action[late])] if late.any() else []
+                new = slot >= 0
+                rows, parent, slot, action = rows[new], parent[new], slot[new], action[new]
+            if not len(rows):
+                break
+            step = self.game.step(self.states.take(parent), action)
+            node = np.empty(len(rows), dtype=np.int64)
+            kernels.attach(
+                t.nodes, t.edges, t.num_nodes, t.full, rows, self.max_nodes, parent, slot,
+                step.reward, step.discount, self.config.solve, node,
+            )  # fmt: skip
+            self._store(node, step.states)  # a node that found no room is -1: it writes to the state nobody reads
+            over = (step.discount == 0.0) | (node < 0)
+            waiting_rows.append(rows[~over])
+            waiting_nodes.append(node[~over])
+            rows = rows[over]
+            if not len(rows):
+                break
+            if self.leaves_per_tree > 1:
+                kernels.land(t.nodes, t.flights, parent[over], slot[over])
+        for above, edge in collided:  # not before now, so that the descents after them went elsewhere
+            kernels.land(t.nodes, t.flights, above, edge.astype(np.int64))
+        rows, nodes = np.concatenate(waiting_rows), np.concatenate(waiting_nodes)
+        states = self.states.take(nodes)
+        return Leaves(rows, nodes, states, *self.game.legal_actions(states))
+
+    def _wanted(self, rows: np.ndarray) -> np.ndarray:
+        """[M] how many leaves each tree of `rows` [M] is to give at once. Those of one batch do not know of each other:
+        few while the tree is small, and few against all that is searched, as nothing comes after the last batch."""
+        so_far = 1 + self.trees.nodes["visits"][rows * self.max_nodes] // _VISITS_A_LEAF
+        in_all = (self.trees.num_simulations[rows] - _FEW_SIMULATIONS) // _SIMULATIONS_A_LEAF
+        return np.clip(np.minimum(so_far, in_all), 1, self.leaves_per_tree)
+
+    def expand(self, leaves: Leaves, prior: np.ndarray, wdl: np.ndarray) -> None:
+        """Answers `leaves`. prior: [M, K] float32, sums to 1 over each position's actions; wdl: [M, 3] float32."""
+        t = self.trees
+        prior, wdl = _for_kernels(prior), _for_kernels(wdl)
+        kernels.expand(
+            t.nodes, t.edges, t.actions, t.num_edges, t.full, leaves.rows, self.max_edges, leaves.nodes,
+            leaves.actions, leaves.count, prior, wdl,
+        )  # fmt: skip
+        if self.leaves_per_tree > 1:
+            records = t.nodes[leaves.nodes]
+            kernels.land(t.nodes, t.flights, records["parent"].astype(np.int64), records["slot"].astype(np.int64))
+        if self.config.look_ahead and self.config.solve and self._policy != kernels.GUMBEL:
+            self._attach_wins(leaves)
+
+    def _attach_wins(self, leaves: Leaves) -> None:
+        """Visits the first action, of those that win at once, of each expanded position that has one."""
+        t = self.trees
+        listed = leaves.actions >= 0
+        listed &= (t.nodes["num_edges"].take(leaves.nodes) > 0)[:, None]  # a full tree has given no edges
+        leaf, slot = np.nonzero(listed)
+        step = self.game.step(leaves.states.take(leaf), leaves.actions[leaf, slot])
+        wins = np.flatnonzero((step.discount == 0) & (step.reward == 1))
+        if not len(wins):
+            return
+        first = wins[np.unique(leaf[wins], return_index=True)[1]]
+        found, node = leaf[first], np.empty(len(first), dtype=np.int64)
+        kernels.attach(
+            t.nodes, t.edges, t.num_nodes, t.full, leaves.rows[found], self.max_nodes, leaves.nodes[found], slot[first],
+            step.reward[first], step.discount[first], self.config.solve, node,
+        )  # fmt: skip
+        self._store(node, step.states.take(first))
+
+    def depth(self, row: int) -> int:
+        """Plies of the longest path in a tree."""
+        return int(kernels.depth(self.trees.nodes, self.trees.num_nodes, row, self.max_nodes, self._moved))
+
+    def finished(self) -> np.ndarray:
+        """[M] int64: active searches that need no more simulations. They stay active until planted or stopped."""
+        rows = np.flatnonzero(self.active)
+        roots = rows * self.max_nodes
+        done = (self.trees.nodes["visits"][roots] > self.trees.num_simulations[rows]) | self.trees.full[rows]
+        if self.config.solve:
+            done |= self.trees.nodes["proven"][roots] != tree.UNKNOWN
+        return rows[done]
+
+    def stop(self, rows: np.ndarray) -> None:
+        """Takes `rows` out of the crank until they are planted again."""
+        self.active[rows] = False
+
+    # -- reading -------------------------------------------------------------------------------------------
+
+    def results(self, rows: np.ndarray) -> Results:
+        """Reads the roots of `rows` [M]. Exact knowledge wins: a proven win is played, a proven loss avoided."""
+        t, m, width = self.trees, len(rows), self.game.max_legal_actions
+        rows = np.array(rows, dtype=np.int64)
+        actions, visits, proven = (np.empty((m, width), dtype=np.int32) for _ in range(3))
+        prior, value_sum = (np.empty((m, width), dtype=np.float32) for _ in range(2))
+        mixed, value = (np.empty(m, dtype=np.float32) for _ in range(2))
+        wdl = np.empty((m, 3), dtype=np.float32)
+        kernels.read_roots(
+            t.nodes, t.edges, t.actions, rows, self.max_nodes,
+            actions, prior, visits, value_sum, proven, mixed, value, wdl,
+        )  # fmt: skip
+        if not self.config.solve:
+            proven[:] = tree.UNKNOWN
+        q = value_sum / np.maximum(visits, 1)
+        known = proven != tree.UNKNOWN
+        q = np.where(known, proven, q).astype(np.float32)
+        candidates = allowed_actions(actions >= 0, proven)
+        if self._policy == kernels.GUMBEL:
+            completed = np.where((visits > 0) | known, q, mixed[:, None])
+            policy, play = self._gumbel_policy(rows, candidates, prior, visits, completed)
+        else:
+            policy, play = visit_policy(candidates, prior, visits)
+        exact = self.config.solve & (t.nodes["proven"][rows * self.max_nodes] != tree.UNKNOWN)
+        return Results(actions, prior, visits, q, proven, policy, play, value, wdl, exact)
+
+    def _gumbel_policy(self, rows, candidates, prior, visits, completed):  # type: ignore[no-untyped-def]
+        """softmax(log prior + sigma(completed q)), and the best of gumbel + that among the most visited actions."""
+        scale = (self.config.c_visit + visits.max(axis=1, keepdims=True)) * self.config.c_scale
+        scores = np.where(candidates, np.log(np.maximum(prior, 1e-12)) + scale * completed, -np.inf)
+        weights = np.exp(scores - scores.max(axis=1, keepdims=True))
+        policy = (weights / weights.sum(axis=1, keepdims=True)).astype(np.float32)
+        most = np.where(candidates, visits, -1)
+        final = np.where(most == most.max(axis=1, keepdims=True), scores + self.trees.root_noise[rows], -np.inf)
+        return policy, final.argmax(axis=1)
+
+
+def _for_kernels(answers: np.ndarray) -> np.ndarray:
+    """An evaluator's answers as a writeable, C-contiguous float32 array, copied only if they are not one."""
+    fits = answers.flags.carray and answers.dtype == np.float32
+    return answers if fits else np.array(answers, dtype=np.float32, order="C")
+
+
+def allowed_actions(legal: np.ndarray, proven: np.ndarray) -> np.ndarray:
+    """[M, K] bool: legal actions less what proof rules out: all but wins if there is a win, losses if not all lose."""
+    wins = proven == 1
+    losses = proven == -1
+    has_win = wins.any(axis=1, keepdims=True)
+    only_losses = (losses | ~legal).all(axis=1, keepdims=True)
+    return np.where(has_win, wins, legal & (~losses | only_losses))
+
+
+def visit_policy(candidates: np.ndarray, prior: np.ndarray, visits: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Visit shares [M, K] over the candidates, and the most visited slot [M]; ties go to the larger prior.
+
+    Where no candidate was visited (a lone root, or only proven losses left) the prior takes the visits' place."""
+    weights = np.where(candidates, visits, 0).astype(np.float32)
+    unvisited = weights.sum(axis=1, keepdims=True) == 0
+    weights = np.where(unvisited & candidates, prior + np.float32(1e-8), weights)
+    play = np.where(candidates, weights + 0.5 * prior, -1.0).argmax(axis=1)
+    return weights / weights.sum(axis=1, keepdims=True), play
+
+
+def run(
+    game: Game, states: np.ndarray, evaluate: Evaluate, config: SearchConfig, num_simulations: int,
+    noise: list | None = None, search: Search | None = None,
+) -> Results:  # fmt: skip
+    """Searches each of B non-terminal positions with `num_simulations` simulations; deterministic unless `noise`
+    (B generators) is given. 0 simulations evaluate the root only: the raw policy."""
+    search = search or Search(game, len(states), config, num_simulations)
+    rows = np.arange(len(states))
+    search.plant(rows, states, num_simulations, noise)
+    while True:
+        search.stop(search.finished())
+        if not search.active.any():
+            return search.results(rows)
+        leaves = search.leaves()
+        if len(leaves.rows):
+            search.expand(leaves, *evaluate(leaves))

@@ -1,0 +1,117 @@
+"""What an engine is asked to think about, and when it has thought enough. Knows clocks and thoughts, not positions."""
+
+from __future__ import annotations
+
+import math
+import threading
+import time
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from selfplay.players import time_manager
+
+if TYPE_CHECKING:
+    from selfplay.search.analyzer import Analyzer, Limit, SearchInfo
+
+_EVERY = 0.05  # seconds between looks at the thoughts, where a clock runs
+_RARELY = 0.5  # the same where none does
+_SERIOUS = 0.25  # an action with this share of the best one's visits may put it in doubt
+
+
+@dataclass
+class SearchRequest:
+    """What `go` asks for. Ends at the first limit that is met, or when stopped."""
+
+    began: float = field(default_factory=time.perf_counter)  # when it was asked
+    simulations: int | None = None
+    depth: int | None = None  # as reports count it
+    seconds: float | None = None  # for this move
+    clock: time_manager.Clock | None = None
+    endless: bool = False  # answers only when stopped, however soon it knows
+    ponder: bool = False  # the same until `hit`; its limits of time count from then on
+    analysis: bool = False  # levels of strength do not apply
+    only: list[str] = field(default_factory=list)  # moves to choose from; none: all
+    stopped: threading.Event = field(default_factory=threading.Event)
+    released: threading.Event = field(default_factory=threading.Event)  # stopped, or hit
+    hit_at: float | None = None
+
+    def stop(self) -> None:
+        self.stopped.set()
+        self.released.set()
+
+    def hit(self) -> None:
+        """The move that was pondered on was played."""
+        self.hit_at = time.perf_counter()
+        if not self.endless:
+            self.released.set()
+
+
+class Stopper:
+    """Ends one search when its task says so: looks at the clock before every batch, and at the thoughts now and then.
+
+    All calls come from the thread that searches."""
+
+    def __init__(
+        self, task: SearchRequest, thinker: Analyzer, simulations: int | None, plies_left: int, overhead: float
+    ) -> None:  # fmt: skip
+        """simulations: the most to make. plies_left, overhead: see `clock.budget`."""
+        self.task, self.thinker, self.simulations = task, thinker, simulations
+        self.budget: time_manager.Budget | None = None
+        if task.clock is not None:
+            self.budget = time_manager.budget(task.clock, plies_left, overhead)
+        if task.seconds is not None:
+            alone = time_manager.for_one_move(task.seconds, overhead)
+            self.budget = alone if self.budget is None or alone.most < self.budget.most else self.budget
+        self.saves = self.budget is not None and self.budget.usual < self.budget.most  # time for later moves
+        self.every = 0.0 if task.depth is not None else _EVERY if self.saves else _RARELY
+        self._waits = task.ponder or task.endless  # no limit of time, for now
+        self._longer = False
+        self._batch, self._slowest = time.perf_counter(), 0.0  # when the last began, and seconds of one, lately
+
+    def limit(self) -> Limit:
+        """What the search begins with, and goes on with from a hit of the move pondered on."""
+        from selfplay.search.analyzer import Limit
+
+        if self.budget is None or self._waits:
+            return Limit(self.simulations)
+        left = self.task.began + (self.budget.most if self._longer else self.budget.usual) - time.perf_counter()
+        return Limit(self.simulations, max(left, 0.0), early=self.task.clock is not None)
+
+    def before_batch(self) -> None:
+        """The last chance to end in time: the next is a batch later."""
+        now = time.perf_counter()
+        self._slowest = max(now - self._batch, 0.8 * self._slowest)
+        self._batch = now
+        if self._waits and self.task.hit_at is not None and not self.task.endless:
+            self._waits = False
+            self.thinker.limit(self.limit())
+        if self.task.stopped.is_set() or self._left(now) <= self._slowest:
+            self.thinker.stop()
+
+    def _left(self, now: float) -> float:
+        """Seconds until the search must have ended."""
+        if self.budget is None or self._waits:
+            return math.inf
+        return (self.task.hit_at or self.task.began) + self.budget.most - now
+
+    def consider(self, thought: SearchInfo) -> None:
+        """Ends where the thoughts are as deep as they should be; takes more time for a move that is in doubt."""
+        if self.task.stopped.is_set() or (self.task.depth is not None and depth(thought) >= self.task.depth):
+            self.thinker.stop()
+        if self.budget is None or self._waits or self._longer or not self.saves:
+            return
+        ends = self.task.began + self.budget.usual
+        if time.perf_counter() >= ends - _EVERY and _in_doubt(thought):
+            self._longer = True
+            self.thinker.limit(self.limit())
+
+
+def depth(thought: SearchInfo) -> int:
+    """Plies from the root to where the search is at work, on average."""
+    return max(1, round(thought.mean_depth))
+
+
+def _in_doubt(thought: SearchInfo) -> bool:
+    """Whether an action that was looked at seriously seems better than the one with the most visits."""
+    best = thought.lines[0]
+    return any(line.value > best.value and line.visits >= _SERIOUS * best.visits for line in thought.lines[1:])

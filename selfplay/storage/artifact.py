@@ -1,0 +1,177 @@
+"""Artifacts on disk: folders of files that are whole or absent, and that prove it.
+
+An artifact is written beside its place, synced, and renamed into it; its manifest lists the SHA-256 of every file and
+says what the artifact is. Reading checks both, so a torn write, a flipped bit or a stranger's file is found. What is
+read is tensors (safetensors), arrays (.npy without pickles) and JSON: nothing that a user hands over is ever executed.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import os
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import safetensors.torch
+import torch
+from safetensors import SafetensorError
+
+from selfplay.errors import CheckpointError
+
+FORMAT = 1
+MANIFEST = "manifest.json"
+_DAMAGE = (ValueError, KeyError, TypeError, AttributeError, RecursionError)  # what reading a damaged JSON file raises
+
+
+def write(folder: Path, files: Mapping[str, bytes], meta: Mapping[str, Any]) -> None:
+    """Writes an artifact; at any instant `folder` holds the old one (or nothing) or the new one, never a mixture.
+
+    Between two renames the old one lies aside: `read` finds it there, and `recover` puts it back after a crash. Raises
+    CheckpointError, leaving no partial file behind, when the disk refuses.
+    """
+    partial, aside = folder.with_name(f".{folder.name}.partial"), _aside(folder)
+    manifest = {"format": FORMAT, "meta": dict(meta), "files": {name: digest(data) for name, data in files.items()}}
+    try:
+        shutil.rmtree(partial, ignore_errors=True)
+        partial.mkdir(parents=True)
+        for name, data in files.items():
+            write_file(partial / name, data)
+        write_file(partial / MANIFEST, _sealed(manifest))
+        _sync(partial)
+        if folder.exists():
+            shutil.rmtree(aside, ignore_errors=True)
+            folder.rename(aside)
+        partial.rename(folder)
+        _sync(folder.parent)
+        shutil.rmtree(aside, ignore_errors=True)
+    except OSError as error:
+        shutil.rmtree(partial, ignore_errors=True)
+        recover(folder.parent)
+        size = sum(map(len, files.values())) / 2**20
+        raise CheckpointError(
+            f"cannot write {folder} ({error.strerror or error}): {size:.1f} MB and write permission are needed there."
+        ) from error
+
+
+def recover(parent: Path) -> None:
+    """Puts right what a crash in the middle of `write` left among the artifacts in `parent`: for writers only."""
+    for aside in parent.glob(".*.aside"):
+        folder = aside.with_name(aside.name[1 : -len(".aside")])
+        if folder.exists():
+            shutil.rmtree(aside, ignore_errors=True)
+        else:
+            aside.rename(folder)
+
+
+def _aside(folder: Path) -> Path:
+    return folder.with_name(f".{folder.name}.aside")
+
+
+def _sealed(manifest: Mapping[str, Any]) -> bytes:
+    """The manifest as JSON, its own digest included: a flipped bit in `meta` must not go unnoticed either."""
+    body = json.dumps(manifest, indent=1)
+    return json.dumps({**manifest, "sha256": digest(body.encode())}, indent=1).encode()
+
+
+def read(folder: Path) -> tuple[dict[str, Any], dict[str, bytes]]:
+    """(meta, file contents by name) of an artifact. Raises CheckpointError if anything about it is not as written."""
+    if not folder.exists() and _aside(folder).exists():
+        folder = _aside(folder)
+    meta, digests = _manifest(folder)
+    files = {}
+    for name in digests:
+        path = folder / name
+        if Path(name).name != name or os.path.islink(path):
+            raise CheckpointError(f"{folder / MANIFEST} names {name!a}, which is outside its folder; do not trust it.")
+        if not os.path.isfile(path):  # missing, or something that reading would wait for
+            raise CheckpointError(f"{path} is missing; use another checkpoint.")
+        try:
+            files[name] = path.read_bytes()
+        except OSError as error:
+            raise CheckpointError(f"{path} cannot be read ({error.strerror}); use another checkpoint.") from None
+        if digest(files[name]) != digests[name]:
+            raise CheckpointError(f"{path} is damaged: its SHA-256 is not the one written; use another checkpoint.")
+    return meta, files
+
+
+def _manifest(folder: Path) -> tuple[dict[str, Any], dict[str, str]]:
+    """(meta, digests by file name)."""
+    path = folder / MANIFEST
+    try:
+        data = path.read_bytes()
+        manifest = json.loads(data)
+        version, meta, digests = manifest["format"], manifest["meta"], manifest["files"]
+    except FileNotFoundError:
+        raise CheckpointError(f"{folder} is not a checkpoint: it has no {MANIFEST}.") from None
+    except (OSError, *_DAMAGE) as error:
+        raise CheckpointError(f"{path} is damaged ({type(error).__name__}); use another checkpoint.") from None
+    if version != FORMAT and isinstance(version, int):
+        raise CheckpointError(f"{folder} has format {version}, this version reads format {FORMAT}: update selfplay.")
+    written = {"format": version, "meta": meta, "files": digests}
+    if not (isinstance(meta, dict) and isinstance(digests, dict)) or data != _sealed(written):
+        raise CheckpointError(f"{path} is damaged: it is not as it was written; use another checkpoint.")
+    return meta, digests
+
+
+def write_file(path: Path, data: bytes) -> None:
+    """Writes and syncs one file. Raises OSError."""
+    with path.open("wb") as file:
+        file.write(data)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def replace_file(path: Path, data: bytes) -> None:
+    """Writes one file beside `path`, then renames it there. Raises OSError."""
+    partial = path.with_name(f".{path.name}.partial")
+    write_file(partial, data)
+    partial.rename(path)
+    _sync(path.parent)
+
+
+def _sync(folder: Path) -> None:
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def digest(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()
+
+
+def pack_tensors(tensors: Mapping[str, torch.Tensor]) -> bytes:
+    return safetensors.torch.save({name: tensor.contiguous() for name, tensor in tensors.items()})
+
+
+def unpack_tensors(data: bytes, name: str) -> dict[str, torch.Tensor]:
+    """Raises CheckpointError when `data` is not safetensors or holds a number that is not finite."""
+    try:
+        tensors = safetensors.torch.load(data)
+    except (SafetensorError, ValueError, KeyError, AttributeError, RuntimeError) as error:
+        raise CheckpointError(f"{name} is not a safetensors file ({error}).") from None
+    for key, tensor in tensors.items():
+        if tensor.is_floating_point() and not torch.isfinite(tensor.float()).all():
+            raise CheckpointError(f"{name} holds numbers that are not finite (in {key}); use another checkpoint.")
+    return tensors
+
+
+def pack_array(array: np.ndarray) -> bytes:
+    buffer = io.BytesIO()
+    np.save(buffer, array, allow_pickle=False)
+    return buffer.getvalue()
+
+
+def unpack_array(data: bytes, name: str) -> np.ndarray:
+    """Raises CheckpointError when `data` is not a .npy file free of pickles."""
+    try:
+        array: np.ndarray = np.lib.format.read_array(io.BytesIO(data), allow_pickle=False)
+    except (ValueError, EOFError, MemoryError, OverflowError, TypeError) as error:
+        raise CheckpointError(f"{name} is not a plain .npy file ({error}).") from None
+    return array

@@ -1,0 +1,276 @@
+"""Tournaments: who meets whom, what is kept, and that a kill at any instant costs nothing that was finished."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import games
+from selfplay.errors import FolderError, UserError
+from selfplay.players import match, match_worker, openings
+from selfplay.ratings import elo, tournament
+
+ENTRANTS = [tournament.Participant(name, f"digest of {name}") for name in ("a", "b", "c")]
+TERMS = {"game": "x", "seed": 1}
+
+
+def opened(
+    folder: Path, entrants: list[tournament.Participant] | None = None, terms: dict | None = None
+) -> tournament.Tournament:
+    return tournament.Tournament(folder, entrants or ENTRANTS, terms or TERMS, "txt")
+
+
+def result(first: int, second: int, opening: int, points: tuple[float, float] = (1.0, 0.5)) -> tournament.TaskResult:
+    text = f"game {first} {second} {opening}\n" * 2
+    return tournament.TaskResult(
+        tournament.MatchTask(first, second, opening), points, (10, 12), ("x", f"y{opening}"), 1, text
+    )
+
+
+# Who meets whom
+
+
+def test_in_a_round_robin_everyone_meets_everyone_once() -> None:
+    assert tournament.round_robin(4) == [(0, 1), (0, 2), (0, 3), (1, 2), (1, 3), (2, 3)]
+
+
+def test_in_a_gauntlet_the_challengers_meet_everyone() -> None:
+    assert tournament.gauntlet(4, [2]) == [(0, 2), (1, 2), (2, 3)]
+    assert tournament.gauntlet(4, [0, 3]) == [(0, 1), (0, 2), (0, 3), (1, 3), (2, 3)]
+
+
+def test_on_a_ladder_neighbours_meet_and_players_beside_it_meet_everyone() -> None:
+    pairs = tournament.ladder(6, [[0, 1, 2, 3, 4]], reach=2)
+    assert (0, 1) in pairs and (0, 2) in pairs and (0, 3) not in pairs
+    assert [pair for pair in pairs if 5 in pair] == [(k, 5) for k in range(5)]
+    two = tournament.ladder(6, [[0, 1, 2], [3, 4, 5]], reach=1)
+    assert (0, 3) in two and (1, 4) in two and (0, 4) not in two and (0, 2) not in two
+
+
+# What is kept
+
+
+def test_results_and_records_come_back(tmp_path: Path) -> None:
+    one = opened(tmp_path)
+    wanted = one.missing([(0, 1), (0, 2)], 2)
+    assert [tuple(task) for task in wanted] == [(0, 1, 0), (0, 1, 1), (0, 2, 0), (0, 2, 1)]
+    one.add(result(0, 1, 1))
+    one.add(result(0, 2, 0, (0.0, 0.5)))
+    one.close()
+    again = opened(tmp_path)
+    assert [tuple(task) for task in again.missing([(0, 1), (0, 2)], 2)] == [(0, 1, 0), (0, 2, 1)]
+    pairs = again.pairs()
+    assert pairs.sum() == 2 and pairs[0, 1, 2, 1] == 1 and pairs[0, 2, 0, 1] == 1
+    assert (tmp_path / "games" / "a - b.txt").read_text() == "game 0 1 1\n" * 2
+    assert again.adjudicated() == 2 and again.plies() == 11
+    again.close()
+
+
+def test_the_pairs_are_those_that_ratings_are_made_of(tmp_path: Path) -> None:
+    one = opened(tmp_path)
+    one.add(result(0, 1, 0, (1.0, 0.0)))  # a won in seat 0, lost in seat 1: the first mover won twice
+    table = elo.table(one.pairs())
+    assert table[0, 1].tolist() == [1, 0, 0] and table[1, 0].tolist() == [1, 0, 0]
+    one.close()
+
+
+def test_a_file_cut_off_anywhere_costs_the_pairs_behind_the_cut_and_no_others(tmp_path: Path) -> None:
+    whole = opened(tmp_path / "whole")
+    for number in range(4):
+        whole.add(result(0, 1, number))
+    whole.close()
+    lines = (tmp_path / "whole" / "games.jsonl").read_bytes()
+    ends = [k + 1 for k, byte in enumerate(lines) if byte == ord("\n")]
+    for cut in [*range(0, len(lines), 37), len(lines) - 1, len(lines)]:
+        folder = tmp_path / f"cut{cut}"
+        shutil.copytree(tmp_path / "whole", folder)
+        with (folder / "games.jsonl").open("r+b") as file:
+            file.truncate(cut)
+        one = opened(folder)
+        kept = sum(end <= cut for end in ends)
+        assert len(one.results) == kept
+        for task in one.missing([(0, 1)], 4):
+            one.add(result(*task))
+        one.close()
+        assert (folder / "games" / "a - b.txt").stat().st_size == 4 * len(result(0, 1, 0).text)
+        with opened(folder) as again:
+            assert len(again.results) == 4
+
+
+def test_noise_behind_the_last_line_is_cut_off(tmp_path: Path) -> None:
+    one = opened(tmp_path)
+    one.add(result(0, 1, 0))
+    one.close()
+    with (tmp_path / "games.jsonl").open("ab") as file:
+        file.write(b'{"players": [["a"\x00\xff')
+    again = opened(tmp_path)
+    assert len(again.results) == 1
+    again.add(result(0, 1, 1))
+    again.close()
+    assert [json.loads(line)["opening"] for line in (tmp_path / "games.jsonl").read_text().splitlines()] == [0, 1]
+
+
+def test_results_of_another_player_of_that_name_do_not_count(tmp_path: Path) -> None:
+    one = opened(tmp_path)
+    one.add(result(0, 1, 0))
+    one.close()
+    other = opened(tmp_path, [ENTRANTS[0], tournament.Participant("b", "trained further"), ENTRANTS[2]])
+    assert other.results == {} and other.missing([(0, 1)], 1) == [tournament.MatchTask(0, 1, 0)]
+    other.close()
+    with opened(tmp_path) as again:
+        assert len(again.results) == 1, "they stay for the player they are of"
+
+
+def test_players_named_in_another_order_keep_their_points(tmp_path: Path) -> None:
+    one = opened(tmp_path)
+    one.add(result(0, 1, 0, (1.0, 0.5)))
+    before = elo.table(one.pairs())
+    one.close()
+    swapped = opened(tmp_path, [ENTRANTS[1], ENTRANTS[0]])
+    after = elo.table(swapped.pairs())
+    assert np.array_equal(before[:2, :2], after[::-1, ::-1])
+    swapped.close()
+
+
+def test_other_terms_are_refused_and_so_is_a_second_writer(tmp_path: Path) -> None:
+    one = opened(tmp_path)
+    with pytest.raises(FolderError, match="another tournament"):
+        opened(tmp_path)
+    one.close()
+    with pytest.raises(FolderError, match=r"other terms \(seed 1, now 2\)"):
+        opened(tmp_path, terms={"game": "x", "seed": 2})
+    (tmp_path / "arena.json").write_text("{")
+    with pytest.raises(FolderError, match="damaged"):
+        opened(tmp_path)
+
+
+def test_repeated_games_are_counted(tmp_path: Path) -> None:
+    one = opened(tmp_path)
+    for number in range(3):
+        one.add(result(0, 1, number))  # the first game is "x" each time, the second differs
+    one.add(result(0, 2, 0))
+    assert one.duplicates() == 2
+    one.close()
+
+
+# Scores
+
+
+def score(first: int, second: int, block: int, points: float = 0.3, variance: float = 0.002) -> tournament.TaskResult:
+    return tournament.TaskResult(
+        tournament.MatchTask(first, second, block),
+        (points,),
+        games=100.0,
+        variance=variance,
+        figures={"known": 0.01 * block},
+    )
+
+
+def test_scores_come_back_with_their_variance_and_leave_no_record(tmp_path: Path) -> None:
+    with opened(tmp_path) as one:
+        one.add(score(0, 1, 0))
+        one.add(score(0, 1, 1, points=0.5))
+    line = json.loads((tmp_path / "games.jsonl").read_text().splitlines()[0])
+    assert list(line) == ["players", "opening", "points", "games", "variance", "figures"]
+    assert list((tmp_path / "games").iterdir()) == []
+    with opened(tmp_path) as again:
+        cell = again.table("player").get("a", "b")
+        assert cell is not None and cell.score == pytest.approx(0.4) and cell.games == 200
+        assert cell.variance == pytest.approx(0.001), "of a mean of two"
+        assert again.figure("known") == {tournament.MatchTask(0, 1, 0): 0.0, tournament.MatchTask(0, 1, 1): 0.01}
+        assert again.duplicates() == again.adjudicated() == again.plies() == 0
+        assert [block.get("a", "b").score for block in again.blocks("player")] == [0.3, 0.5]  # type: ignore[union-attr]
+
+
+def test_scores_of_two_roles_are_rows_against_columns_in_any_order_of_entrants(tmp_path: Path) -> None:
+    roles = ("row", "column")
+    entrants = [tournament.Participant("a", "x", "row"), tournament.Participant("b", "y", "column")]
+    with opened(tmp_path, entrants) as one:
+        one.add(score(0, 1, 0, points=0.2))
+    with opened(tmp_path, entrants[::-1]) as turned:
+        assert turned.results[tournament.MatchTask(0, 1, 0)]["points"] == [0.8]
+        cell, other = turned.table(*roles).get("a", "b"), turned.table(*reversed(roles)).get("b", "a")
+        assert cell is not None and other is not None and (cell.score, other.score) == pytest.approx((0.2, 0.8))
+
+
+def test_games_in_pairs_are_a_table_too(tmp_path: Path) -> None:
+    with opened(tmp_path) as one:
+        one.add(result(0, 1, 0, (1.0, 0.5)))
+        one.add(result(0, 1, 1, (0.0, 0.5)))
+        cell = one.table("player").get("b", "a")
+    assert cell is not None and (cell.score, cell.games, cell.variance) == (0.5, 4, None)
+
+
+# Played for real
+
+
+def plan(**changes: object) -> match_worker.MatchSpec:
+    game = games.make("tic-tac-toe")
+    starts = openings.random(game, 6, 2, np.random.default_rng(0))
+    fields = {"players": ("random", "greedy", "solver"), "names": ("random", "greedy", "solver"), "game": game.name,
+              "num_simulations": 4, "openings": tuple(starts), "seed": 3}  # fmt: skip
+    return match_worker.MatchSpec(**(fields | changes))  # type: ignore[arg-type]
+
+
+def test_a_tournament_stopped_and_resumed_is_the_same_as_one_that_was_not(tmp_path: Path) -> None:
+    entrants = [tournament.Participant(name, name) for name in plan().names]
+    pairings = tournament.round_robin(3)
+
+    def play(folder: Path, sessions: list[int | None]) -> tournament.Tournament:
+        for limit in sessions:
+            one = tournament.Tournament(folder, entrants, {}, "txt")
+            for number, (results, _) in enumerate(
+                match_worker.MatchWorker(plan()).run(one.missing(pairings, 6)), start=1
+            ):
+                for found in results:
+                    one.add(found)
+                if number == limit:
+                    break
+            one.close()
+        return tournament.Tournament(folder, entrants, {}, "txt")
+
+    with play(tmp_path / "whole", [None]) as whole, play(tmp_path / "stopped", [4, 7, None]) as stopped:
+        assert len(whole.results) == 18 and stopped.missing(pairings, 6) == []
+        keys = ("points", "plies", "digests")
+        for task, entry in whole.results.items():
+            assert [entry[key] for key in keys] == [stopped.results[task][key] for key in keys]
+
+
+def test_points_are_the_first_named_players_and_records_tell_the_same() -> None:
+    game, one = games.make("tic-tac-toe"), match_worker.MatchWorker(plan())
+    for found in one.play([tournament.MatchTask(0, 2, number) for number in range(6)]):
+        first, second = game.read_records(found.text)
+        assert first.tags["First"] == "random" and second.tags["First"] == "solver"
+        points = [games.base.score(game, record.start, record.actions) for record in (first, second)]
+        assert found.points == (points[0], 1 - points[1])
+        assert (len(first.actions), len(second.actions)) == found.plies
+
+
+def test_a_search_player_counts_its_simulations(tmp_path: Path) -> None:
+    import tiny
+
+    run = str(tiny.weights_folder(tmp_path, "tic-tac-toe"))
+    one = match_worker.MatchWorker(plan(players=(run, "random"), names=("net", "random"), num_simulations=5))
+    told = list(one.run([tournament.MatchTask(0, 1, number) for number in range(6)]))
+    assert len(told) == 6 and sum(simulations for _, simulations in told) > 0
+    assert list(one.run([])) == []
+
+
+def test_a_player_that_is_not_there_is_one_sentence(tmp_path: Path) -> None:
+    for text, words in (
+        ("nowhere/run", "does not exist"), ("greddy", "Did you mean 'greedy'"), ("random?x=3", "no reference"),
+    ):  # fmt: skip
+        with pytest.raises(UserError, match=words):
+            match_worker.MatchWorker(plan(players=(text, "random")))
+
+
+def test_together_does_not_change_results() -> None:
+    tasks = [tournament.MatchTask(0, 1, number) for number in range(6)]
+    few, many = (
+        sorted(match_worker.MatchWorker(plan(together=together)).play(tasks)) for together in (2, match.TOGETHER)
+    )
+    assert few == many
