@@ -10,7 +10,6 @@ State refers to shards by name and digest; a state that does not check out is pa
 from __future__ import annotations
 
 import csv
-import fcntl
 import io
 import json
 import os
@@ -29,7 +28,7 @@ from selfplay import __version__
 from selfplay.agent import Agent
 from selfplay.errors import CheckpointError, FolderError
 from selfplay.learning.replay import Replay
-from selfplay.storage import artifact
+from selfplay.storage import artifact, lock
 
 KEPT_STATES = 2
 
@@ -55,23 +54,15 @@ class Folder:
         try:
             for name in ("checkpoints", "state", "replay"):
                 (path / name).mkdir(parents=True, exist_ok=True)
-            self._lock = (path / "lock").open("a+")
+            self._lock = lock.Lock(path / "lock")
         except OSError as error:
             raise FolderError(
                 f"cannot write to the run folder '{path}' ({error.strerror}): choose another with --run."
             ) from None
-        try:
-            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            self._lock.seek(0)
-            owner = self._lock.read().strip() or "unknown"
-            self._lock.close()
+        except lock.Held as held:
             raise FolderError(
-                f"'{path}' is being trained by process {owner}: wait for it, or choose another --run."
+                f"'{path}' is being trained by process {held.holder}: wait for it, or choose another --run."
             ) from None
-        self._lock.truncate(0)
-        self._lock.write(str(os.getpid()))
-        self._lock.flush()
         self._shards: list[dict[str, Any]] = []
         self._damaged: list[int] = []  # states that were passed over
         for name in ("checkpoints", "state"):
@@ -81,7 +72,7 @@ class Folder:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._lock.close()  # which releases it
+        self._lock.release()
 
     # -- configuration -----------------------------------------------------------------------------------
 

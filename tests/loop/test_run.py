@@ -75,6 +75,7 @@ def copy_of(run: Path, tmp_path: Path) -> Path:
 def test_a_run_leaves_what_it_promises(whole_run: Path) -> None:
     assert {path.name for path in whole_run.iterdir()} == {
         "checkpoints", "state", "replay", "metrics.jsonl", "tensorboard", "strength.csv", "strength.png", "lock",
+        "lock.pid",
     }  # fmt: skip
     assert Pool(whole_run / "checkpoints").generations() == [0, 1, 2, 3, 4]
     assert [line["step"] for line in lines_of(whole_run)] == [1, 2, 3, 4]
@@ -261,7 +262,7 @@ def test_a_second_trainer_on_the_same_folder_is_refused_and_names_the_first(tmp_
         holder.kill()
     with tiny.Session(tmp_path / "run"):  # the lock went with its holder
         pass
-    assert int((tmp_path / "run" / "lock").read_text()) == os.getpid()
+    assert int((tmp_path / "run" / "lock.pid").read_text()) == os.getpid()
 
 
 @pytest.mark.parametrize("where", ["file/run", "/proc/selfplay-run", "/dev/null"])
