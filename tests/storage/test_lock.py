@@ -29,5 +29,5 @@ def test_a_holder_that_left_no_name_is_unknown(tmp_path: Path) -> None:
 
 
 def test_a_lock_where_nothing_can_be_written_is_an_error_of_the_system(tmp_path: Path) -> None:
-    with pytest.raises(NotADirectoryError):
+    with pytest.raises(OSError, match="null"):
         lock.Lock(Path("/dev/null/lock"))
