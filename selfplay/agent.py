@@ -3,21 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, NamedTuple, Protocol
+from typing import Any, Protocol
 
 import numpy as np
 
-from selfplay.league.pool import Weights
-from selfplay.learning.learner import Batch, Update
-from selfplay.loop.status import Status
-
-
-class MatchResult(NamedTuple):
-    """What came of a match between two players."""
-
-    score: float  # of the row player, points a game, in [0, 1]
-    games: float  # n > 0
-    variance: float | None  # of the score as an estimate; None: that of n independent wins and losses
+from selfplay.learning.learner import Update
+from selfplay.types import Batch, MatchResult, Status, Weights
 
 
 class Actor(Protocol):

@@ -1,7 +1,7 @@
 """Who may import whom, read from the source: every import counts, lazy and typing ones included.
 
-    cli → serve, play → players → networks, search → games.base
-    alphazero, gan → loop → league → learning → storage; ratings → league; alphazero → players
+cli → serve, play → players → networks, search → games.base
+alphazero, gan → loop → league → learning → storage; ratings → league; alphazero → players
 """
 
 from __future__ import annotations
@@ -165,7 +165,7 @@ def violations(module: str, tree: ast.AST) -> Iterator[str]:
 
 
 # What the move of the files left to be mended; shrinks to nothing.
-KNOWN_VIOLATIONS = 5
+KNOWN_VIOLATIONS = 2
 KNOWN_CYCLES = 7
 
 

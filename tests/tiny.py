@@ -13,17 +13,16 @@ import games
 from selfplay.alphazero.actor import ActorConfig
 from selfplay.alphazero.agent import AlphaZero, Config
 from selfplay.alphazero.evaluation import EvaluationConfig
-from selfplay.league.pool import Weights
 from selfplay.learning.learner import LearnerConfig
 from selfplay.learning.replay import ReplayConfig
 from selfplay.loop import folder as folders
 from selfplay.loop import run as runs
 from selfplay.loop.run import RunConfig
-from selfplay.loop.status import Status
 from selfplay.networks import inference
 from selfplay.networks.policy_value import NetworkConfig
 from selfplay.search.search import SearchConfig
 from selfplay.storage import artifact
+from selfplay.types import Status, Weights
 
 NETWORK = NetworkConfig(channels=8, blocks=1, head_channels=4, value_hidden=8)
 CONFIG = Config(

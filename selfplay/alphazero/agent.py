@@ -13,18 +13,17 @@ from msgspec import Meta
 import games
 from selfplay import config as configs
 from selfplay import device as devices
-from selfplay.agent import MatchResult
 from selfplay.alphazero import actor, buckets, evaluation, loss
 from selfplay.errors import ConfigError
-from selfplay.league.pool import PoolConfig, Weights
-from selfplay.learning.learner import Batch, LearnerConfig, Update
+from selfplay.league.pool import PoolConfig
+from selfplay.learning.learner import LearnerConfig, Update
 from selfplay.learning.mining import MiningConfig
 from selfplay.learning.replay import ReplayConfig
 from selfplay.loop.run import RunConfig
-from selfplay.loop.status import Status
 from selfplay.networks import inference, policy_value
 from selfplay.players import reference
 from selfplay.search import evaluators, search
+from selfplay.types import Batch, MatchResult, Status, Weights
 
 PLAYER = "net"  # the family's one player: the name of its weights in checkpoints
 

@@ -11,7 +11,7 @@ import torch.nn.functional as F
 
 from games.base import Game
 from selfplay import device as devices
-from selfplay.learning import learner
+from selfplay.types import Batch, Loss
 
 MAX_POLICY_TARGETS = 64  # of a position's legal actions, at most this many of the largest targets are kept in a row
 
@@ -54,16 +54,14 @@ def make_batch(
     }
 
 
-def policy_value_loss(value_weight: float) -> learner.Loss:
+def policy_value_loss(value_weight: float) -> Loss:
     """Cross-entropy to the improved policy plus `value_weight` times cross-entropy to the win/draw/loss target.
 
     Illegal actions are not masked: their target is zero, so the network learns to give them none. Reported beside the
     losses: policy_kl, the part of the policy loss that learning can remove (the rest is the target's entropy).
     """
 
-    def loss(
-        net: torch.nn.Module, batch: learner.Batch, progress: float
-    ) -> tuple[torch.Tensor, dict[str, torch.Tensor]]:
+    def loss(net: torch.nn.Module, batch: Batch, progress: float) -> tuple[torch.Tensor, dict[str, torch.Tensor]]:
         planes = batch["planes"]
         dtype = devices.compute_dtype(planes.device.type)
         with torch.autocast(planes.device.type, dtype=dtype, enabled=dtype is not torch.float32):

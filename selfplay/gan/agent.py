@@ -11,7 +11,6 @@ from torch import nn
 
 from selfplay import config as configs
 from selfplay import device as devices
-from selfplay.agent import MatchResult
 from selfplay.errors import ConfigError
 from selfplay.gan import actor, alarms, buckets, loss, match, pictures, players
 from selfplay.gan import config as settings
@@ -19,9 +18,8 @@ from selfplay.gan.config import Config
 from selfplay.gan.data import sources  # fmt: skip
 from selfplay.gan.metrics import auc, distinct
 from selfplay.gan.models import model, perceptron
-from selfplay.league.pool import Weights
-from selfplay.learning.learner import Batch, Update
-from selfplay.loop.status import Status
+from selfplay.learning.learner import Update
+from selfplay.types import Batch, MatchResult, Status, Weights
 
 BALANCE_SAMPLES = 2_000  # on each side: an AUC of one half is known to ± 0.009
 

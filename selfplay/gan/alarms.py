@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
-from selfplay.loop.status import Status
+from selfplay.types import Status
 
 WINS = "discriminator/wins"
 SLOPE = "discriminator/slope_on_reals"

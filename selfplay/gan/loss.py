@@ -26,7 +26,7 @@ from torch.nn import functional as F
 from selfplay.errors import ConfigError
 from selfplay.gan.models import augment, layers
 from selfplay.gan.models.perceptron import Critic, NetworkConfig
-from selfplay.learning.learner import Batch, Loss
+from selfplay.types import Batch, Loss
 
 Named = dict[str, torch.Tensor]
 Goal = Callable[[torch.Tensor, torch.Tensor, Batch], tuple[torch.Tensor, Named]]

@@ -15,15 +15,14 @@ from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 import numpy as np
 
-from selfplay.agent import MatchResult
 from selfplay.gan import players
 from selfplay.gan.data import sources
 from selfplay.gan.metrics import auc
 from selfplay.ratings import tournament
+from selfplay.types import MatchResult, Weights
 
 if TYPE_CHECKING:
     from selfplay.gan.agent import Gan
-    from selfplay.league.pool import Weights
 
 SAMPLES = 1000  # fakes, and reals, of a match
 MEMORISED = "memorised"  # name of the figure that arenas keep

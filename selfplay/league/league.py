@@ -16,8 +16,9 @@ import numpy as np
 from selfplay.agent import Agent
 from selfplay.errors import CheckpointError
 from selfplay.league import equilibrium, opponents, payoff
-from selfplay.league.pool import Pool, Weights
+from selfplay.league.pool import Pool
 from selfplay.storage import artifact
+from selfplay.types import Weights
 
 
 class League:

@@ -12,14 +12,12 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import numpy as np
-import torch
 from msgspec import Meta
 
 from selfplay.errors import CheckpointError
 from selfplay.league import opponents, payoff
 from selfplay.storage import artifact
-
-Weights = dict[str, dict[str, torch.Tensor]]  # player → state_dict
+from selfplay.types import Weights
 
 
 @dataclass(frozen=True)

@@ -18,9 +18,7 @@ from msgspec import Meta
 from torch import nn
 
 from selfplay.learning import update_rules
-
-Batch = update_rules.Batch
-Loss = update_rules.Loss
+from selfplay.types import Batch, Loss
 
 
 @dataclass(frozen=True)

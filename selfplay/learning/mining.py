@@ -14,8 +14,8 @@ import numpy as np
 from msgspec import Meta
 
 from selfplay.agent import Agent
-from selfplay.league.pool import Weights
 from selfplay.learning.replay import Replay
+from selfplay.types import Weights
 
 CANDIDATES = 4  # rows drawn evenly for each one kept: weights up to this repeat no row
 NEGLIGIBLE = 1e-3  # of a weight's distance to 1, below which a bucket is forgotten

@@ -24,10 +24,7 @@ import torch
 from torch import Tensor, nn
 
 from selfplay.errors import TrainingDiverged
-
-Batch = Mapping[str, Tensor]
-Loss = Callable[[nn.Module, Batch, float], tuple[Tensor, dict[str, Tensor]]]
-"""(module, batch, progress in [0, 1]) → (scalar loss to descend, named scalars to report)."""
+from selfplay.types import Batch, Loss
 
 
 class Player:

@@ -6,20 +6,12 @@ Data goes one way: weights down by `publish`, rows up by `collect`.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, NamedTuple, Protocol
+from typing import Any, Protocol
 
 import numpy as np
 
 from selfplay.agent import Agent
-from selfplay.league.pool import Weights
-
-
-class SampleBatch(NamedTuple):
-    """What one actor made in one call."""
-
-    rows: np.ndarray  # [M] of the agent's row_dtype
-    stats: dict[str, float]
-    generation: int  # of the weights in use at the end
+from selfplay.types import SampleBatch, Weights
 
 
 class ActorPool(Protocol):

@@ -18,8 +18,7 @@ import numpy as np
 
 from selfplay.agent import Agent
 from selfplay.errors import ActorPoolError, UserError
-from selfplay.league.pool import Weights
-from selfplay.loop.actor_pool import SampleBatch
+from selfplay.types import SampleBatch, Weights
 
 START_TIMEOUT = 120.0  # seconds for an actor to answer for the first time
 CONNECT_TIMEOUT = 5.0  # seconds for a cluster's address to answer at all

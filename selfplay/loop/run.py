@@ -28,8 +28,8 @@ from selfplay.learning.mining import HardExampleMiner
 from selfplay.learning.replay import Replay
 from selfplay.loop import folder as folders
 from selfplay.loop.actor_pool import ActorPool, InlineActorPool
-from selfplay.loop.status import Status
 from selfplay.loop.telemetry import Telemetry
+from selfplay.types import Status
 
 
 @dataclass(frozen=True)

@@ -15,12 +15,10 @@ from typing import Any
 import numpy as np
 
 from selfplay.agent import Agent
-from selfplay.league.pool import Weights
 from selfplay.loop import folder as folders
 from selfplay.loop import plots
-from selfplay.loop.actor_pool import SampleBatch
 from selfplay.loop.metrics import Metrics
-from selfplay.loop.status import Status
+from selfplay.types import SampleBatch, Status, Weights
 
 
 class Telemetry:

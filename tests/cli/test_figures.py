@@ -12,7 +12,7 @@ from rich.console import Console
 from selfplay.cli.live import figures as told
 from selfplay.cli.live import panel
 from selfplay.loop import plots
-from selfplay.loop.status import Status
+from selfplay.types import Status
 
 BOARD = {"accuracy": 0.95, "raw_accuracy": 0.9, "contested_accuracy": 0.92, "mistakes": 30.0, "positions": 600.0,
          "simulations": 100.0}  # fmt: skip

@@ -14,11 +14,11 @@ import torch
 from selfplay import config as configs
 from selfplay.errors import ConfigError, TrainingDiverged
 from selfplay.gan import actor, agent, presets
-from selfplay.league.pool import Pool, Weights
-from selfplay.learning.learner import Batch, Learner
+from selfplay.league.pool import Pool
+from selfplay.learning.learner import Learner
 from selfplay.loop import folder as folders
-from selfplay.loop.status import Status
 from selfplay.storage import artifact
+from selfplay.types import Batch, Status, Weights
 
 RING = [
     "network.width=8", "network.depth=2", "network.latent=4", "learner.batch_size=32", "replay.window_min=200",

@@ -14,7 +14,7 @@ from selfplay.gan.agent import Config, Gan
 from selfplay.gan.data import datasets
 from selfplay.gan.metrics import distinct, judge
 from selfplay.learning.learner import Learner, LearnerConfig
-from selfplay.loop.status import Status
+from selfplay.types import Status
 
 RING = datasets.ring()
 

@@ -11,11 +11,11 @@ import pytest
 import torch
 
 from selfplay import config as configs
-from selfplay.agent import MatchResult
 from selfplay.errors import ConfigError
 from selfplay.league import opponents, payoff
 from selfplay.league.league import League
-from selfplay.league.pool import Pool, PoolConfig, Weights
+from selfplay.league.pool import Pool, PoolConfig
+from selfplay.types import MatchResult, Weights
 
 RPS = np.array([[0.5, 0, 1], [1, 0.5, 0], [0, 1, 0.5]])
 

@@ -13,8 +13,9 @@ import games
 from selfplay import config
 from selfplay.alphazero import loss
 from selfplay.errors import ConfigError, TrainingDiverged
-from selfplay.learning.learner import Batch, Learner, LearnerConfig, Update
+from selfplay.learning.learner import Learner, LearnerConfig, Update
 from selfplay.networks import policy_value
+from selfplay.types import Batch
 
 CONFIG = LearnerConfig(batch_size=4, learning_rate=1e-2, final_learning_rate=1e-3)
 

@@ -18,7 +18,8 @@ from test_learner import Small, bits, weights_of
 from torch import Tensor, nn
 
 from selfplay.errors import TrainingDiverged
-from selfplay.learning.learner import Batch, Learner, LearnerConfig, Update
+from selfplay.learning.learner import Learner, LearnerConfig, Update
+from selfplay.types import Batch
 
 RULES = ("alternating", "simultaneous", "extragradient", "optimistic")
 Report = tuple[Tensor, dict[str, Tensor]]

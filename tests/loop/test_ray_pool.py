@@ -21,9 +21,9 @@ import games
 from selfplay.errors import ActorPoolError
 from selfplay.loop import ray_pool
 from selfplay.loop.ray_pool import RayActorPool, RayWorkerPool
-from selfplay.loop.status import Status
 from selfplay.players import match_worker, openings
 from selfplay.ratings import tournament
+from selfplay.types import Status
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 

@@ -23,11 +23,10 @@ from test_run import damage, differences, lines_of, newest_state
 from selfplay.errors import TrainingDiverged
 from selfplay.league.pool import Pool
 from selfplay.learning.learner import Update
-from selfplay.learning.update_rules import Batch
 from selfplay.loop import folder as folders
 from selfplay.loop import run as runs
-from selfplay.loop.status import Status
 from selfplay.storage import artifact
+from selfplay.types import Batch, Status
 
 SELFPLAY = Path(__file__).resolve().parents[2] / "selfplay"
 PACKAGES = ("loop", "learning", "storage", "league", "ratings")

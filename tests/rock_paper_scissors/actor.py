@@ -9,7 +9,7 @@ import numpy as np
 
 from rock_paper_scissors.loss import ROW
 from rock_paper_scissors.network import mixture
-from selfplay.league.pool import Weights
+from selfplay.types import Weights
 
 ROLE = "thrower"
 

@@ -7,7 +7,7 @@ import torch
 from torch import nn
 
 from rock_paper_scissors.network import POINTS
-from selfplay.learning.learner import Batch
+from selfplay.types import Batch
 
 ROW = np.dtype([("opponent", "i4")])
 

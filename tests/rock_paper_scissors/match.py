@@ -10,13 +10,12 @@ import numpy as np
 import torch
 
 from rock_paper_scissors import actor, loss, network
-from selfplay.agent import MatchResult
-from selfplay.league.pool import PoolConfig, Weights
-from selfplay.learning.learner import Batch, LearnerConfig, Update
+from selfplay.league.pool import PoolConfig
+from selfplay.learning.learner import LearnerConfig, Update
 from selfplay.learning.mining import MiningConfig
 from selfplay.learning.replay import ReplayConfig
 from selfplay.loop.run import RunConfig
-from selfplay.loop.status import Status
+from selfplay.types import Batch, MatchResult, Status, Weights
 
 REPLAY = ReplayConfig(samples_per_insert=20, window_min=64, window_fraction=1e-6, learn_after=1)
 LEARNER = LearnerConfig(

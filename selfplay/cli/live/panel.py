@@ -16,7 +16,7 @@ from rich.table import Table
 from rich.text import Text
 
 from selfplay.cli.live import figures as told
-from selfplay.loop.status import Status
+from selfplay.types import Status
 
 LINE_EVERY = 30.0  # seconds between plain lines while nothing new is measured
 SPEED_OVER = 10.0  # seconds

@@ -26,7 +26,8 @@ from selfplay.errors import ConfigError
 from selfplay.gan import loss, players
 from selfplay.gan.data import sources
 from selfplay.gan.models import encoder, latent, model, perceptron
-from selfplay.learning.learner import Batch, Update
+from selfplay.learning.learner import Update
+from selfplay.types import Batch
 
 AUTOENCODER = "autoencoder"
 FIRST = -2.0  # log deviation of p(x | z) that is learnt: small, or codes are given up before they tell anything

@@ -22,7 +22,8 @@ from selfplay.errors import ConfigError
 from selfplay.gan import loss, players
 from selfplay.gan.data import sources
 from selfplay.gan.models import encoder, latent, model, perceptron
-from selfplay.learning.learner import Batch, Update
+from selfplay.learning.learner import Update
+from selfplay.types import Batch
 
 RECOGNISER = "recogniser"
 FINEST = 0.1  # standard deviation below which no continuous code is guessed: else the likelihood has no bound

@@ -27,7 +27,8 @@ from selfplay.gan import loss, players
 from selfplay.gan.data import sources
 from selfplay.gan.metrics import classifier
 from selfplay.gan.models import convolutional, latent, model, perceptron
-from selfplay.learning.learner import Batch, Update
+from selfplay.learning.learner import Update
+from selfplay.types import Batch
 
 PEAK = 2.0  # of images in [−1, 1], for the signal-to-noise ratio
 MEASURED = 2_000  # held-out images

@@ -1,0 +1,59 @@
+"""Types that the loop, its parts and the families of agents share: plain data, and names for what networks exchange.
+
+Loads neither torch nor NumPy, and knows nothing of what the numbers mean.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias
+
+if TYPE_CHECKING:
+    import numpy as np
+    import torch
+
+Weights: TypeAlias = "dict[str, dict[str, torch.Tensor]]"
+"""State of an agent's networks: name of the network → its state_dict, tensors on the CPU."""
+
+Batch: TypeAlias = "Mapping[str, torch.Tensor]"
+"""What losses take: tensors by name, on the learner's device."""
+
+Loss: TypeAlias = "Callable[[torch.nn.Module, Batch, float], tuple[torch.Tensor, dict[str, torch.Tensor]]]"
+"""(module, batch, progress in [0, 1]) → (scalar loss to descend, named scalars to report)."""
+
+
+class SampleBatch(NamedTuple):
+    """What one actor made in one call."""
+
+    rows: np.ndarray  # [M] of the agent's row_dtype, whole games only
+    stats: dict[str, float]  # sums of what was done, see `agent.Actor.generate`
+    generation: int  # of the weights in use at the end
+
+
+class MatchResult(NamedTuple):
+    """Outcome of a match between two players."""
+
+    score: float  # of the row player, points a game, in [0, 1]
+    games: float  # n > 0
+    variance: float | None  # of the score as an estimate; None: that of n independent wins and losses
+
+
+@dataclass
+class Status:
+    """State of a run as a panel shows it."""
+
+    generation: int = 0
+    steps: int = 0
+    rows: int = 0
+    games: int = 0  # matches of two sides, as the actors count them
+    seconds: float = 0.0  # wall time spent, over all sessions
+    progress: float = 0.0  # share of the budget used, in [0, 1]
+    phase: str = "starting"
+    generation_progress: float = 0.0  # share of this generation's rows
+    window: int = 0  # rows in the replay's window
+    rates: dict[str, float] = field(default_factory=dict)  # since the last publication, as the agent names them
+    losses: dict[str, float] = field(default_factory=dict)  # mean over the last generation
+    figures: dict[str, float] = field(default_factory=dict)  # of the last evaluation
+    history: list[tuple[int, dict[str, float]]] = field(default_factory=list)  # (generation, figures)
+    notes: list[str] = field(default_factory=list)  # sentences for the user, newest last
