@@ -11,7 +11,7 @@ rows and updates, and starts anew only what an actor's state leaves out.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any
 
@@ -66,14 +66,20 @@ class RunConfig:
 
 
 OnStatus = Callable[[Status], None]
+OnGeneration = Callable[[int, Mapping[str, float]], None]
+"""Called with a generation's number and its line of metrics, once both are saved. What it raises ends the session, of
+which nothing is lost."""
 
 
 class Run:
     """One session of a run: owns its folder, replay, learner and actors from `__init__` to `close`."""
 
-    def __init__(self, agent: Agent, folder: folders.Folder, report: OnStatus, address: str | None = None) -> None:
+    def __init__(
+        self, agent: Agent, folder: folders.Folder, report: OnStatus, address: str | None = None,
+        on_generation: OnGeneration | None = None,
+    ) -> None:  # fmt: skip
         """Resumes what the folder holds. Raises CheckpointError, ActorPoolError or FolderError."""
-        self.agent, self.folder, self.report = agent, folder, report
+        self.agent, self.folder, self.report, self.on_generation = agent, folder, report, on_generation
         self.config: RunConfig = agent.config.run
         self.journal = Telemetry(agent, folder)
         self.status = self.journal.status
@@ -218,9 +224,11 @@ class Run:
             self.league.meet(self.status.generation, weights)
         if self.status.generation % self.config.evaluate_every == 0 or self._used_up():
             self._measure()
-        self._write_metrics()
+        figures = self._write_metrics()
         self.journal.ask_for_alarms()
         self._save()
+        if self.on_generation is not None:
+            self.on_generation(self.status.generation, figures)
 
     def _publish(self) -> None:
         newest = self._published = self.status.generation
@@ -234,12 +242,14 @@ class Run:
         self._tell("measuring")
         self.journal.measure(self.pool.load(self.status.generation)[1], self.league.first())
 
-    def _write_metrics(self) -> None:
+    def _write_metrics(self) -> dict[str, float]:
+        """Writes this generation's line of metrics, and returns it."""
         generation = self.status.generation
         figures = {f"league/{name}": value for name, value in self.league.figures(generation).items()}
         figures |= {f"rounds/{name}": value for name, value in self.rounds.figures.items()}
-        self.journal.write(self.learner.learning_rate(self._schedule()), figures)
+        written = self.journal.write(self.learner.learning_rate(self._schedule()), figures)
         self.league.write(self.folder.path / "payoffs.json", generation)
+        return written
 
     def _used_up(self) -> bool:
         self._tick()

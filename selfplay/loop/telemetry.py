@@ -119,8 +119,8 @@ class Telemetry:
         except OSError as error:
             self.note(f"{name}.png was not written: {error.strerror or error}.")
 
-    def write(self, learning_rate: float, more: Mapping[str, float]) -> None:
-        """One line of metrics for this generation. more: further figures, by name."""
+    def write(self, learning_rate: float, more: Mapping[str, float]) -> dict[str, float]:
+        """Writes and returns one line of metrics for this generation. more: further figures, by name."""
         status = self.status
         figures = {"seconds": status.seconds, "games": status.games, "rows": status.rows, "steps": status.steps,
                    "window": status.window, "learning_rate": learning_rate}  # fmt: skip
@@ -132,6 +132,7 @@ class Telemetry:
         self.metrics.write(status.generation, figures)
         if self.metrics.failure:
             self.note(self.metrics.failure)
+        return figures
 
     def ask_for_alarms(self) -> None:
         """What the agent has to say of how the run stands."""

@@ -36,6 +36,31 @@ class Opening(NamedTuple):
         return states
 
 
+def for_match(
+    game: Game, number: int, seed: int, plies: int | None = None, balance: float = 0.5, file: Path | None = None,
+    judge: Judge | None = None,
+) -> list[Opening]:  # fmt: skip
+    """`number` openings of a match: those of the book `file`; else the game's customary ones; else random ones.
+
+    plies: of random openings; None: customary openings where there are any, else `usual_plies`. balance: random
+    openings are worth that much at most, by the game's solver, or else by `judge`, or else by the game's heuristic.
+    Raises ConfigError."""
+    rng = np.random.default_rng(seed)
+    if file is not None:
+        found = book(game, file)
+        return [found[k % len(found)] for k in range(number)]
+    found_customary = customary(game, number, rng)
+    if found_customary is not None and plies is None:
+        return found_customary
+    worth = exact_judge(game) or judge or game.heuristic
+    return random(game, number, usual_plies(game) if plies is None else plies, rng, worth, balance)
+
+
+def usual_plies(game: Game) -> int:
+    """Random plies before each pair of games: 6, or a quarter of the longest game where that is less."""
+    return min(6, game.max_game_length // 4)
+
+
 def customary(game: Game, number: int, rng: np.random.Generator) -> list[Opening] | None:
     """`number` of the game's customary openings, shuffled, each as often as any other; None where there are none."""
     states = game.openings()

@@ -68,6 +68,10 @@ class SearchPlayer:
         self.simulations += int(found.visits.sum())
         return Choice(found.actions[np.arange(len(turn.states)), found.play].astype(np.int64), found.value)
 
+    def values(self, states: np.ndarray) -> np.ndarray:
+        """[B] float32 in [-1, 1]: what the evaluator expects, without search, for the player to move in states [B]."""
+        return choices(self.game, states, self.evaluate, self.config, 0).value
+
 
 def choices(
     game: Game, states: np.ndarray, evaluate: search.Evaluate, config: search.SearchConfig, num_simulations: int,

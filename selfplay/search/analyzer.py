@@ -19,7 +19,7 @@ from typing import NamedTuple
 import numpy as np
 
 from games.base import Game
-from selfplay.search import kernels, search, tree
+from selfplay.search import kernels, search, tree, variation
 
 LEAVES = 16  # positions of the tree evaluated together, by default
 _SIMULATIONS_A_TURN = 4096  # so that a search that meets only finished games looks at the clock every few milliseconds
@@ -170,7 +170,8 @@ class Analyzer:
         size = int((found.actions[0] >= 0).sum())
         lines = [
             PV(
-                self._variation(k), int(found.visits[0, k]), float(found.prior[0, k]), float(found.policy[0, k]),
+                variation.principal(self._search, 0, k), int(found.visits[0, k]), float(found.prior[0, k]),
+                float(found.policy[0, k]),
                 float(found.q[0, k] if found.visits[0, k] else found.value[0]),
                 None if found.proven[0, k] == tree.UNKNOWN else int(found.proven[0, k]),
             )
@@ -186,28 +187,6 @@ class Analyzer:
             int(found.visits[0].sum()), self._evaluations, self._seconds, self._search.depth(0), bool(t.full[0]),
             float(nodes[1:].sum() / nodes[0]),
         )  # fmt: skip
-
-    def _variation(self, slot: int) -> list[int]:
-        """Actions along the path below an edge of the root that each player would choose, by proof and visits."""
-        t = self._search.trees
-        edge = int(t.nodes[0]["first_edge"]) + slot
-        actions = [int(t.actions[edge])]
-        while (node := int(t.edges[edge]["child"])) != tree.NO_NODE and t.nodes[node]["num_edges"]:
-            first, number = int(t.nodes[node]["first_edge"]), int(t.nodes[node]["num_edges"])
-            edges = t.edges[first : first + number]
-            proven = np.full(number, tree.UNKNOWN)
-            if self.config.solve:
-                below = t.nodes[edges["child"]]  # of the last node, where there is no child
-                results = (below["reward"] + below["discount"] * below["proven"]).astype(np.int64)
-                known = (edges["child"] != tree.NO_NODE) & (below["proven"] != tree.UNKNOWN)
-                proven = np.where(known, results, tree.UNKNOWN)
-            allowed = search.allowed_actions(np.ones((1, number), dtype=np.bool_), proven[None])[0]
-            visits = np.where(allowed, edges["visits"], 0)
-            if not visits.any():
-                break
-            edge = first + int(visits.argmax())
-            actions.append(int(t.actions[edge]))
-        return actions
 
     # -- from other threads --------------------------------------------------------------------------------
 

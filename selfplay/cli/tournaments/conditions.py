@@ -67,31 +67,21 @@ def adjudication(arguments: argparse.Namespace) -> Any:
 
 def find_openings(game: Game, arguments: argparse.Namespace, number: int, players: list[Any]) -> list[Opening]:
     """Where games begin, by the options of `add_openings`."""
-    import numpy as np
-
     from selfplay.players import openings
-    from selfplay.players.player import SearchPlayer, choices
+    from selfplay.players.player import SearchPlayer
 
-    rng = np.random.default_rng(arguments.seed)
-    if arguments.book is not None:
-        found = openings.book(game, arguments.book)
-        return [found[k % len(found)] for k in range(number)]
-    customary = openings.customary(game, number, rng)
-    if customary is not None and arguments.random_plies is None:
-        return customary
-    judge = openings.exact_judge(game)
     trained = next((player for player in players if isinstance(player, SearchPlayer)), None)
-    if judge is None and trained is not None:
-
-        def judge(states: np.ndarray) -> np.ndarray:
-            return choices(game, states, trained.evaluate, trained.config, 0).value
-
-    return openings.random(game, number, random_plies(game, arguments), rng, judge or game.heuristic, arguments.balance)
+    return openings.for_match(
+        game, number, arguments.seed, arguments.random_plies, arguments.balance, arguments.book,
+        trained.values if trained is not None else None,
+    )  # fmt: skip
 
 
 def random_plies(game: Game, arguments: argparse.Namespace) -> int:
-    """As asked for, or 6, or a quarter of the longest game where that is less."""
-    return min(6, game.max_game_length // 4) if arguments.random_plies is None else int(arguments.random_plies)
+    """As asked for, or the usual number."""
+    from selfplay.players import openings
+
+    return openings.usual_plies(game) if arguments.random_plies is None else int(arguments.random_plies)
 
 
 def describe_openings(game: Game, arguments: argparse.Namespace, number: int) -> str:
