@@ -13,9 +13,11 @@ import harness
 import torch
 
 import games
-from selfplay.alphazero import actor, agent
+from selfplay.alphazero import agent
+from selfplay.alphazero.config import ActorConfig, Config
 from selfplay.loop.ray_pool import RayActorPool
 from selfplay.networks import policy_value
+from selfplay.networks.config import NetworkConfig
 
 Rates = dict[str, float]
 
@@ -52,10 +54,8 @@ def main() -> None:
     arguments = parser.parse_args()
     harness.start()
     torch.manual_seed(1)
-    settings = agent.Config(
-        game=arguments.game, network=policy_value.NetworkConfig(arguments.channels, arguments.blocks)
-    )
-    acting = actor.ActorConfig(num_simulations=arguments.simulations, cache_entries=0, past_self_share=0.0)
+    settings = Config(game=arguments.game, network=NetworkConfig(arguments.channels, arguments.blocks))
+    acting = ActorConfig(num_simulations=arguments.simulations, cache_entries=0, past_self_share=0.0)
     player = agent.AlphaZero(replace(settings, actor=acting))
     player.warm_up()
     found: dict[int, list[Rates]] = {size: [] for size in arguments.sizes}

@@ -15,10 +15,12 @@ import torch
 
 import games
 from selfplay.alphazero import actor
+from selfplay.alphazero.config import ActorConfig
 from selfplay.networks import inference, policy_value
+from selfplay.networks.config import NetworkConfig
 from selfplay.players import match, openings
 from selfplay.players import player as players
-from selfplay.search import search
+from selfplay.search.config import SearchConfig
 
 
 def main() -> None:
@@ -31,8 +33,8 @@ def main() -> None:
     parser.add_argument("--concurrent-games", type=int, default=128, help="games of the actor")
     arguments = parser.parse_args()
     harness.start()
-    game, size = games.make(arguments.game), policy_value.NetworkConfig(arguments.channels, arguments.blocks)
-    config = search.SearchConfig(reuse_tree=False)
+    game, size = games.make(arguments.game), NetworkConfig(arguments.channels, arguments.blocks)
+    config = SearchConfig(reuse_tree=False)
     weights = []
     for seed in (1, 2):
         torch.manual_seed(seed)
@@ -44,7 +46,7 @@ def main() -> None:
         pair.append(players.SearchPlayer(str(number), game, evaluator, config, arguments.simulations))
     playing = actor.Actor(
         game,
-        actor.ActorConfig(
+        ActorConfig(
             num_simulations=arguments.simulations, concurrent_games=arguments.concurrent_games, cache_entries=0,
             past_self_share=0.0,
         ),

@@ -16,12 +16,14 @@ import torch
 from torch import nn
 
 from selfplay.gan import actor, loss
+from selfplay.gan.config import NetworkConfig, ObjectiveConfig
 from selfplay.gan.data import datasets
 from selfplay.gan.metrics import auc
 from selfplay.gan.models import perceptron
 from selfplay.league import opponents
-from selfplay.learning.learner import Learner, LearnerConfig, Update
-from selfplay.learning.replay import Replay, ReplayConfig
+from selfplay.learning.config import LearnerConfig, ReplayConfig
+from selfplay.learning.learner import Learner, Update
+from selfplay.learning.replay import Replay
 
 RING = datasets.ring(sigma=0.05)
 OUTSIDE = 1.3  # radius of the fakes: six σ from the reals, so that no critic need mistake them
@@ -53,9 +55,9 @@ def fakes_of(mode: Any) -> actor.Fakes:
 def curve(history: bool, seed: int, modes: int = 8) -> list[list[float]]:
     """AUC of the critic after each visit, on the fakes of all places up to then."""
     torch.manual_seed(seed)
-    visitor, critic = Visitor(), perceptron.make((2,), 0, perceptron.NetworkConfig())[1]
+    visitor, critic = Visitor(), perceptron.make((2,), 0, NetworkConfig())[1]
     share = 0.5 if history else 0.0
-    game = loss.AdversarialGame(visitor, critic, loss.ObjectiveConfig(r1=0.01, r2=0.01, past_fakes=share))
+    game = loss.AdversarialGame(visitor, critic, ObjectiveConfig(r1=0.01, r2=0.01, past_fakes=share))
     learner = Learner((Update("discriminator", critic, game.critic_step),), LEARNER)
     playing = actor.Actor(RING, 1.0, history, fakes_of, seed, 0)
     rows_each = STEPS * BATCH

@@ -18,6 +18,7 @@ import torch
 import games
 from selfplay import device as devices
 from selfplay.networks import inference, policy_value
+from selfplay.networks.config import NetworkConfig
 
 
 def positions(name: str, batch: int) -> np.ndarray:
@@ -41,7 +42,7 @@ def main() -> None:
     arguments = parser.parse_args()
     harness.start()
     device = devices.best()
-    game, config = games.make(arguments.game), policy_value.NetworkConfig(arguments.channels, arguments.blocks)
+    game, config = games.make(arguments.game), NetworkConfig(arguments.channels, arguments.blocks)
     dtype = devices.compute_dtype(device.type)
     net = policy_value.PolicyValueNet(game, config).eval().to(device).to(memory_format=torch.channels_last)
     with torch.inference_mode():

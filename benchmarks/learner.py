@@ -18,9 +18,11 @@ import games
 from games.base import Game
 from selfplay import device as devices
 from selfplay.alphazero import agent
+from selfplay.alphazero.config import Config
 from selfplay.learning import learner
-from selfplay.learning.replay import Replay, ReplayConfig
-from selfplay.networks import policy_value
+from selfplay.learning.config import LearnerConfig, ReplayConfig
+from selfplay.learning.replay import Replay
+from selfplay.networks.config import NetworkConfig
 
 
 def random_rows(game: Game, dtype: np.dtype, count: int, rng: np.random.Generator) -> np.ndarray:
@@ -48,10 +50,8 @@ def main() -> None:
     parser.add_argument("--batch-size", type=int, default=512)
     arguments = parser.parse_args()
     harness.start()
-    settings = agent.Config(
-        game=arguments.game, network=policy_value.NetworkConfig(arguments.channels, arguments.blocks)
-    )
-    settings = replace(settings, learner=learner.LearnerConfig(batch_size=arguments.batch_size))
+    settings = Config(game=arguments.game, network=NetworkConfig(arguments.channels, arguments.blocks))
+    settings = replace(settings, learner=LearnerConfig(batch_size=arguments.batch_size))
     player, rng = agent.AlphaZero(settings), np.random.default_rng(1)
     teacher = learner.Learner(player.updates(), settings.learner)
     replay = Replay(player.row_dtype, ReplayConfig())

@@ -21,9 +21,11 @@ import torch
 
 import games
 from games import base
-from selfplay.networks import inference, policy_value
+from selfplay.networks import inference
+from selfplay.networks.config import NetworkConfig
 from selfplay.players import match, openings, player
 from selfplay.search import analyzer, evaluators, search
+from selfplay.search.config import SearchConfig
 
 BATCHES = (64, 128, 256)
 OPENING_PLIES = 5
@@ -34,7 +36,7 @@ class Timed:
 
     def __init__(self, game: base.Game, evaluator: inference.NetworkEvaluator, simulations: int, leaves: int) -> None:
         self.game, self.evaluator, self.limit = game, evaluator, analyzer.Limit(simulations)
-        self.thinker = analyzer.Analyzer(game, evaluator, search.SearchConfig(), 4 * simulations, leaves)
+        self.thinker = analyzer.Analyzer(game, evaluator, SearchConfig(), 4 * simulations, leaves)
         self.evaluations = self.batches = 0
 
     def play(self) -> float:
@@ -52,7 +54,7 @@ class Timed:
 
 
 def speed(arguments: Any) -> None:
-    game, size = games.make(arguments.game), policy_value.NetworkConfig(arguments.channels, arguments.blocks)
+    game, size = games.make(arguments.game), NetworkConfig(arguments.channels, arguments.blocks)
     torch.manual_seed(1)
     evaluator = inference.NetworkEvaluator(game, size)
     several = Timed(game, evaluator, arguments.simulations, arguments.leaves)
@@ -92,7 +94,7 @@ class Player:
     """Searches with so many leaves a batch. See `players.Player`."""
 
     def __init__(
-        self, game: base.Game, evaluate: search.Evaluate, config: search.SearchConfig, simulations: int, leaves: int
+        self, game: base.Game, evaluate: search.Evaluate, config: SearchConfig, simulations: int, leaves: int
     ) -> None:
         self.game, self.evaluate, self.config = game, evaluate, config
         self.name, self.simulations, self.leaves = f"{leaves} leaves", simulations, leaves

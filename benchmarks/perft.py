@@ -32,7 +32,7 @@ import search as searching
 
 import games
 from games import base
-from selfplay.search.search import SearchConfig
+from selfplay.search.config import SearchConfig
 
 ROOT = Path(__file__).resolve().parent.parent
 START_NODES = {

@@ -22,6 +22,7 @@ import plain
 import games
 from games import base
 from selfplay.search import evaluators, search
+from selfplay.search.config import SearchConfig
 
 RANDOM_PLIES = 12
 
@@ -38,7 +39,7 @@ def openings(game: base.Game, batch: int, rng: np.random.Generator) -> np.ndarra
     return states
 
 
-def batched(game: base.Game, batch: int, simulations: int, config: search.SearchConfig) -> Callable[[], float]:
+def batched(game: base.Game, batch: int, simulations: int, config: SearchConfig) -> Callable[[], float]:
     """A job: searches `batch` positions and returns the simulations made."""
     rng = np.random.default_rng(1)
     crank = search.Search(game, batch, config, simulations)
@@ -121,7 +122,7 @@ def measure(name: str, simulations: int, arguments: Any) -> list[dict[str, Any]]
     """A row for each policy and batch, all timed in turns with the peers."""
     game = games.make(name)
     jobs: dict[Any, Callable[[], float] | None] = {
-        (policy, batch): batched(game, batch, simulations, search.SearchConfig(policy=policy, solve=False))
+        (policy, batch): batched(game, batch, simulations, SearchConfig(policy=policy, solve=False))
         for policy in arguments.policies
         for batch in arguments.batches
     }

@@ -17,8 +17,10 @@ import torch
 
 import games
 from selfplay.alphazero import actor
+from selfplay.alphazero.config import ActorConfig
 from selfplay.networks import inference, policy_value
-from selfplay.search import search
+from selfplay.networks.config import NetworkConfig
+from selfplay.search.config import SearchConfig
 
 
 def main() -> None:
@@ -31,14 +33,14 @@ def main() -> None:
     parser.add_argument("--policy", default="puct", choices=["puct", "gumbel"])
     arguments = parser.parse_args()
     harness.start()
-    game, size = games.make(arguments.game), policy_value.NetworkConfig(arguments.channels, arguments.blocks)
+    game, size = games.make(arguments.game), NetworkConfig(arguments.channels, arguments.blocks)
     torch.manual_seed(1)
     weights = policy_value.PolicyValueNet(game, size).state_dict()
-    config = actor.ActorConfig(
+    config = ActorConfig(
         num_simulations=arguments.simulations, concurrent_games=arguments.concurrent_games,
         cache_entries=0, past_self_share=0.0,
     )  # fmt: skip
-    player = actor.Actor(game, config, search.SearchConfig(policy=arguments.policy), size, seed=1, index=0)
+    player = actor.Actor(game, config, SearchConfig(policy=arguments.policy), size, seed=1, index=0)
     player.set_weights(weights, generation=0)
     bare = inference.NetworkEvaluator(game, size)
     bare.load(weights)

@@ -19,8 +19,9 @@ import numpy as np
 import games
 from games import base
 from games.checks import random_play
+from selfplay.search.config import SearchConfig
 from selfplay.search.evaluators import HashEvaluator
-from selfplay.search.search import Search, SearchConfig
+from selfplay.search.search import Search
 
 SIMULATIONS = 64
 CONFIGS = [

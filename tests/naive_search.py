@@ -19,7 +19,8 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from games.base import Game
-from selfplay.search.search import Evaluate, Leaves, SearchConfig
+from selfplay.search.config import SearchConfig
+from selfplay.search.search import Evaluate, Leaves
 
 
 def f32(number: float) -> float:

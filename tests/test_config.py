@@ -10,7 +10,8 @@ import msgspec
 import pytest
 
 from selfplay import config as configs
-from selfplay.alphazero.agent import AlphaZero, Config
+from selfplay.alphazero.agent import AlphaZero
+from selfplay.alphazero.config import Config
 from selfplay.alphazero.presets import PRESETS
 from selfplay.errors import ConfigError
 

@@ -10,17 +10,15 @@ import numpy as np
 import torch
 
 import games
-from selfplay.alphazero.actor import ActorConfig
-from selfplay.alphazero.agent import AlphaZero, Config
-from selfplay.alphazero.evaluation import EvaluationConfig
-from selfplay.learning.learner import LearnerConfig
-from selfplay.learning.replay import ReplayConfig
+from selfplay.alphazero.agent import AlphaZero
+from selfplay.alphazero.config import ActorConfig, Config, EvaluationConfig
+from selfplay.learning.config import LearnerConfig, ReplayConfig
 from selfplay.loop import folder as folders
 from selfplay.loop import run as runs
-from selfplay.loop.run import RunConfig
+from selfplay.loop.config import RunConfig
 from selfplay.networks import inference
-from selfplay.networks.policy_value import NetworkConfig
-from selfplay.search.search import SearchConfig
+from selfplay.networks.config import NetworkConfig
+from selfplay.search.config import SearchConfig
 from selfplay.storage import artifact
 from selfplay.types import Status, Weights
 

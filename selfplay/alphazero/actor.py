@@ -12,60 +12,21 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
-from typing import Annotated, Any, NamedTuple
+from dataclasses import replace
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
-from msgspec import Meta
 
 from games.base import Game, Step
 from selfplay.alphazero import loss
-from selfplay.networks import inference, policy_value
+from selfplay.alphazero.config import ActorConfig
+from selfplay.networks import inference
+from selfplay.networks.config import NetworkConfig
 from selfplay.search import evaluators, search
+from selfplay.search.config import SearchConfig
 
 NetworkWeights = Mapping[str, torch.Tensor]
-
-
-@dataclass(frozen=True)
-class ActorConfig:
-    """How self-play games are played."""
-
-    concurrent_games: Annotated[int, Meta(ge=1, le=65536)] = 64
-    """Games an actor plays at once: the most positions in one evaluation."""
-
-    num_simulations: Annotated[int, Meta(ge=1, le=100_000)] = 48
-    """Simulations a move."""
-
-    random_opening_plies: Annotated[int, Meta(ge=0)] = 24
-    """Each game starts after a uniformly drawn number of random plies, from none to this many."""
-
-    temperature: Annotated[float, Meta(ge=0)] = 1.0
-    """At a game's first searched move; actions are drawn from visits ** (1 / temperature) (PUCT)."""
-
-    final_temperature: Annotated[float, Meta(ge=0)] = 0.2
-    """What the temperature falls to."""
-
-    temperature_half_life: Annotated[float, Meta(gt=0)] = 5.0
-    """Searched plies over which half of that fall happens."""
-
-    cache_entries: Annotated[int, Meta(ge=0)] = 1 << 17
-    """Positions whose evaluation is remembered, until new weights come; 0 turns it off."""
-
-    adjudicate_after: Annotated[int, Meta(ge=1)] | None = None
-    """Searched plies after which a game that goes on is scored by `Game.heuristic` instead; None: never."""
-
-    adjudicate_below: Annotated[float, Meta(ge=0, le=1)] = 0.9
-    """While the heuristic is beyond this, a game may go on for as many plies again: winning is to be learned too."""
-
-    adjudicated_worth: Annotated[float, Meta(ge=0, le=1)] = 0.8
-    """Such a score is multiplied by this, so that a won game is worth more than a won position."""
-
-    past_self_share: Annotated[float, Meta(ge=0, le=1)] = 0.05
-    """Share of the searching spent on games against a past generation; 0 turns it off."""
-
-    sync_simulations: bool = True
-    """Restart searches in progress when new weights come, so that no tree mixes two networks."""
 
 
 _FINISH_SHARE = 16  # moves are finished when this part of all games waits for it: few calls for many games
@@ -89,7 +50,7 @@ class _Move(NamedTuple):
 class _Group:
     """B games that share a search and an evaluation batch."""
 
-    def __init__(self, actor: Actor, number: int, config: search.SearchConfig) -> None:
+    def __init__(self, actor: Actor, number: int, config: SearchConfig) -> None:
         size = actor.config.concurrent_games
         self.search = search.Search(actor.game, size, config, actor.config.num_simulations)
         self.number = number
@@ -105,8 +66,8 @@ class Actor:
     """Owns games in progress. `set_weights` first, then `generate` again and again."""
 
     def __init__(
-        self, game: Game, config: ActorConfig, search_config: search.SearchConfig,
-        network_config: policy_value.NetworkConfig, seed: int, index: int, device: torch.device | None = None,
+        self, game: Game, config: ActorConfig, search_config: SearchConfig,
+        network_config: NetworkConfig, seed: int, index: int, device: torch.device | None = None,
     ) -> None:  # fmt: skip
         """seed, index: the games of actor `index` are a function of both, of the weights, and of nothing else."""
         self.game, self.config, self.search_config = game, config, search_config
@@ -125,7 +86,7 @@ class Actor:
             self._new_games(group, np.arange(config.concurrent_games))
 
     def _evaluator(
-        self, network_config: policy_value.NetworkConfig, device: torch.device | None
+        self, network_config: NetworkConfig, device: torch.device | None
     ) -> tuple[evaluators.Evaluator, inference.NetworkEvaluator]:
         net = inference.NetworkEvaluator(self.game, network_config, device)
         if not self.config.cache_entries:

@@ -3,62 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Annotated, Any, ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 import torch
-from msgspec import Meta
 
 import games
 from selfplay import config as configs
 from selfplay import device as devices
 from selfplay.alphazero import actor, buckets, evaluation, loss
+from selfplay.alphazero.config import Config
 from selfplay.errors import ConfigError
-from selfplay.league.pool import PoolConfig
-from selfplay.learning.learner import LearnerConfig, Update
-from selfplay.learning.mining import MiningConfig
-from selfplay.learning.replay import ReplayConfig
-from selfplay.loop.run import RunConfig
+from selfplay.learning.learner import Update
 from selfplay.networks import inference, policy_value
 from selfplay.players import reference
 from selfplay.search import evaluators, search
 from selfplay.types import Batch, MatchResult, Status, Weights
 
 PLAYER = "net"  # the family's one player: the name of its weights in checkpoints
-
-
-@dataclass(frozen=True)
-class TargetConfig:
-    """What the network learns from a row."""
-
-    search_value_fraction: Annotated[float, Meta(ge=0, le=1)] = 0.5
-    """Value target = (1 - this) * outcome of the game + this * value of the search."""
-
-    value_weight: Annotated[float, Meta(gt=0)] = 1.0
-    """Weight of the value loss beside the policy loss."""
-
-
-@dataclass(frozen=True)
-class Config:
-    """Every setting of an AlphaZero run."""
-
-    game: str = "tic-tac-toe"
-    """Name of the game; `selfplay games list` shows them."""
-
-    game_options: dict[str, int] = field(default_factory=dict)
-    """Arguments of the game, such as game_options.history_length=8 for chess; `selfplay games list` shows them."""
-
-    network: policy_value.NetworkConfig = field(default_factory=policy_value.NetworkConfig)
-    search: search.SearchConfig = field(default_factory=search.SearchConfig)
-    actor: actor.ActorConfig = field(default_factory=actor.ActorConfig)
-    target: TargetConfig = field(default_factory=TargetConfig)
-    replay: ReplayConfig = field(default_factory=ReplayConfig)
-    rounds: MiningConfig = field(default_factory=MiningConfig)
-    learner: LearnerConfig = field(default_factory=LearnerConfig)
-    pool: PoolConfig = field(default_factory=PoolConfig)
-    strength: evaluation.EvaluationConfig = field(default_factory=evaluation.EvaluationConfig)
-    run: RunConfig = field(default_factory=RunConfig)
 
 
 class AlphaZero:

@@ -7,44 +7,19 @@ show one; the share over the others is reported beside the share over all.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Annotated
-
 import numpy as np
-from msgspec import Meta
 
 from games.base import ILLEGAL, EvalSet, Game
+from selfplay.alphazero.config import EvaluationConfig
 from selfplay.players import match, openings, player, reference
 from selfplay.search import search
+from selfplay.search.config import SearchConfig
 
 FIRST = "first"  # the opponent that is the agent's own first generation
 
 
-@dataclass(frozen=True)
-class EvaluationConfig:
-    """How strength is measured during a run."""
-
-    num_simulations: Annotated[int, Meta(ge=1)] = 100
-    """Simulations a position or move; the raw policy is measured beside it where there is exact knowledge."""
-
-    opponents: tuple[str, ...] = ()
-    """Who is played against: "random", "greedy", "uct:100", "alphabeta:2", …, or "first", the first generation."""
-
-    games: Annotated[int, Meta(ge=2)] = 40
-    """Games against each of them, in pairs that swap seats."""
-
-    random_opening_plies: Annotated[int, Meta(ge=0)] = 6
-    """Uniformly random plies that pairs begin with, in games without customary openings."""
-
-    meeting_games: Annotated[int, Meta(ge=2)] = 8
-    """Games of two generations that meet (pool.opponents=pfsp or nash), in pairs that swap seats."""
-
-    meeting_simulations: Annotated[int, Meta(ge=1)] = 16
-    """Simulations a move in those games."""
-
-
 def measure(
-    game: Game, evaluate: search.Evaluate, first: search.Evaluate, config: search.SearchConfig,
+    game: Game, evaluate: search.Evaluate, first: search.Evaluate, config: SearchConfig,
     strength: EvaluationConfig, seed: int,
 ) -> dict[str, float]:  # fmt: skip
     """Figures against the game's yardstick, where it has one, and against the opponents asked for.
@@ -72,7 +47,7 @@ def measure(
 
 
 def meet(
-    game: Game, row: search.Evaluate, column: search.Evaluate, config: search.SearchConfig, strength: EvaluationConfig,
+    game: Game, row: search.Evaluate, column: search.Evaluate, config: SearchConfig, strength: EvaluationConfig,
     seed: int,
 ) -> match.Summary:  # fmt: skip
     """A match of two evaluators, in pairs of games that swap seats; a function of its arguments."""

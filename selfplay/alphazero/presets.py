@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from selfplay.alphazero.actor import ActorConfig
-from selfplay.alphazero.agent import Config
-from selfplay.alphazero.evaluation import EvaluationConfig
-from selfplay.learning.learner import LearnerConfig
-from selfplay.learning.replay import ReplayConfig
-from selfplay.loop.run import RunConfig
-from selfplay.networks.policy_value import NetworkConfig
-from selfplay.search.search import SearchConfig
+from selfplay.alphazero.config import ActorConfig, Config, EvaluationConfig
+from selfplay.learning.config import LearnerConfig, ReplayConfig
+from selfplay.loop.config import RunConfig
+from selfplay.networks.config import NetworkConfig
+from selfplay.search.config import SearchConfig
 
 TIC_TAC_TOE = Config(
     game="tic-tac-toe",

@@ -17,7 +17,7 @@ from selfplay.gan import config as settings
 from selfplay.gan.config import Config
 from selfplay.gan.data import sources  # fmt: skip
 from selfplay.gan.metrics import auc, distinct
-from selfplay.gan.models import model, perceptron
+from selfplay.gan.models import build, model, perceptron
 from selfplay.learning.learner import Update
 from selfplay.types import Batch, MatchResult, Status, Weights
 
@@ -34,7 +34,7 @@ class Gan:
         self.config = config
         self.source = sources.make(config.data)
         loss.check(config.objective, config.network, self.source.shape, config.learner.batch_size)
-        self.model = settings.model(config, self.source)
+        self.model = build.build(config, self.source)
         self.roles: tuple[str, ...] = self.model.roles
         self._with_fakes = config.objective.past_fakes > 0 and model.CRITIC in self.roles
         self.row_dtype = actor.row_dtype(self.source.shape, self._with_fakes)
@@ -46,7 +46,7 @@ class Gan:
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update(state)
-        self.model = settings.model(self.config, self.source)
+        self.model = build.build(self.config, self.source)
 
     def identity(self) -> dict[str, Any]:
         return settings.identity(self.config)

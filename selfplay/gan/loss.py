@@ -15,17 +15,15 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Annotated, Literal
 
 import torch
-from msgspec import Meta
 from torch import nn
 from torch.nn import functional as F
 
 from selfplay.errors import ConfigError
+from selfplay.gan.config import NetworkConfig, ObjectiveConfig
 from selfplay.gan.models import augment, layers
-from selfplay.gan.models.perceptron import Critic, NetworkConfig
+from selfplay.gan.models.perceptron import Critic
 from selfplay.types import Batch, Loss
 
 Named = dict[str, torch.Tensor]
@@ -36,62 +34,6 @@ Goal = Callable[[torch.Tensor, torch.Tensor, Batch], tuple[torch.Tensor, Named]]
 def verdict_alone(verdict: torch.Tensor, fake: torch.Tensor, batch: Batch) -> tuple[torch.Tensor, Named]:
     """The goal of a generator that has no other."""
     return verdict, {}
-
-
-@dataclass(frozen=True)
-class ObjectiveConfig:
-    """What generator and critic play for."""
-
-    loss: Literal["rpgan", "minimax", "non-saturating", "lsgan", "hinge", "wgan-gp"] = "rpgan"
-    """See `selfplay.gan.loss`."""
-
-    r1: Annotated[float, Meta(ge=0)] = 0.1
-    """γ of (γ/2) E‖∇D(x)‖² on reals at the start of the run."""
-
-    r2: Annotated[float, Meta(ge=0)] = 0.1
-    """γ of the same on fakes."""
-
-    final_penalty: Annotated[float, Meta(gt=0, le=1)] = 1.0
-    """What share of both is left at the end, reached geometrically along half a cosine."""
-
-    gradient_penalty: Annotated[float, Meta(ge=0)] = 10.0
-    """λ of wgan-gp."""
-
-    label_smoothing: Annotated[float, Meta(ge=0, lt=0.5)] = 0.0
-    """One-sided (Salimans 2016, 1606.03498): reals win only 1 − this of each game."""
-
-    noisy_labels: Annotated[float, Meta(ge=0, lt=0.5)] = 0.0
-    """Share of pairs whose real and fake are exchanged for the critic; falls to 0 over the first half of the run."""
-
-    instance_noise: Annotated[float, Meta(ge=0)] = 0.0
-    """Standard deviation of noise on all that the critic sees; falls to 0 over the first half of the run."""
-
-    past_fakes: Annotated[float, Meta(ge=0, le=1)] = 0.0
-    """Share of the critic's fakes that past generators made (the pool's `opponents` says which)."""
-
-    past_critics: Annotated[float, Meta(ge=0, le=1)] = 0.0
-    """Weight of a past critic's verdict in the generator's loss."""
-
-    feature_matching: Annotated[float, Meta(ge=0)] = 0.0
-    """Weight in the generator's loss of the squared distance between the mean features of reals and fakes, as the
-    critic's last layer sees them (Salimans 2016, section 3.1)."""
-
-    augmentations: tuple[augment.Name, ...] = ()
-    """Changes to the images that the critic sees, reals and fakes alike: translation, cutout, colour (DiffAugment, Zhao
-    2020, 2006.10738); for data sets of some thousand images or fewer."""
-
-    augmentation_probability: Annotated[float, Meta(gt=0, le=1)] = 1.0
-    """With which each of them is made, for each sample."""
-
-    augmentation_target: Annotated[float, Meta(ge=0, lt=1)] = 0.0
-    """Where that probability adapts instead, from 0: it rises while the critic tells more than this of E sign(D(x) −
-    D(y)), and falls below (ADA, Karras 2020, 2006.06676: 0.6); 0: it stays as it is set."""
-
-    critic_steps: Annotated[int, Meta(ge=1, le=100)] = 1
-    """Of the critic to one of the generator."""
-
-    critic_learning_rate: Annotated[float, Meta(gt=0, le=100)] = 1.0
-    """The critic's learning rate over the generator's: two time scales (Heusel 2017, 1706.08500)."""
 
 
 SOFT = ("rpgan", "minimax", "non-saturating", "lsgan")  # losses whose labels can be soft

@@ -13,8 +13,9 @@ from torch import nn
 
 from selfplay import device
 from selfplay.errors import CheckpointError, ConfigError
+from selfplay.gan.config import NetworkConfig
 from selfplay.gan.data import sources
-from selfplay.gan.models import latent, perceptron
+from selfplay.gan.models import latent
 from selfplay.league import pool
 from selfplay.storage import artifact
 
@@ -33,7 +34,7 @@ class Generator:
         self,
         module: nn.Module,
         source: sources.Source,
-        config: perceptron.NetworkConfig,
+        config: NetworkConfig,
         space: latent.Space,
         encode: Callable[[np.ndarray], np.ndarray] | None = None,
     ) -> None:
@@ -87,7 +88,7 @@ class Generator:
 class Critic:
     """Scores samples: the higher, the more real."""
 
-    def __init__(self, module: nn.Module, source: sources.Source, config: perceptron.NetworkConfig) -> None:
+    def __init__(self, module: nn.Module, source: sources.Source, config: NetworkConfig) -> None:
         self.module = module.eval().requires_grad_(False)
         self.source, self.config = source, config
 

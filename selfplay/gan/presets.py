@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from selfplay.gan.config import Config
-from selfplay.gan.data.sources import DataConfig
-from selfplay.gan.loss import ObjectiveConfig
-from selfplay.gan.models.autoencoder import AutoencoderConfig
-from selfplay.gan.models.info import InfoConfig
-from selfplay.gan.models.perceptron import NetworkConfig
-from selfplay.gan.models.superres import SuperresConfig
-from selfplay.learning.learner import LearnerConfig
-from selfplay.learning.replay import ReplayConfig
-from selfplay.loop.run import RunConfig
+from selfplay.gan.config import (
+    AutoencoderConfig,
+    Config,
+    DataConfig,
+    InfoConfig,
+    NetworkConfig,
+    ObjectiveConfig,
+    SuperresConfig,
+)
+from selfplay.learning.config import LearnerConfig, ReplayConfig
+from selfplay.loop.config import RunConfig
 
 # Every real is drawn about once: data are cheap, and the newest generator's fakes are made on the spot.
 REPLAY = ReplayConfig(samples_per_insert=1.0, window_min=51_200, window_fraction=1e-6, learn_after=256)

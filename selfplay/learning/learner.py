@@ -11,65 +11,14 @@ import copy
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Annotated, Any, Literal
+from typing import Any
 
 import torch
-from msgspec import Meta
 from torch import nn
 
 from selfplay.learning import update_rules
+from selfplay.learning.config import LearnerConfig
 from selfplay.types import Batch, Loss
-
-
-@dataclass(frozen=True)
-class LearnerConfig:
-    """Optimisation: AdamW with a cosine schedule over the run's budget, gradient clipping, averaged weights."""
-
-    batch_size: Annotated[int, Meta(ge=1, le=65536)] = 512
-    """Rows in one update."""
-
-    learning_rate: Annotated[float, Meta(gt=0, le=1)] = 2e-3
-    """At the start of the run."""
-
-    final_learning_rate: Annotated[float, Meta(gt=0, le=1)] = 1e-4
-    """At the end of the run's budget, reached along half a cosine."""
-
-    weight_decay: Annotated[float, Meta(ge=0, le=1)] = 1e-4
-    """Decoupled weight decay (AdamW), on matrices and filters only."""
-
-    max_gradient_norm: Annotated[float, Meta(gt=0)] = 5.0
-    """Gradients are scaled down to this norm."""
-
-    ema_decay: Annotated[float, Meta(ge=0, lt=1)] = 0.999
-    """Decay per step of the averaged weights, the ones that play; batch-norm statistics are averaged too. While the
-    run is young the decay is (1 + step) / (10 + step), so that the average doesn't remember the random start."""
-
-    optimizer: Literal["adamw", "sgd"] = "adamw"
-    """adamw (Loshchilov, Hutter 2019), or sgd: plain gradient descent without momentum."""
-
-    beta1: Annotated[float, Meta(ge=0, lt=1)] = 0.9
-    """Of adamw: decay per step of the mean gradient; 0 is usual where players meet."""
-
-    beta2: Annotated[float, Meta(ge=0, lt=1)] = 0.999
-    """Of adamw: decay per step of the mean squared gradient, at the start of the run."""
-
-    final_beta2: Annotated[float, Meta(ge=0, lt=1)] | None = None
-    """beta2 at the end of the run's budget, reached along the same half cosine; none: it stays as it is."""
-
-    schedule: Literal["linear", "geometric"] = "linear"
-    """How learning_rate goes to final_learning_rate along the half cosine: by differences, or by ratios (the logarithm
-    of the rate follows the cosine), which spends more of the run at small rates."""
-
-    rule: Literal["alternating", "simultaneous", "extragradient", "optimistic"] = "alternating"
-    """How players that learn against each other take their steps, see rules.py; for one player alternating and
-    simultaneous are the same."""
-
-    lookahead_steps: Annotated[int, Meta(ge=0, le=100_000)] = 0
-    """After so many steps all players' weights are pulled back towards those of that many steps ago (lookahead);
-    0: never."""
-
-    lookahead_alpha: Annotated[float, Meta(gt=0, le=1)] = 0.5
-    """The share of the way forward that lookahead keeps."""
 
 
 @dataclass(frozen=True)

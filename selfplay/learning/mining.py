@@ -7,13 +7,12 @@ What a bucket is and what makes a row difficult, the agent says; this knows numb
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from typing import Annotated, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
-from msgspec import Meta
 
 from selfplay.agent import Agent
+from selfplay.learning.config import MiningConfig
 from selfplay.learning.replay import Replay
 from selfplay.types import Weights
 
@@ -21,29 +20,6 @@ CANDIDATES = 4  # rows drawn evenly for each one kept: weights up to this repeat
 NEGLIGIBLE = 1e-3  # of a weight's distance to 1, below which a bucket is forgotten
 
 BucketsOf = Callable[[np.ndarray], np.ndarray]  # rows [M] → the bucket of each [M] int64
-
-
-@dataclass(frozen=True)
-class MiningConfig:
-    """Whether what goes badly is drawn more often."""
-
-    enabled: bool = False
-    """Draw batches by weights that follow how badly the agent does; off: all rows alike."""
-
-    strength: Annotated[float, Meta(ge=0, le=4)] = 1.0
-    """A bucket's weight is its difficulty over the mean one, to this power."""
-
-    floor: Annotated[float, Meta(gt=0, le=1)] = 0.5
-    """Smallest weight: what goes well is not forgotten."""
-
-    ceiling: Annotated[float, Meta(ge=1, le=16)] = 4.0
-    """Largest weight: what cannot be learned does not take over."""
-
-    smoothing: Annotated[float, Meta(ge=0, lt=1)] = 0.5
-    """Share of a weight that is left of the round before."""
-
-    rows: Annotated[int, Meta(ge=2)] = 4_096
-    """Newest rows that are measured at the end of each generation."""
 
 
 class Buckets(NamedTuple):

@@ -6,31 +6,9 @@ that a resumed run goes on with the very experience it had.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Annotated
-
 import numpy as np
-from msgspec import Meta
 
-
-@dataclass(frozen=True)
-class ReplayConfig:
-    """How much experience is kept and how often it is used."""
-
-    samples_per_insert: Annotated[float, Meta(gt=0, le=1000)] = 6.0
-    """How many times a row is drawn for training on average: ties learning to generation, whichever is faster."""
-
-    window_min: Annotated[int, Meta(ge=1)] = 20_000
-    """The window holds at least this many newest rows (all rows while there are fewer)."""
-
-    window_fraction: Annotated[float, Meta(gt=0, le=1)] = 0.5
-    """The window holds this share of all rows ever inserted: old, weak play leaves as the run goes on."""
-
-    capacity: Annotated[int, Meta(ge=1)] = 1_000_000
-    """The window never holds more rows than this."""
-
-    learn_after: Annotated[int, Meta(ge=1)] = 4_000
-    """Rows to gather before the first update."""
+from selfplay.learning.config import ReplayConfig
 
 
 class Replay:

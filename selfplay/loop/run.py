@@ -12,11 +12,9 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from typing import Annotated, Any
+from typing import Any
 
 import numpy as np
-from msgspec import Meta
 
 from selfplay import device as devices
 from selfplay.agent import Agent
@@ -28,42 +26,9 @@ from selfplay.learning.mining import HardExampleMiner
 from selfplay.learning.replay import Replay
 from selfplay.loop import folder as folders
 from selfplay.loop.actor_pool import ActorPool, InlineActorPool
+from selfplay.loop.config import RunConfig
 from selfplay.loop.telemetry import Telemetry
 from selfplay.types import Status
-
-
-@dataclass(frozen=True)
-class RunConfig:
-    """Length and rhythm of a run."""
-
-    seed: Annotated[int, Meta(ge=0, le=2**62)] = 1
-    """Everything random in the run follows from it."""
-
-    minutes: Annotated[float, Meta(gt=0)] | None = None
-    """Budget in minutes of wall time, over all sessions; None: not limited by time."""
-
-    generations: Annotated[int, Meta(ge=1)] | None = None
-    """Budget in generations; None: not limited by generations."""
-
-    generation_rows: Annotated[int, Meta(ge=1)] = 20_000
-    """New rows that make a generation."""
-
-    chunk_rows: Annotated[int, Meta(ge=1)] = 1_000
-    """Rows an actor gathers before it delivers."""
-
-    evaluate_every: Annotated[int, Meta(ge=1)] = 5
-    """Generations between two measurements of strength; the last one is always measured."""
-
-    stop_when_solved: bool = False
-    """End the run as soon as two measurements in a row say that nothing is left to learn."""
-
-    actors: Annotated[int, Meta(ge=0, le=4096)] = 0
-    """Processes that play (on Ray); 0: play in this process."""
-
-    actor_gpus: Annotated[float, Meta(ge=0, le=16)] | None = None
-    """Share of a GPU that each Ray actor asks for; 0: actors compute on the CPU; None: an equal share of what the
-    learner leaves of this machine's GPU (half of it), where it has one."""
-
 
 OnStatus = Callable[[Status], None]
 OnGeneration = Callable[[int, Mapping[str, float]], None]

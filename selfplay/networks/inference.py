@@ -19,7 +19,8 @@ from torch.nn.utils.fusion import fuse_conv_bn_eval
 from games.base import Game
 from selfplay import device as devices
 from selfplay.errors import TrainingDiverged
-from selfplay.networks.policy_value import ConvNorm, NetworkConfig, PolicyValueNet
+from selfplay.networks.config import NetworkConfig
+from selfplay.networks.policy_value import ConvNorm, PolicyValueNet
 from selfplay.search.search import Leaves
 
 Forward = Callable[[torch.Tensor], tuple[torch.Tensor, torch.Tensor]]

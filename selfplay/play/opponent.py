@@ -20,6 +20,7 @@ from selfplay.players import player as players
 from selfplay.players.external import engine_player
 from selfplay.search import analyzer, evaluators, search
 from selfplay.search.analyzer import Limit, SearchInfo
+from selfplay.search.config import SearchConfig
 
 ROOM = 4096  # nodes of a tree, at least
 UNTRAINED = "uct"
@@ -62,7 +63,7 @@ class SearchOpponent:
 
     thinks = True
 
-    def __init__(self, name: str, game: Game, evaluate: search.Evaluate, config: search.SearchConfig) -> None:
+    def __init__(self, name: str, game: Game, evaluate: search.Evaluate, config: SearchConfig) -> None:
         self.name, self.game, self.evaluate, self.config = name, game, evaluate, config
         self._thinker: analyzer.Analyzer | None = None
 
@@ -165,7 +166,7 @@ def named(text: str, game: Game, simulations: int) -> Opponent:
     """The partner that `text` names: "bundled", a checkpoint, or what `roster` knows. Raises UserError."""
     if text == UNTRAINED:
         evaluate = evaluators.RolloutEvaluator(game, 0)
-        return SearchOpponent(UNTRAINED, game, evaluate, search.SearchConfig(policy="uct"))
+        return SearchOpponent(UNTRAINED, game, evaluate, SearchConfig(policy="uct"))
     if not registry.is_trained(text):
         return PlayerOpponent(game, registry.gather([text], game.name, simulations)[1][0])
     agent = players.load(registry.path_of(text, game.name))

@@ -15,8 +15,10 @@ from selfplay import config as configs
 from selfplay import device
 from selfplay.errors import CheckpointError
 from selfplay.league import pool
-from selfplay.networks import inference, policy_value
+from selfplay.networks import inference
+from selfplay.networks.config import NetworkConfig
 from selfplay.search import search
+from selfplay.search.config import SearchConfig
 
 PLAYER = "net"
 BATCH = 256  # positions searched at once
@@ -56,7 +58,7 @@ class SearchPlayer:
     """Plays what a tree search with some evaluator likes best. Deterministic: no noise, no temperature."""
 
     def __init__(
-        self, name: str, game: Game, evaluate: search.Evaluate, config: search.SearchConfig, num_simulations: int,
+        self, name: str, game: Game, evaluate: search.Evaluate, config: SearchConfig, num_simulations: int,
     ) -> None:  # fmt: skip
         self.name, self.game, self.evaluate = name, game, evaluate
         self.config, self.num_simulations = config, num_simulations
@@ -74,7 +76,7 @@ class SearchPlayer:
 
 
 def choices(
-    game: Game, states: np.ndarray, evaluate: search.Evaluate, config: search.SearchConfig, num_simulations: int,
+    game: Game, states: np.ndarray, evaluate: search.Evaluate, config: SearchConfig, num_simulations: int,
 ) -> search.Results:  # fmt: skip
     """Results of searching all of `states` [B] in batches, without noise."""
     quiet = replace(config, dirichlet_fraction=0.0, gumbel_scale=0.0)
@@ -88,7 +90,7 @@ def choices(
 class NetworkPlayer:
     """One generation's network with tree search around it. Deterministic: no noise, no temperature."""
 
-    def __init__(self, game: Game, evaluate: search.Evaluate, config: search.SearchConfig, description: str) -> None:
+    def __init__(self, game: Game, evaluate: search.Evaluate, config: SearchConfig, description: str) -> None:
         self.game, self.evaluate, self.description = game, evaluate, description
         self.config = config
 
@@ -149,10 +151,10 @@ def load(path: Path) -> NetworkPlayer:
             f"{folder} was trained on version {meta['game_version']} of {game.name}, this is version {game.version}: "
             "train again, or use the selfplay version it was made with."
         )
-    evaluator = inference.NetworkEvaluator(game, configs.from_values(policy_value.NetworkConfig, meta["network"]))
+    evaluator = inference.NetworkEvaluator(game, configs.from_values(NetworkConfig, meta["network"]))
     try:
         evaluator.load(weights[PLAYER])
     except RuntimeError:
         raise CheckpointError(f"{folder} holds weights that do not fit the network it describes.") from None
-    searching = configs.from_values(search.SearchConfig, meta.get("search", {}))
+    searching = configs.from_values(SearchConfig, meta.get("search", {}))
     return NetworkPlayer(game, evaluator, searching, f"generation {meta['generation']} of {folder.parent.parent}")

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from selfplay.errors import CheckpointError, ConfigError
 
 if TYPE_CHECKING:
-    from selfplay.alphazero.agent import Config
+    from selfplay.alphazero.config import Config
 
 FOLDER = Path(__file__).resolve().parent / "agents"
 

@@ -19,7 +19,8 @@ from games.base import Engine, Game
 from selfplay.errors import ConfigError
 from selfplay.players import player
 from selfplay.players.player import Choice, Turn
-from selfplay.search import evaluators, search
+from selfplay.search import evaluators
+from selfplay.search.config import SearchConfig
 
 KINDS = {"random": "", "greedy": "", "uct": "1000", "alphabeta": "4", "solver": ""}  # name → its usual number
 MAX_SIMULATIONS = 10_000_000
@@ -88,7 +89,7 @@ class RolloutPlayer:
 
     def __init__(self, name: str, game: Game, num_simulations: int) -> None:
         self.name, self.game, self.num_simulations = name, game, num_simulations
-        self._config = search.SearchConfig(policy="uct")
+        self._config = SearchConfig(policy="uct")
 
     def choose(self, turn: Turn) -> Choice:
         # Rollouts are a function of position and seed, so one draw a call gives new ones at each move.

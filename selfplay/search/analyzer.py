@@ -20,6 +20,7 @@ import numpy as np
 
 from games.base import Game
 from selfplay.search import kernels, search, tree, variation
+from selfplay.search.config import SearchConfig
 
 LEAVES = 16  # positions of the tree evaluated together, by default
 _SIMULATIONS_A_TURN = 4096  # so that a search that meets only finished games looks at the clock every few milliseconds
@@ -65,7 +66,7 @@ class Analyzer:
     """Searches positions of one game, one after the other."""
 
     def __init__(
-        self, game: Game, evaluate: search.Evaluate, config: search.SearchConfig, max_nodes: int, leaves: int = LEAVES
+        self, game: Game, evaluate: search.Evaluate, config: SearchConfig, max_nodes: int, leaves: int = LEAVES
     ) -> None:
         """max_nodes: room in the tree; a search ends when it is used up. leaves: positions evaluated together, at most.
 

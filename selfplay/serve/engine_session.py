@@ -22,6 +22,7 @@ from selfplay.players import levels
 from selfplay.players.player import NetworkPlayer
 from selfplay.search import search, tree
 from selfplay.search.analyzer import PV, Analyzer, Limit, SearchInfo
+from selfplay.search.config import SearchConfig
 from selfplay.serve import options
 from selfplay.serve.search_request import SearchRequest, Stopper
 
@@ -144,7 +145,7 @@ class EngineSession:
         """What there is to say about it. Raises UserError for a value that does not do, and keeps the old one."""
         config, settings = self.config, dict(self.settings)
         if option.search:
-            config = configs.from_values(search.SearchConfig, configs.to_values(config) | {option.key: value})
+            config = configs.from_values(SearchConfig, configs.to_values(config) | {option.key: value})
         else:
             settings[option.key] = value
         if option.search or option.key in ("hash", "leaves"):
@@ -165,7 +166,7 @@ class EngineSession:
         """Forgets the tree."""
         self._thinker = None
 
-    def _make(self, game: Game, config: search.SearchConfig, settings: Mapping[str, options.Value]) -> Analyzer:
+    def _make(self, game: Game, config: SearchConfig, settings: Mapping[str, options.Value]) -> Analyzer:
         self._room = room(game, config, int(settings["hash"]))
         return Analyzer(game, self._evaluate, config, self._room, int(settings["leaves"]))
 
@@ -353,7 +354,7 @@ class EngineSession:
         return Report(variations, thought, time.perf_counter() - task.began, used)
 
 
-def room(game: Game, config: search.SearchConfig, megabytes: int) -> int:
+def room(game: Game, config: SearchConfig, megabytes: int) -> int:
     """How many nodes of a search tree fit into so much memory."""
     edges = min(game.max_legal_actions, config.edges_per_node)
     edge = tree.EDGE.itemsize + 4 + 4  # and its action, and descents on their way along it

@@ -17,9 +17,9 @@ import games
 from games.base import Game
 from selfplay.alphazero import actor as actors
 from selfplay.alphazero import loss
-from selfplay.alphazero.actor import ActorConfig
+from selfplay.alphazero.config import ActorConfig
 from selfplay.search import evaluators, search
-from selfplay.search.search import SearchConfig
+from selfplay.search.config import SearchConfig
 from selfplay.storage import artifact
 
 CONFIG = ActorConfig(

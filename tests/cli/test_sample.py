@@ -13,7 +13,8 @@ from matplotlib import image
 
 from selfplay.cli import main
 from selfplay.gan import players, presets
-from selfplay.gan.agent import Config, Gan
+from selfplay.gan.agent import Gan
+from selfplay.gan.config import Config
 from selfplay.storage import artifact
 
 MEASURED = "generation,high_quality,modes,modes_found,modes_there,seconds\n7,0.5,0.25,2,8,1\n"

@@ -10,10 +10,12 @@ import pytest
 import torch
 
 from selfplay.gan import alarms, presets
-from selfplay.gan.agent import Config, Gan
+from selfplay.gan.agent import Gan
+from selfplay.gan.config import Config
 from selfplay.gan.data import datasets
 from selfplay.gan.metrics import distinct, judge
-from selfplay.learning.learner import Learner, LearnerConfig
+from selfplay.learning.config import LearnerConfig
+from selfplay.learning.learner import Learner
 from selfplay.types import Status
 
 RING = datasets.ring()

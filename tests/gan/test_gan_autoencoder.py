@@ -9,10 +9,11 @@ import pytest
 import torch
 from torch import nn
 
+from selfplay.gan.config import AutoencoderConfig, DataConfig, NetworkConfig
 from selfplay.gan.data import sources
-from selfplay.gan.models import autoencoder, latent, perceptron
+from selfplay.gan.models import autoencoder, latent
 
-SMALL = perceptron.NetworkConfig(width=16, depth=1, latent=2)
+SMALL = NetworkConfig(width=16, depth=1, latent=2)
 
 
 class Linear(autoencoder.Autoencoder):
@@ -83,7 +84,7 @@ def test_fitted_codes_have_mean_and_covariance_of_the_known_ones() -> None:
 
 @pytest.mark.parametrize("kind", ["mlp", "dcgan", "residual"])
 def test_every_kind_of_network_goes_to_codes_and_back(kind: str) -> None:
-    config = perceptron.NetworkConfig(kind=kind, width=8, depth=1, latent=5)  # type: ignore[arg-type]
+    config = NetworkConfig(kind=kind, width=8, depth=1, latent=5)  # type: ignore[arg-type]
     for variational in (False, True):
         module = autoencoder.Autoencoder((1, 8, 8), config, variational)
         mean, log_variance = module.encode(torch.zeros(3, 1, 8, 8))
@@ -93,9 +94,9 @@ def test_every_kind_of_network_goes_to_codes_and_back(kind: str) -> None:
 
 @pytest.mark.parametrize("variational", [False, True])
 def test_an_autoencoder_learns_a_ring(variational: bool) -> None:
-    source = sources.make(sources.DataConfig(name="ring"))
+    source = sources.make(DataConfig(name="ring"))
     torch.manual_seed(0)
-    model = autoencoder.Model(source, SMALL, variational, autoencoder.AutoencoderConfig())
+    model = autoencoder.Model(source, SMALL, variational, AutoencoderConfig())
     networks = model.networks()
     before = model.figures(networks, np.random.default_rng(1))
     (update,) = model.updates(networks)

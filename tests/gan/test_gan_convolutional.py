@@ -11,9 +11,9 @@ import torch
 from torch import nn
 
 from selfplay.errors import ConfigError
+from selfplay.gan.config import NetworkConfig
 from selfplay.gan.models import convolutional, perceptron
 from selfplay.gan.models.layers import Critic
-from selfplay.gan.models.perceptron import NetworkConfig
 
 Kind = Literal["dcgan", "residual"]
 KINDS: tuple[Kind, ...] = ("dcgan", "residual")

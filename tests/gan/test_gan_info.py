@@ -10,12 +10,12 @@ import pytest
 import torch
 from torch import nn
 
+from selfplay.gan.config import DataConfig, InfoConfig, NetworkConfig, ObjectiveConfig
 from selfplay.gan.data import sources
-from selfplay.gan.loss import ObjectiveConfig
-from selfplay.gan.models import info, perceptron
+from selfplay.gan.models import info
 from selfplay.gan.models import model as models
 
-CODES = info.Codes(5, info.InfoConfig(categories=4, continuous=2))
+CODES = info.Codes(5, InfoConfig(categories=4, continuous=2))
 
 
 def test_inputs_hold_noise_then_one_category_then_continuous_codes() -> None:
@@ -58,8 +58,8 @@ def test_no_guess_is_rewarded_without_bound() -> None:
 
 def test_a_generator_that_is_rewarded_for_it_tells_its_category() -> None:
     """Only the information counts: the generator's step alone, with a critic whose verdict has no weight."""
-    source = sources.make(sources.DataConfig(name="ring"))
-    config, codes = perceptron.NetworkConfig(width=16, depth=1, latent=2), info.InfoConfig(categories=4, continuous=1)
+    source = sources.make(DataConfig(name="ring"))
+    config, codes = NetworkConfig(width=16, depth=1, latent=2), InfoConfig(categories=4, continuous=1)
     torch.manual_seed(0)
     model = info.Info(source, config, ObjectiveConfig(r1=0, r2=0), codes)
     networks = model.networks()
@@ -95,8 +95,8 @@ def test_categories_are_guessed_from_noisy_samples_and_continuous_codes_from_cle
             self.seen = x.detach()
             return x @ self.weight
 
-    source = sources.make(sources.DataConfig(name="ring"))
-    config, codes = perceptron.NetworkConfig(width=8, depth=1), info.InfoConfig(categories=4, continuous=1, noise=0.5)
+    source = sources.make(DataConfig(name="ring"))
+    config, codes = NetworkConfig(width=8, depth=1), InfoConfig(categories=4, continuous=1, noise=0.5)
     model, recorder = info.Info(source, config, ObjectiveConfig(), codes), Recorder()
     networks = model.networks() | {info.RECOGNISER: recorder}
     updates = {update.name: update for update in model.updates(networks)}

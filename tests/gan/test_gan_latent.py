@@ -9,12 +9,12 @@ from torch import nn
 
 from selfplay.errors import ConfigError
 from selfplay.gan import players
+from selfplay.gan.config import DataConfig, NetworkConfig, ObjectiveConfig
 from selfplay.gan.data import sources
-from selfplay.gan.loss import ObjectiveConfig
-from selfplay.gan.models import latent, model, perceptron
+from selfplay.gan.models import latent, model
 
-RING = sources.make(sources.DataConfig(name="ring"))
-PLAIN = perceptron.NetworkConfig(width=8, depth=1, latent=2)
+RING = sources.make(DataConfig(name="ring"))
+PLAIN = NetworkConfig(width=8, depth=1, latent=2)
 
 
 class Ring(nn.Module):
@@ -35,8 +35,8 @@ def ring() -> players.Generator:
 
 
 def conditional(kind: str = "mlp", **settings: int) -> players.Generator:
-    config = perceptron.NetworkConfig(kind=kind, width=8, depth=1, latent=3, conditional=True, **settings)  # type: ignore
-    source = sources.make(sources.DataConfig(name="digits"))
+    config = NetworkConfig(kind=kind, width=8, depth=1, latent=3, conditional=True, **settings)  # type: ignore
+    source = sources.make(DataConfig(name="digits"))
     torch.manual_seed(0)
     pair = model.Pair(source, config, ObjectiveConfig())
     return pair.generator(pair.networks())
@@ -123,7 +123,7 @@ def test_classes_that_are_never_made_are_told() -> None:
 
 
 def test_data_whose_classes_nobody_reads_are_refused() -> None:
-    source = sources.make(sources.DataConfig(name="stacked-digits"))
+    source = sources.make(DataConfig(name="stacked-digits"))
     pair = model.Pair(source, PLAIN, ObjectiveConfig())
     with pytest.raises(ConfigError, match="nothing reads any"):
         latent.classes(pair.generator(pair.networks()), np.random.default_rng(0))

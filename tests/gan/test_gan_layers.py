@@ -11,8 +11,8 @@ import torch
 from torch import nn
 
 from selfplay.errors import ConfigError
+from selfplay.gan.config import NetworkConfig
 from selfplay.gan.models import layers, perceptron
-from selfplay.gan.models.perceptron import NetworkConfig
 
 CLASSES = 5
 KINDS: list[tuple[str, tuple[int, ...]]] = [("mlp", (2,)), ("dcgan", (1, 8, 8)), ("residual", (1, 8, 8))]

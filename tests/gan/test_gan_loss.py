@@ -14,9 +14,8 @@ from torch.nn import functional as F
 
 from selfplay.errors import ConfigError
 from selfplay.gan import loss
-from selfplay.gan.loss import ObjectiveConfig
+from selfplay.gan.config import NetworkConfig, ObjectiveConfig
 from selfplay.gan.models.layers import Critic
-from selfplay.gan.models.perceptron import NetworkConfig
 from selfplay.ratings import elo
 
 # How often each of four points is real, and fake, of 30: exact in samples.

@@ -11,7 +11,8 @@ import pytest
 import games
 from selfplay.gan.data import positions
 from selfplay.gan.data.files import DataError
-from selfplay.learning.replay import Replay, ReplayConfig
+from selfplay.learning.config import ReplayConfig
+from selfplay.learning.replay import Replay
 from selfplay.loop.folder import Folder
 
 GAME = games.make("connect-four")

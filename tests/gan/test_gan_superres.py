@@ -9,19 +9,19 @@ import numpy as np
 import pytest
 import torch
 
-from selfplay.gan import loss
+from selfplay.gan.config import DataConfig, NetworkConfig, ObjectiveConfig, SuperresConfig
 from selfplay.gan.data import sources
 from selfplay.gan.metrics import classifier
 from selfplay.gan.models import model as models
-from selfplay.gan.models import perceptron, superres
+from selfplay.gan.models import superres
 
-DIGITS = sources.make(sources.DataConfig(name="digits"))
-SMALL = perceptron.NetworkConfig(width=8, depth=1, latent=3, critic_width=8)
+DIGITS = sources.make(DataConfig(name="digits"))
+SMALL = NetworkConfig(width=8, depth=1, latent=3, critic_width=8)
 
 
-def model(settings: superres.SuperresConfig) -> superres.SuperResolution:
+def model(settings: SuperresConfig) -> superres.SuperResolution:
     torch.manual_seed(0)
-    return superres.SuperResolution(DIGITS, SMALL, loss.ObjectiveConfig(), settings)
+    return superres.SuperResolution(DIGITS, SMALL, ObjectiveConfig(), settings)
 
 
 def batch_of(made: superres.SuperResolution, size: int) -> dict[str, torch.Tensor]:
@@ -57,7 +57,7 @@ def test_bicubic_interpolation_keeps_even_images_and_stays_in_range() -> None:
 
 
 def test_the_generator_sees_the_small_image_and_noise_beside_it() -> None:
-    made = model(superres.SuperresConfig(noise=True))
+    made = model(SuperresConfig(noise=True))
     x, rng = DIGITS.train.sample(4, np.random.default_rng(0))[0], np.random.default_rng(1)
     inputs = made.space.of(x, rng)
     assert inputs.shape == (4, 16 + 3) and inputs.dtype == np.float32
@@ -73,7 +73,7 @@ def test_the_generator_sees_the_small_image_and_noise_beside_it() -> None:
 
 
 def test_batches_pair_each_real_with_its_own_small_image() -> None:
-    made = model(superres.SuperresConfig())
+    made = model(SuperresConfig())
     reals = DIGITS.train.sample(5, np.random.default_rng(0))[0]
     found = made.inputs(reals, np.random.default_rng(1))
     for name in ("inputs", "critic_inputs"):
@@ -81,7 +81,7 @@ def test_batches_pair_each_real_with_its_own_small_image() -> None:
 
 
 def test_the_goal_is_the_weighted_sum_of_its_three_parts() -> None:
-    settings = superres.SuperresConfig(pixel=2.0, perceptual=0.5, adversarial=0.25)
+    settings = SuperresConfig(pixel=2.0, perceptual=0.5, adversarial=0.25)
     made = model(settings)
     networks = made.networks()
     update = {update.name: update for update in made.updates(networks)}[models.GENERATOR]
@@ -96,7 +96,7 @@ def test_the_goal_is_the_weighted_sum_of_its_three_parts() -> None:
 
 
 def test_without_its_weight_the_critic_is_not_listened_to() -> None:
-    made = model(superres.SuperresConfig(adversarial=0.0, perceptual=0.0))
+    made = model(SuperresConfig(adversarial=0.0, perceptual=0.0))
     networks = made.networks()
     update = {update.name: update for update in made.updates(networks)}[models.GENERATOR]
     batch = batch_of(made, 6)
@@ -106,7 +106,7 @@ def test_without_its_weight_the_critic_is_not_listened_to() -> None:
 
 def test_an_enlarger_learns_to_beat_interpolation() -> None:
     """By the error of pixels alone, which is what it descends then."""
-    made = model(superres.SuperresConfig(adversarial=0.0, perceptual=0.0))
+    made = model(SuperresConfig(adversarial=0.0, perceptual=0.0))
     made.config = replace(SMALL, width=16)
     torch.manual_seed(0)
     enlarger = made.networks()[models.GENERATOR]

@@ -13,8 +13,9 @@ import torch
 from selfplay import config as configs
 from selfplay.errors import ConfigError
 from selfplay.league import opponents, payoff
+from selfplay.league.config import PoolConfig
 from selfplay.league.league import League
-from selfplay.league.pool import Pool, PoolConfig
+from selfplay.league.pool import Pool
 from selfplay.types import MatchResult, Weights
 
 RPS = np.array([[0.5, 0, 1], [1, 0.5, 0], [0, 1, 0.5]])
@@ -61,7 +62,7 @@ def league_of(
     ],
 )
 def test_settings_that_cannot_be_are_refused_when_they_are_given(setting: str, words: str) -> None:
-    from selfplay.alphazero.agent import Config
+    from selfplay.alphazero.config import Config
 
     with pytest.raises(ConfigError, match=words):
         configs.override(Config(), [setting])

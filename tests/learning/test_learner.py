@@ -13,7 +13,8 @@ import games
 from selfplay import config
 from selfplay.alphazero import loss
 from selfplay.errors import ConfigError, TrainingDiverged
-from selfplay.learning.learner import Learner, LearnerConfig, Update
+from selfplay.learning.config import LearnerConfig
+from selfplay.learning.learner import Learner, Update
 from selfplay.networks import policy_value
 from selfplay.types import Batch
 

@@ -10,8 +10,9 @@ import pytest
 import tiny
 
 from selfplay.learning import mining
-from selfplay.learning.mining import HardExampleMiner, MiningConfig
-from selfplay.learning.replay import Replay, ReplayConfig
+from selfplay.learning.config import MiningConfig, ReplayConfig
+from selfplay.learning.mining import HardExampleMiner
+from selfplay.learning.replay import Replay
 
 ROW = np.dtype([("bucket", "i8"), ("number", "i8")])
 

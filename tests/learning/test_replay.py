@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from selfplay.learning.replay import Replay, ReplayConfig
+from selfplay.learning.config import ReplayConfig
+from selfplay.learning.replay import Replay
 
 ROW = np.dtype([("number", "i8"), ("twice", "f4")])
 

@@ -18,7 +18,8 @@ from test_learner import Small, bits, weights_of
 from torch import Tensor, nn
 
 from selfplay.errors import TrainingDiverged
-from selfplay.learning.learner import Learner, LearnerConfig, Update
+from selfplay.learning.config import LearnerConfig
+from selfplay.learning.learner import Learner, Update
 from selfplay.types import Batch
 
 RULES = ("alternating", "simultaneous", "extragradient", "optimistic")

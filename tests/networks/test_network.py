@@ -15,8 +15,10 @@ from games.base import Game
 from games.tic_tac_toe import TicTacToe
 from selfplay import device as devices
 from selfplay.alphazero import loss
-from selfplay.learning.learner import Learner, LearnerConfig, Update
+from selfplay.learning.config import LearnerConfig
+from selfplay.learning.learner import Learner, Update
 from selfplay.networks import inference, policy_value
+from selfplay.networks.config import NetworkConfig
 from selfplay.search import search
 
 CPU = torch.device("cpu")
@@ -31,7 +33,7 @@ def board_game(rows: int, columns: int, planes: int = 2) -> Game:
     return Board()
 
 
-def trained(game: Game, size: policy_value.NetworkConfig = tiny.NETWORK, seed: int = 0) -> policy_value.PolicyValueNet:
+def trained(game: Game, size: NetworkConfig = tiny.NETWORK, seed: int = 0) -> policy_value.PolicyValueNet:
     """A network in evaluation mode whose batch norms are not the identity."""
     net = policy_value.PolicyValueNet(game, size)
     net.load_state_dict(tiny.random_weights(game, seed, size))

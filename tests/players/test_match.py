@@ -13,6 +13,7 @@ import games
 from games import base
 from games.base import Game
 from selfplay.alphazero import evaluation
+from selfplay.alphazero.config import EvaluationConfig
 from selfplay.errors import ConfigError
 from selfplay.networks import inference
 from selfplay.players import match, openings, player, reference
@@ -296,7 +297,7 @@ def test_a_wrong_player_is_refused_in_one_sentence(game: str, text: str, words: 
 
 
 def test_strength_without_a_yardstick_is_points_against_the_opponents_asked_for() -> None:
-    config = evaluation.EvaluationConfig(num_simulations=4, opponents=("random", "first"), games=4)
+    config = EvaluationConfig(num_simulations=4, opponents=("random", "first"), games=4)
     evaluator = inference.NetworkEvaluator(CHECKERS, tiny.NETWORK)
     evaluator.load(tiny.random_weights(CHECKERS, 1))
     found = evaluation.measure(CHECKERS, evaluator, evaluator, tiny.CONFIG.search, config, seed=1)

@@ -10,11 +10,10 @@ import numpy as np
 import torch
 
 from rock_paper_scissors import actor, loss, network
-from selfplay.league.pool import PoolConfig
-from selfplay.learning.learner import LearnerConfig, Update
-from selfplay.learning.mining import MiningConfig
-from selfplay.learning.replay import ReplayConfig
-from selfplay.loop.run import RunConfig
+from selfplay.league.config import PoolConfig
+from selfplay.learning.config import LearnerConfig, MiningConfig, ReplayConfig
+from selfplay.learning.learner import Update
+from selfplay.loop.config import RunConfig
 from selfplay.types import Batch, MatchResult, Status, Weights
 
 REPLAY = ReplayConfig(samples_per_insert=20, window_min=64, window_fraction=1e-6, learn_after=1)

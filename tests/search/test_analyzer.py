@@ -15,8 +15,9 @@ from games import base
 from games.checks import random_play
 from selfplay.search import analyzer, search, tree
 from selfplay.search.analyzer import Analyzer, Limit, SearchInfo
+from selfplay.search.config import SearchConfig
 from selfplay.search.evaluators import HashEvaluator, UniformEvaluator
-from selfplay.search.search import Leaves, SearchConfig
+from selfplay.search.search import Leaves
 
 SLOWLY = bool(numba.config.DISABLE_JIT)
 PUCT = SearchConfig()

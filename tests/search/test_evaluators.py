@@ -10,8 +10,9 @@ import games
 from games import base
 from games.checks import random_play
 from selfplay.search import search
+from selfplay.search.config import SearchConfig
 from selfplay.search.evaluators import CachedEvaluator, Evaluator, HashEvaluator, RolloutEvaluator, UniformEvaluator
-from selfplay.search.search import Leaves, SearchConfig
+from selfplay.search.search import Leaves
 
 CONNECT_FOUR = games.make("connect-four")
 

@@ -18,8 +18,9 @@ from toy_games import Bandit, Coins
 import games
 from games import base
 from selfplay.search import kernels, search
+from selfplay.search.config import SearchConfig
 from selfplay.search.evaluators import CachedEvaluator, HashEvaluator, UniformEvaluator
-from selfplay.search.search import Leaves, Search, SearchConfig
+from selfplay.search.search import Leaves, Search
 
 ROOT = Path(__file__).resolve().parents[2]
 ENTRIES = ["plant", "land", "select", "attach", "expand", "reroot", "read_roots", "depth"]

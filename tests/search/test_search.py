@@ -16,8 +16,9 @@ from games import base
 from games.checks import contract, exhaustive, random_play
 from games.tic_tac_toe import TicTacToe
 from selfplay.search import search, sequential_halving, tree
+from selfplay.search.config import SearchConfig
 from selfplay.search.evaluators import HashEvaluator, RolloutEvaluator, UniformEvaluator
-from selfplay.search.search import Leaves, Results, Search, SearchConfig
+from selfplay.search.search import Leaves, Results, Search
 
 SLOWLY = bool(numba.config.DISABLE_JIT)  # kernels run as plain Python: fewer positions, fewer simulations
 TIC_TAC_TOE, CONNECT_FOUR, COINS = games.make("tic-tac-toe"), games.make("connect-four"), Coins()

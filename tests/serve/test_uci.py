@@ -27,6 +27,7 @@ from selfplay.cli import uci
 from selfplay.players import player as players
 from selfplay.players import pretrained
 from selfplay.search import search
+from selfplay.search.config import SearchConfig
 from selfplay.serve import engine_session, options
 from selfplay.serve.search_request import SearchRequest
 
@@ -127,9 +128,9 @@ def test_defaults_are_those_that_the_agent_was_trained_with() -> None:
 
 
 def test_the_table_of_search_options_is_that_of_the_search() -> None:
-    fields = {field.name: field.default for field in dataclasses.fields(search.SearchConfig)}
+    fields = {field.name: field.default for field in dataclasses.fields(SearchConfig)}
     assert {option.key: option.default for option in options.SEARCH} == fields
-    types = configs._field_types(search.SearchConfig)
+    types = configs._field_types(SearchConfig)
     for option in options.SEARCH:
         kind = types[option.key]
         assert option.name == "".join(word.capitalize() for word in option.key.split("_"))
@@ -379,8 +380,8 @@ def test_hash_limits_the_tree(engine: Program) -> None:
     said = engine.ask("setoption name Hash value 1", "position startpos", "go nodes 1000000")
     assert number(infos(said)[-1], "hashfull") == 1000
     game = games.make("chess")
-    nodes = engine_session.room(game, search.SearchConfig(), 1)
-    made = search.Search(game, 1, search.SearchConfig(), nodes, 16)
+    nodes = engine_session.room(game, SearchConfig(), 1)
+    made = search.Search(game, 1, SearchConfig(), nodes, 16)
     size = sum(a.nbytes for a in (made.states, made.trees.nodes, made.trees.edges, made.trees.actions,
                                   made.trees.flights))  # fmt: skip
     assert 0.9 * 2**20 < size <= 1.01 * 2**20

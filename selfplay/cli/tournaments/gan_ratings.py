@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from selfplay.cli.tournaments import conditions, contest
 from selfplay.cli.tournaments.contest import Contest, Entry
 from selfplay.errors import CheckpointError, UserError
+from selfplay.gan.config import DataConfig
 
 if TYPE_CHECKING:
     import numpy as np
@@ -107,9 +108,8 @@ def _shared_data(entries: Sequence[Entry], company: Sequence[Loaded]) -> Any:
     """What says which data these runs learned from: a digest, or of endless data the settings that are not the usual
     ones. Raises CheckpointError where they differ."""
     from selfplay import config as configs
-    from selfplay.gan.data import sources
 
-    usual = configs.to_values(sources.DataConfig())
+    usual = configs.to_values(DataConfig())
     data = []
     for loaded in company:
         values = configs.to_values(loaded.agent.config.data)

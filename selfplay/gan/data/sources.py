@@ -8,46 +8,13 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Literal
 
 import numpy as np
-from msgspec import Meta
 
 from selfplay.errors import ConfigError
+from selfplay.gan.config import DataConfig
 from selfplay.gan.data import datasets
 from selfplay.gan.metrics import judge, readers
-
-Name = Literal["ring", "grid", "digits", "stacked-digits", "positions", "idx", "cifar10"]
-
-
-@dataclass(frozen=True)
-class DataConfig:
-    """What is imitated."""
-
-    name: Name = "ring"
-    """ring and grid: Gaussians; digits, stacked-digits: scikit-learn's; positions: of a self-play run's replay; idx,
-    cifar10: the user's own files."""
-
-    modes: Annotated[int, Meta(ge=1, le=1000)] = 8
-    """Of the ring."""
-
-    side: Annotated[int, Meta(ge=1, le=100)] = 5
-    """Modes a side of the grid."""
-
-    spacing: Annotated[float, Meta(gt=0)] = 2.0
-    """Of neighbours on the grid."""
-
-    sigma: Annotated[float, Meta(gt=0)] | None = None
-    """Width of each mode; None: 0.02 on the ring, 0.05 on the grid."""
-
-    path: str = ""
-    """Of positions: the folder of the run. Of idx: the file of images. Of cifar10: the folder of the binary files."""
-
-    labels: str = ""
-    """Of idx: the file of labels, where there is one."""
-
-    inception: str = ""
-    """Of idx and cifar10: torch-fidelity's file of Inception weights, for Fréchet distances in its features too."""
 
 
 @dataclass(frozen=True, eq=False)

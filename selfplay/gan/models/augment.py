@@ -11,18 +11,18 @@ after DiffAugment (Zhao 2020, 2006.10738), each by chance for each sample; with 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Literal
 
 import torch
 
-Name = Literal["translation", "cutout", "colour"]
+from selfplay.gan.config import Augmentation
+
 FARTHEST = 1 / 8  # of the image's side: translation
 HOLE = 1 / 2  # of the image's side: cutout
 RAMP = 500_000  # reals seen while the adaptive probability goes from 0 to 1 (Karras 2020, section 3.1)
 
 
 def augment(
-    x: torch.Tensor, names: Sequence[Name], probability: torch.Tensor | float, random: torch.Generator
+    x: torch.Tensor, names: Sequence[Augmentation], probability: torch.Tensor | float, random: torch.Generator
 ) -> torch.Tensor:
     """x [B, P, R, C] changed by all of `names`, each with `probability` for each sample."""
     for name in names:
@@ -85,4 +85,4 @@ def _coloured(x: torch.Tensor, chosen: torch.Tensor, random: torch.Generator) ->
 
 
 Change = Callable[[torch.Tensor, torch.Tensor, torch.Generator], torch.Tensor]
-CHANGES: Mapping[Name, Change] = {"translation": _translated, "cutout": _cut, "colour": _coloured}
+CHANGES: Mapping[Augmentation, Change] = {"translation": _translated, "cutout": _cut, "colour": _coloured}

@@ -14,16 +14,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Annotated
 
 import numpy as np
 import torch
-from msgspec import Meta
 from torch import nn
 
 from selfplay.errors import ConfigError
 from selfplay.gan import loss, players
+from selfplay.gan.config import AutoencoderConfig, NetworkConfig
 from selfplay.gan.data import sources
 from selfplay.gan.models import encoder, latent, model, perceptron
 from selfplay.learning.learner import Update
@@ -36,25 +34,13 @@ MEASURED = 2_000  # held-out samples
 DRAWS = 8  # of the code of each, for the bound
 
 
-@dataclass(frozen=True)
-class AutoencoderConfig:
-    """Of model=vae."""
-
-    beta: Annotated[float, Meta(ge=0)] = 1.0
-    """Weight of the divergence (Higgins 2017); at 1 the loss is minus the evidence lower bound."""
-
-    deviation: Annotated[float, Meta(gt=0)] | None = None
-    """Standard deviation of p(x | z), in the scale of the networks; none: learnt too, which a small data set learnt by
-    heart makes ever smaller."""
-
-
 class Autoencoder(nn.Module):
     """Encoder and decoder; the encoder of a variational one gives the mean and the log variance of each code."""
 
     def __init__(
         self,
         shape: tuple[int, ...],
-        config: perceptron.NetworkConfig,
+        config: NetworkConfig,
         variational: bool,
         deviation: float | None = None,
     ) -> None:
@@ -129,7 +115,7 @@ class Model:
     game = None
 
     def __init__(
-        self, source: sources.Source, config: perceptron.NetworkConfig, variational: bool, settings: AutoencoderConfig
+        self, source: sources.Source, config: NetworkConfig, variational: bool, settings: AutoencoderConfig
     ) -> None:
         """Raises ConfigError for a network with what only critics and their generators have."""
         if config != encoder.plain(config):

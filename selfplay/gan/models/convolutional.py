@@ -18,8 +18,9 @@ from torch import nn
 from torch.nn import functional as F
 
 from selfplay.errors import ConfigError
+from selfplay.gan.config import NetworkConfig
 from selfplay.gan.models.layers import Critic
-from selfplay.gan.models.perceptron import LEAK, NetworkConfig
+from selfplay.gan.models.perceptron import LEAK
 
 SMALLEST = 4  # rows or columns, from which on nothing is halved
 LARGEST = 8  # that may be left where an odd side stops it

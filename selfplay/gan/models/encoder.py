@@ -7,6 +7,7 @@ from dataclasses import replace
 import torch
 from torch import nn
 
+from selfplay.gan.config import NetworkConfig
 from selfplay.gan.models import layers, perceptron
 
 
@@ -31,13 +32,13 @@ class Encoder(nn.Module):
         return found[0]
 
 
-def plain(config: perceptron.NetworkConfig) -> perceptron.NetworkConfig:
+def plain(config: NetworkConfig) -> NetworkConfig:
     """The same kind and size without labels, and without what only generators and critics are fitted with."""
     return replace(
         config, conditional=False, virtual_batch_norm=0, minibatch_deviation=0, packing=1, spectral_norm=False
     )
 
 
-def make(shape: tuple[int, ...], config: perceptron.NetworkConfig, outputs: int) -> Encoder:
+def make(shape: tuple[int, ...], config: NetworkConfig, outputs: int) -> Encoder:
     """Freshly initialised from torch's random stream."""
     return Encoder(perceptron.make(shape, 0, plain(config))[1], outputs)

@@ -9,46 +9,23 @@ categories come to mean what the data differ most in. Labels play no part in it.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
-from typing import Annotated
 
 import numpy as np
 import torch
-from msgspec import Meta
 from torch import nn
 from torch.nn import functional as F
 
 from selfplay.errors import ConfigError
 from selfplay.gan import loss, players
+from selfplay.gan.config import InfoConfig, NetworkConfig, ObjectiveConfig
 from selfplay.gan.data import sources
-from selfplay.gan.models import encoder, latent, model, perceptron
+from selfplay.gan.models import encoder, latent, model
 from selfplay.learning.learner import Update
 from selfplay.types import Batch
 
 RECOGNISER = "recogniser"
 FINEST = 0.1  # standard deviation below which no continuous code is guessed: else the likelihood has no bound
 SAMPLES = 3_000
-
-
-@dataclass(frozen=True)
-class InfoConfig:
-    """Of model=info: the codes."""
-
-    categories: Annotated[int, Meta(ge=2, le=1000)] = 10
-    """Values of the categorical code, all equally likely."""
-
-    continuous: Annotated[int, Meta(ge=0, le=64)] = 2
-    """Continuous codes, uniform in [−1, 1]."""
-
-    weight: Annotated[float, Meta(ge=0)] = 1.0
-    """λ of the category's −log Q in the generator's loss."""
-
-    continuous_weight: Annotated[float, Meta(ge=0)] = 0.1
-    """λ of the continuous codes'."""
-
-    noise: Annotated[float, Meta(ge=0)] = 0.0
-    """Standard deviation of noise on samples when the recogniser guesses their category in training: categories must
-    then make a difference that is larger than this, as classes do, and cannot hide in details."""
 
 
 class Codes:
@@ -103,8 +80,8 @@ class Info:
     def __init__(
         self,
         source: sources.Source,
-        config: perceptron.NetworkConfig,
-        objective: loss.ObjectiveConfig,
+        config: NetworkConfig,
+        objective: ObjectiveConfig,
         info: InfoConfig,
     ) -> None:
         """Raises ConfigError for a network that is told the labels."""

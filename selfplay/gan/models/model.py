@@ -14,6 +14,7 @@ import torch
 from torch import nn
 
 from selfplay.gan import loss, players
+from selfplay.gan.config import NetworkConfig, ObjectiveConfig
 from selfplay.gan.data import sources
 from selfplay.gan.models import latent, layers, perceptron
 from selfplay.learning.learner import Update
@@ -71,8 +72,8 @@ class Pair:
     def __init__(
         self,
         source: sources.Source,
-        config: perceptron.NetworkConfig,
-        objective: loss.ObjectiveConfig,
+        config: NetworkConfig,
+        objective: ObjectiveConfig,
         space: latent.Space | None = None,
     ) -> None:
         """space: of the generator's inputs, Gaussian noise if None."""

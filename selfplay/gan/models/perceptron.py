@@ -6,66 +6,19 @@ and gives the squared norm of its gradient with respect to them, which the penal
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from itertools import pairwise
-from typing import Annotated, Literal
 
 import torch
-from msgspec import Meta
 from torch import nn
 from torch.nn import functional as F
 
 from selfplay.errors import ConfigError
+from selfplay.gan.config import NetworkConfig
 from selfplay.gan.models import layers
 from selfplay.gan.models.layers import Critic
 
 LEAK = 0.2  # slope of rectifiers below 0
-
-
-@dataclass(frozen=True)
-class NetworkConfig:
-    """Size and kind of generator and critic."""
-
-    kind: Literal["mlp", "dcgan", "residual"] = "mlp"
-    """mlp: for points. dcgan: strided convolutions with batch norm in the generator (Radford 2015). residual: blocks
-    without normalisation, after R3GAN (2501.05441)."""
-
-    width: Annotated[int, Meta(ge=4, le=4096)] = 64
-    """Units of a hidden layer, or channels at full resolution."""
-
-    depth: Annotated[int, Meta(ge=1, le=16)] = 3
-    """Hidden layers of an mlp, residual blocks at each resolution."""
-
-    latent: Annotated[int, Meta(ge=1, le=1024)] = 8
-    """Dimensions of the generator's Gaussian noise."""
-
-    conditional: bool = False
-    """By class: an embedding beside the noise, a projection in the critic (Miyato & Koyama 2018, 1802.05637)."""
-
-    embedding: Annotated[int, Meta(ge=1, le=256)] = 16
-    """Dimensions of the generator's class embedding."""
-
-    critic_width: Annotated[int, Meta(ge=4, le=4096)] | None = None
-    """`width` of the critic; none: that of the generator."""
-
-    virtual_batch_norm: Annotated[int, Meta(ge=0, le=4096)] = 0
-    """Rows of the reference batch that the generator's layers are normalised by (Salimans 2016, 1606.03498), some 64;
-    0: none. It goes through the generator beside every batch."""
-
-    minibatch_deviation: Annotated[int, Meta(ge=0, le=256)] = 0
-    """Size of the groups in which the critic sees how much samples differ (Karras 2018, 1710.10196: 4); 0: it doesn't.
-    A sample has no score of its own then: see `selfplay.gan.models.layers.BatchAware`."""
-
-    packing: Annotated[int, Meta(ge=1, le=64)] = 1
-    """Samples that the critic judges at once (PacGAN, Lin 2018, 1712.04086: 2 to 4). Scores are those of packs."""
-
-    rounded: bool = False
-    """For discrete data, such as boards: in each cell of a sample the largest plane, if it is above 0, becomes 1, and
-    the others −1; gradients pass as if it hadn't (straight-through, Bengio 2013, 1308.3432)."""
-
-    spectral_norm: bool = False
-    """Divides each layer of the critic by its largest singular value (Miyato 2018, 1802.05957); of use in place of
-    gradient penalties, not on top of them."""
 
 
 class MlpGenerator(nn.Module):

@@ -12,18 +12,16 @@ too smooth to be one of them; the last asks for one that could be real, at the c
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import cached_property
-from typing import Annotated
 
 import numpy as np
 import torch
-from msgspec import Meta
 from torch import nn
 from torch.nn import functional as F
 
 from selfplay.errors import ConfigError
 from selfplay.gan import loss, players
+from selfplay.gan.config import NetworkConfig, ObjectiveConfig, SuperresConfig
 from selfplay.gan.data import sources
 from selfplay.gan.metrics import classifier
 from selfplay.gan.models import convolutional, latent, model, perceptron
@@ -32,26 +30,6 @@ from selfplay.types import Batch
 
 PEAK = 2.0  # of images in [−1, 1], for the signal-to-noise ratio
 MEASURED = 2_000  # held-out images
-
-
-@dataclass(frozen=True)
-class SuperresConfig:
-    """Of model=superres."""
-
-    factor: Annotated[int, Meta(ge=2, le=8)] = 2
-    """By which sides shrink."""
-
-    noise: bool = False
-    """Give the generator network.latent numbers of noise beside the small image."""
-
-    pixel: Annotated[float, Meta(ge=0)] = 1.0
-    """Weight of the mean squared error of pixels."""
-
-    perceptual: Annotated[float, Meta(ge=0)] = 0.01
-    """Weight of the mean squared error of the digit classifier's features."""
-
-    adversarial: Annotated[float, Meta(ge=0)] = 0.1
-    """Weight of the critic's verdict; at 0 it still learns, but nobody listens."""
 
 
 def shrink(x: np.ndarray, factor: int) -> np.ndarray:
@@ -99,7 +77,7 @@ class Enlarger(nn.Module):
     """inputs [B, L] → x [B, P, R, C] in [−1, 1]: residual blocks on the small image, sub-pixel convolution (Shi 2016,
     1609.05158), residual blocks on the large one. Blocks have no normalisation: a sample is enlarged alone."""
 
-    def __init__(self, small: tuple[int, int, int], noise: int, factor: int, config: perceptron.NetworkConfig) -> None:
+    def __init__(self, small: tuple[int, int, int], noise: int, factor: int, config: NetworkConfig) -> None:
         super().__init__()
         self.small, self.noise, width = small, noise, config.width
         self.first = nn.Conv2d(small[0] + noise, width, 3, padding=1)
@@ -125,8 +103,8 @@ class SuperResolution:
     def __init__(
         self,
         source: sources.Source,
-        config: perceptron.NetworkConfig,
-        objective: loss.ObjectiveConfig,
+        config: NetworkConfig,
+        objective: ObjectiveConfig,
         settings: SuperresConfig,
     ) -> None:
         """Raises ConfigError for settings or data that it cannot do with."""
@@ -198,9 +176,7 @@ class SuperResolution:
         }
 
 
-def _check(
-    shape: tuple[int, ...], config: perceptron.NetworkConfig, objective: loss.ObjectiveConfig, settings: SuperresConfig
-) -> None:
+def _check(shape: tuple[int, ...], config: NetworkConfig, objective: ObjectiveConfig, settings: SuperresConfig) -> None:
     if len(shape) != 3 or shape[1] % settings.factor or shape[2] % settings.factor:
         raise ConfigError(
             f"model=superres enlarges images whose sides divide by superres.factor={settings.factor}, and samples here "

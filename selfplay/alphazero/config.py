@@ -1,0 +1,111 @@
+"""Every setting of an AlphaZero run. Knows no rules of games, and loads neither torch nor NumPy."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Annotated
+
+from msgspec import Meta
+
+from selfplay.league.config import PoolConfig
+from selfplay.learning.config import LearnerConfig, MiningConfig, ReplayConfig
+from selfplay.loop.config import RunConfig
+from selfplay.networks.config import NetworkConfig
+from selfplay.search.config import SearchConfig
+
+
+@dataclass(frozen=True)
+class ActorConfig:
+    """How self-play games are played."""
+
+    concurrent_games: Annotated[int, Meta(ge=1, le=65536)] = 64
+    """Games an actor plays at once: the most positions in one evaluation."""
+
+    num_simulations: Annotated[int, Meta(ge=1, le=100_000)] = 48
+    """Simulations a move."""
+
+    random_opening_plies: Annotated[int, Meta(ge=0)] = 24
+    """Each game starts after a uniformly drawn number of random plies, from none to this many."""
+
+    temperature: Annotated[float, Meta(ge=0)] = 1.0
+    """At a game's first searched move; actions are drawn from visits ** (1 / temperature) (PUCT)."""
+
+    final_temperature: Annotated[float, Meta(ge=0)] = 0.2
+    """What the temperature falls to."""
+
+    temperature_half_life: Annotated[float, Meta(gt=0)] = 5.0
+    """Searched plies over which half of that fall happens."""
+
+    cache_entries: Annotated[int, Meta(ge=0)] = 1 << 17
+    """Positions whose evaluation is remembered, until new weights come; 0 turns it off."""
+
+    adjudicate_after: Annotated[int, Meta(ge=1)] | None = None
+    """Searched plies after which a game that goes on is scored by `Game.heuristic` instead; None: never."""
+
+    adjudicate_below: Annotated[float, Meta(ge=0, le=1)] = 0.9
+    """While the heuristic is beyond this, a game may go on for as many plies again: winning is to be learned too."""
+
+    adjudicated_worth: Annotated[float, Meta(ge=0, le=1)] = 0.8
+    """Such a score is multiplied by this, so that a won game is worth more than a won position."""
+
+    past_self_share: Annotated[float, Meta(ge=0, le=1)] = 0.05
+    """Share of the searching spent on games against a past generation; 0 turns it off."""
+
+    sync_simulations: bool = True
+    """Restart searches in progress when new weights come, so that no tree mixes two networks."""
+
+
+@dataclass(frozen=True)
+class TargetConfig:
+    """What the network learns from a row."""
+
+    search_value_fraction: Annotated[float, Meta(ge=0, le=1)] = 0.5
+    """Value target = (1 - this) * outcome of the game + this * value of the search."""
+
+    value_weight: Annotated[float, Meta(gt=0)] = 1.0
+    """Weight of the value loss beside the policy loss."""
+
+
+@dataclass(frozen=True)
+class EvaluationConfig:
+    """How strength is measured during a run."""
+
+    num_simulations: Annotated[int, Meta(ge=1)] = 100
+    """Simulations a position or move; the raw policy is measured beside it where there is exact knowledge."""
+
+    opponents: tuple[str, ...] = ()
+    """Who is played against: "random", "greedy", "uct:100", "alphabeta:2", …, or "first", the first generation."""
+
+    games: Annotated[int, Meta(ge=2)] = 40
+    """Games against each of them, in pairs that swap seats."""
+
+    random_opening_plies: Annotated[int, Meta(ge=0)] = 6
+    """Uniformly random plies that pairs begin with, in games without customary openings."""
+
+    meeting_games: Annotated[int, Meta(ge=2)] = 8
+    """Games of two generations that meet (pool.opponents=pfsp or nash), in pairs that swap seats."""
+
+    meeting_simulations: Annotated[int, Meta(ge=1)] = 16
+    """Simulations a move in those games."""
+
+
+@dataclass(frozen=True)
+class Config:
+    """Every setting of an AlphaZero run."""
+
+    game: str = "tic-tac-toe"
+    """Name of the game; `selfplay games list` shows them."""
+
+    game_options: dict[str, int] = field(default_factory=dict)
+    """Arguments of the game, such as game_options.history_length=8 for chess; `selfplay games list` shows them."""
+
+    network: NetworkConfig = field(default_factory=NetworkConfig)
+    search: SearchConfig = field(default_factory=SearchConfig)
+    actor: ActorConfig = field(default_factory=ActorConfig)
+    target: TargetConfig = field(default_factory=TargetConfig)
+    replay: ReplayConfig = field(default_factory=ReplayConfig)
+    rounds: MiningConfig = field(default_factory=MiningConfig)
+    learner: LearnerConfig = field(default_factory=LearnerConfig)
+    pool: PoolConfig = field(default_factory=PoolConfig)
+    strength: EvaluationConfig = field(default_factory=EvaluationConfig)
+    run: RunConfig = field(default_factory=RunConfig)

@@ -1,0 +1,41 @@
+"""Settings of a run: its length and rhythm, and where its actors are. Knows no family."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated
+
+from msgspec import Meta
+
+
+@dataclass(frozen=True)
+class RunConfig:
+    """Length and rhythm of a run."""
+
+    seed: Annotated[int, Meta(ge=0, le=2**62)] = 1
+    """Everything random in the run follows from it."""
+
+    minutes: Annotated[float, Meta(gt=0)] | None = None
+    """Budget in minutes of wall time, over all sessions; None: not limited by time."""
+
+    generations: Annotated[int, Meta(ge=1)] | None = None
+    """Budget in generations; None: not limited by generations."""
+
+    generation_rows: Annotated[int, Meta(ge=1)] = 20_000
+    """New rows that make a generation."""
+
+    chunk_rows: Annotated[int, Meta(ge=1)] = 1_000
+    """Rows an actor gathers before it delivers."""
+
+    evaluate_every: Annotated[int, Meta(ge=1)] = 5
+    """Generations between two measurements of strength; the last one is always measured."""
+
+    stop_when_solved: bool = False
+    """End the run as soon as two measurements in a row say that nothing is left to learn."""
+
+    actors: Annotated[int, Meta(ge=0, le=4096)] = 0
+    """Processes that play (on Ray); 0: play in this process."""
+
+    actor_gpus: Annotated[float, Meta(ge=0, le=16)] | None = None
+    """Share of a GPU that each Ray actor asks for; 0: actors compute on the CPU; None: an equal share of what the
+    learner leaves of this machine's GPU (half of it), where it has one."""
