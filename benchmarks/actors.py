@@ -22,9 +22,9 @@ from selfplay.networks.config import NetworkConfig
 Rates = dict[str, float]
 
 
-def measure(player: agent.AlphaZero, size: int, chunk_rows: int, seconds: float, address: str | None) -> Rates:
+def measure(player: agent.AlphaZero, size: int, rollout_rows: int, seconds: float, address: str | None) -> Rates:
     """Figures per second of a fleet of `size` actors."""
-    fleet = RayActorPool(player, seed=1, size=size, chunk_rows=chunk_rows, address=address)
+    fleet = RayActorPool(player, seed=1, size=size, rollout_rows=rollout_rows, address=address)
     try:
         weights = {agent.PLAYER: policy_value.PolicyValueNet(player.game, player.config.network).state_dict()}
         fleet.publish(weights, 0, None)
@@ -49,19 +49,19 @@ def main() -> None:
     parser.add_argument("--blocks", type=int, default=5)
     parser.add_argument("--simulations", type=int, default=64)
     parser.add_argument("--sizes", nargs=2, type=int, default=[1, 2], metavar=("FEW", "MANY"))
-    parser.add_argument("--chunk-rows", type=int, default=100)
+    parser.add_argument("--rollout-rows", type=int, default=100)
     parser.add_argument("--address", help="of a running Ray cluster; default: Ray is started here")
     arguments = parser.parse_args()
     harness.start()
     torch.manual_seed(1)
     settings = Config(game=arguments.game, network=NetworkConfig(arguments.channels, arguments.blocks))
-    acting = ActorConfig(num_simulations=arguments.simulations, cache_entries=0, past_self_share=0.0)
+    acting = ActorConfig(num_simulations=arguments.simulations, cache_entries=0, opponent_share=0.0)
     player = agent.AlphaZero(replace(settings, actor=acting))
     player.warm_up()
     found: dict[int, list[Rates]] = {size: [] for size in arguments.sizes}
     for _ in range(arguments.repeats):
         for size in arguments.sizes:
-            found[size].append(measure(player, size, arguments.chunk_rows, arguments.seconds, arguments.address))
+            found[size].append(measure(player, size, arguments.rollout_rows, arguments.seconds, arguments.address))
     few, many = arguments.sizes
 
     def rates(size: int, key: str) -> list[float]:

@@ -48,7 +48,7 @@ def main() -> None:
         game,
         ActorConfig(
             num_simulations=arguments.simulations, concurrent_games=arguments.concurrent_games, cache_entries=0,
-            past_self_share=0.0,
+            opponent_share=0.0,
         ),
         config, size, seed=1, index=0,
     )  # fmt: skip

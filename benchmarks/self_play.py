@@ -38,7 +38,7 @@ def main() -> None:
     weights = policy_value.PolicyValueNet(game, size).state_dict()
     config = ActorConfig(
         num_simulations=arguments.simulations, concurrent_games=arguments.concurrent_games,
-        cache_entries=0, past_self_share=0.0,
+        cache_entries=0, opponent_share=0.0,
     )  # fmt: skip
     player = actor.Actor(game, config, SearchConfig(policy=arguments.policy), size, seed=1, index=0)
     player.set_weights(weights, generation=0)

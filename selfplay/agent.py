@@ -38,7 +38,7 @@ class Agent(Protocol):
     row_dtype: np.dtype
     per_second: tuple[str, ...]  # sums of the actors' that are shown per second
     ratios: Mapping[str, tuple[str, str]]  # and those that are shown as a ratio of two: name → (part, whole)
-    config: Any  # frozen dataclass with at least .run, .replay, .rounds, .pool, .learner
+    config: Any  # frozen dataclass with at least .run, .replay, .mining, .pool, .learner
 
     def identity(self) -> dict[str, Any]:
         """What checkpoints say of the agent: family, game, versions, network; equal for weights that fit."""

@@ -19,6 +19,37 @@ from selfplay.errors import ConfigError
 
 C = TypeVar("C")
 
+# What settings of earlier versions are called now: the one table of old keys, sections before the fields in them.
+OLD_KEYS = {
+    "strength": "evaluation",
+    "rounds": "mining",
+    "strength.meeting_games": "evaluation.match_games",
+    "strength.meeting_simulations": "evaluation.match_simulations",
+    "actor.adjudicated_worth": "actor.adjudication_scale",
+    "actor.past_self_share": "actor.opponent_share",
+    "actor.sync_simulations": "actor.restart_search_on_update",
+    "pool.meetings": "pool.matches",
+    "run.chunk_rows": "run.rollout_rows",
+}
+
+
+def current_key(key: str) -> str:
+    """Today's name of a dotted key, which may be one of an earlier version."""
+    if key in OLD_KEYS:
+        return OLD_KEYS[key]
+    section, dot, name = key.partition(".")
+    return OLD_KEYS.get(section, section) + dot + name
+
+
+def with_current_keys(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Nested settings as an earlier version saved them (config.json, a bundled agent's recipe), by today's names."""
+    renamed: dict[str, Any] = {}
+    for section, held in values.items():
+        if isinstance(held, Mapping):
+            held = {current_key(f"{section}.{name}").rpartition(".")[2]: value for name, value in held.items()}
+        renamed[current_key(section)] = held
+    return renamed
+
 
 def keys(config: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:
     """(dotted key, value) of every leaf field."""
@@ -34,7 +65,7 @@ def override(config: C, assignments: Iterable[str]) -> C:
     """`config` with "key=value" strings applied, e.g. "actor.num_simulations=64". Raises ConfigError.
 
     Of a setting that is a table any entry can be set, "game_options.history_length=4"; a list is given whole, with
-    commas, "strength.opponents=random,uct:100", or as none."""
+    commas, "evaluation.opponents=random,uct:100", or as none."""
     values = msgspec.to_builtins(config)
     known = dict(keys(config))
     for assignment in assignments:
@@ -43,6 +74,8 @@ def override(config: C, assignments: Iterable[str]) -> C:
         if not equals:
             raise ConfigError(f"'{assignment}' is not a setting: write it as key=value, e.g. {next(iter(known))}=….")
         if key not in known and not isinstance(known.get(key.rpartition(".")[0]), Mapping):
+            if current_key(key) in known:
+                raise ConfigError(f"'{key}' is now '{current_key(key)}'.")
             # A user may remember the field and not its section.
             near = difflib.get_close_matches(key, known, 1) or [k for k in known if k.split(".")[-1] == key][:1]
             hint = f" Did you mean '{near[0]}'?" if near else ""
@@ -119,6 +152,9 @@ def _refuse_unknown(cls: Any, values: Mapping[str, Any], prefix: str) -> None:
     types = _field_types(cls)
     for key, value in values.items():
         if key not in fields:
+            now = current_key(f"{prefix}{key}")
+            if now != f"{prefix}{key}":
+                raise ConfigError(f"'{prefix}{key}' is now '{now}'.")
             near = difflib.get_close_matches(key, fields, 1)
             hint = f" Did you mean '{prefix}{near[0]}'?" if near else ""
             raise ConfigError(f"no setting is called '{prefix}{key}'.{hint}")

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import subprocess
+import sys
 from typing import Any
 
 import msgspec
@@ -164,14 +166,53 @@ def test_a_game_that_does_not_exist_is_a_mistake_of_the_settings() -> None:
 
 def test_entries_of_a_table_are_set_one_by_one_and_lists_whole() -> None:
     given = Config(game="chess")
-    wanted = ["game_options.history_length=4", "game_options.max_game_length=200", "strength.opponents=random, uct:10"]
+    wanted = [
+        "game_options.history_length=4",
+        "game_options.max_game_length=200",
+        "evaluation.opponents=random, uct:10",
+    ]
     found = configs.override(given, wanted)
     assert found.game_options == {"history_length": 4, "max_game_length": 200} and given.game_options == {}
-    assert found.strength.opponents == ("random", "uct:10")
-    assert configs.override(found, ["strength.opponents=none"]).strength.opponents == ()
+    assert found.evaluation.opponents == ("random", "uct:10")
+    assert configs.override(found, ["evaluation.opponents=none"]).evaluation.opponents == ()
     assert configs.from_values(Config, configs.to_values(found)) == found
 
 
 def test_a_word_that_is_none_of_those_there_are_is_answered_with_all_of_them() -> None:
     with pytest.raises(ConfigError, match=r"expected one of geometric, linear \(did you mean 'geometric'\?\)"):
         configs.override(PRESETS["chess"], ["learner.schedule=geometrical"])
+
+
+@pytest.mark.parametrize("old", configs.OLD_KEYS)
+def test_a_setting_that_was_renamed_is_refused_with_its_new_name(old: str) -> None:
+    key = {"strength": "strength.num_simulations", "rounds": "rounds.enabled"}.get(old, old)
+    now = configs.current_key(key)
+    assert now in LEAVES and key not in LEAVES
+    assert refusal(f"{key}=1") == f"'{key}' is now '{now}'."
+    values: dict[str, Any] = {}
+    for part in reversed(key.split(".")):
+        values = {part: values or 1}
+    with pytest.raises(ConfigError, match="is now 'evaluation|is now 'mining|is now '" + now):
+        configs.from_values(Config, values)
+
+
+def test_settings_saved_by_an_earlier_version_are_read_by_their_new_names() -> None:
+    saved = configs.to_values(configs.override(TIC_TAC_TOE, ["evaluation.match_games=12", "mining.floor=0.25"]))
+    for old, now in reversed(configs.OLD_KEYS.items()):
+        if "." in old:
+            (section, name), (_, today) = old.split("."), now.split(".")
+            section = configs.current_key(section)
+            saved[section][name] = saved[section].pop(today)
+    saved["strength"], saved["rounds"] = saved.pop("evaluation"), saved.pop("mining")
+    found = configs.from_values(Config, configs.with_current_keys(saved))
+    assert (found.evaluation.match_games, found.mining.floor) == (12, 0.25)
+    assert found == configs.override(TIC_TAC_TOE, ["evaluation.match_games=12", "mining.floor=0.25"])
+
+
+def test_settings_and_presets_load_nothing_heavy() -> None:
+    """In a fresh interpreter, as an engine's handshake and `--help` read them."""
+    modules = ["selfplay.alphazero.config", "selfplay.alphazero.presets", "selfplay.gan.config", "selfplay.gan.presets"]
+    heavy = ("torch", "numba", "ray", "numpy", "scipy", "matplotlib", "chess")
+    report = f"import {', '.join(modules)}, sys; print(*(set({heavy}) & set(sys.modules)))"
+    done = subprocess.run([sys.executable, "-c", report], capture_output=True, text=True, timeout=60, check=True)
+    assert done.stdout.split() == []

@@ -27,17 +27,17 @@ CONFIG = Config(
     game="tic-tac-toe",
     network=NETWORK,
     search=SearchConfig(),
-    actor=ActorConfig(concurrent_games=8, num_simulations=6, random_opening_plies=3, past_self_share=0.2),
+    actor=ActorConfig(concurrent_games=8, num_simulations=6, random_opening_plies=3, opponent_share=0.2),
     replay=ReplayConfig(samples_per_insert=4.0, window_min=150, learn_after=60),
     learner=LearnerConfig(batch_size=32),
-    strength=EvaluationConfig(num_simulations=2),
-    run=RunConfig(generations=4, generation_rows=120, chunk_rows=30, evaluate_every=1),
+    evaluation=EvaluationConfig(num_simulations=2),
+    run=RunConfig(generations=4, generation_rows=120, rollout_rows=30, evaluate_every=1),
 )
 SETTINGS = [  # the same as --set arguments
     "network.channels=8", "network.blocks=1", "network.head_channels=4", "network.value_hidden=8",
     "actor.concurrent_games=8", "actor.num_simulations=6", "actor.random_opening_plies=3",
     "replay.samples_per_insert=4", "replay.window_min=150", "replay.learn_after=60", "learner.batch_size=32",
-    "run.generation_rows=120", "run.chunk_rows=30", "strength.num_simulations=1", "run.evaluate_every=1000",
+    "run.generation_rows=120", "run.rollout_rows=30", "evaluation.num_simulations=1", "run.evaluate_every=1000",
 ]  # fmt: skip
 
 

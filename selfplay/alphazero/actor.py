@@ -77,7 +77,7 @@ class Actor:
         self._past, self._past_network = self._evaluator(network_config, device)
         self._has_past = False
         self._groups = [_Group(self, 0, search_config)]
-        if config.past_self_share > 0:
+        if config.opponent_share > 0:
             # The two players' trees must not be shared, so there is nothing to keep between moves.
             self._groups.append(_Group(self, 1, replace(search_config, reuse_tree=False)))
         self._finished: list[np.void] = []
@@ -107,8 +107,8 @@ class Actor:
                 evaluator.clear()
         for group in self._groups:
             idle = ~group.search.active  # at the start, and after load_state
-            if self.config.sync_simulations or idle.any():
-                self._plant(group, np.flatnonzero(idle | self.config.sync_simulations))
+            if self.config.restart_search_on_update or idle.any():
+                self._plant(group, np.flatnonzero(idle | self.config.restart_search_on_update))
 
     def generate(self, min_rows: int) -> Rollout:
         """Plays until at least `min_rows` rows from finished games have gathered.
@@ -143,7 +143,7 @@ class Actor:
         main, *league = self._groups
         if league and self._has_past:
             turns = main.turns + league[0].turns
-            if league[0].turns < self.config.past_self_share * (turns + 1):
+            if league[0].turns < self.config.opponent_share * (turns + 1):
                 return league[0]
         return main
 
@@ -201,7 +201,7 @@ class Actor:
         open_yet = (np.abs(lead) < self.config.adjudicate_below) | (plies + 1 >= 2 * limit)
         late = (step.discount != 0) & (plies + 1 >= limit) & open_yet
         self._count(adjudicated=late.sum())
-        score = self.config.adjudicated_worth * step.discount * lead
+        score = self.config.adjudication_scale * step.discount * lead
         return np.where(late, score, step.reward), np.where(late, 0, step.discount)
 
     def _choose(self, group: _Group, rows: np.ndarray, results: search.Results) -> np.ndarray:

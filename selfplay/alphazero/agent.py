@@ -44,7 +44,7 @@ class AlphaZero:
             self.game = games.make(config.game, **config.game_options)
         except ValueError as error:
             raise ConfigError(str(error)) from None
-        for name in config.strength.opponents:
+        for name in config.evaluation.opponents:
             if name != evaluation.FIRST:
                 reference.make(self.game, name)  # so that a wrong name is told now, and not in mid-run
         self.row_dtype = loss.row_dtype(self.game)
@@ -78,11 +78,13 @@ class AlphaZero:
 
     def evaluate(self, weights: Weights, first: Weights) -> dict[str, float]:
         now, then = self._evaluator(weights), self._evaluator(first)
-        return evaluation.measure(self.game, now, then, self.config.search, self.config.strength, self.config.run.seed)
+        return evaluation.measure(
+            self.game, now, then, self.config.search, self.config.evaluation, self.config.run.seed
+        )
 
     def meet(self, row: Weights, column: Weights, seed: int) -> MatchResult:
         one, other = self._evaluator(row), self._evaluator(column)
-        found = evaluation.meet(self.game, one, other, self.config.search, self.config.strength, seed)
+        found = evaluation.meet(self.game, one, other, self.config.search, self.config.evaluation, seed)
         return MatchResult(found.score, found.games, None)
 
     def _evaluator(self, weights: Weights) -> inference.NetworkEvaluator:

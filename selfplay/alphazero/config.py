@@ -45,13 +45,13 @@ class ActorConfig:
     adjudicate_below: Annotated[float, Meta(ge=0, le=1)] = 0.9
     """While the heuristic is beyond this, a game may go on for as many plies again: winning is to be learned too."""
 
-    adjudicated_worth: Annotated[float, Meta(ge=0, le=1)] = 0.8
+    adjudication_scale: Annotated[float, Meta(ge=0, le=1)] = 0.8
     """Such a score is multiplied by this, so that a won game is worth more than a won position."""
 
-    past_self_share: Annotated[float, Meta(ge=0, le=1)] = 0.05
+    opponent_share: Annotated[float, Meta(ge=0, le=1)] = 0.05
     """Share of the searching spent on games against a past generation; 0 turns it off."""
 
-    sync_simulations: bool = True
+    restart_search_on_update: bool = True
     """Restart searches in progress when new weights come, so that no tree mixes two networks."""
 
 
@@ -82,10 +82,10 @@ class EvaluationConfig:
     random_opening_plies: Annotated[int, Meta(ge=0)] = 6
     """Uniformly random plies that pairs begin with, in games without customary openings."""
 
-    meeting_games: Annotated[int, Meta(ge=2)] = 8
+    match_games: Annotated[int, Meta(ge=2)] = 8
     """Games of two generations that meet (pool.opponents=pfsp or nash), in pairs that swap seats."""
 
-    meeting_simulations: Annotated[int, Meta(ge=1)] = 16
+    match_simulations: Annotated[int, Meta(ge=1)] = 16
     """Simulations a move in those games."""
 
 
@@ -104,8 +104,8 @@ class Config:
     actor: ActorConfig = field(default_factory=ActorConfig)
     target: TargetConfig = field(default_factory=TargetConfig)
     replay: ReplayConfig = field(default_factory=ReplayConfig)
-    rounds: MiningConfig = field(default_factory=MiningConfig)
+    mining: MiningConfig = field(default_factory=MiningConfig)
     learner: LearnerConfig = field(default_factory=LearnerConfig)
     pool: PoolConfig = field(default_factory=PoolConfig)
-    strength: EvaluationConfig = field(default_factory=EvaluationConfig)
+    evaluation: EvaluationConfig = field(default_factory=EvaluationConfig)
     run: RunConfig = field(default_factory=RunConfig)

@@ -20,7 +20,7 @@ FIRST = "first"  # the opponent that is the agent's own first generation
 
 def measure(
     game: Game, evaluate: search.Evaluate, first: search.Evaluate, config: SearchConfig,
-    strength: EvaluationConfig, seed: int,
+    settings: EvaluationConfig, seed: int,
 ) -> dict[str, float]:  # fmt: skip
     """Figures against the game's yardstick, where it has one, and against the opponents asked for.
 
@@ -32,37 +32,37 @@ def measure(
     yardstick = game.yardstick()
     if yardstick is not None:
         raw = player.choices(game, yardstick.states, evaluate, config, 0)
-        searched = player.choices(game, yardstick.states, evaluate, config, strength.num_simulations)
+        searched = player.choices(game, yardstick.states, evaluate, config, settings.num_simulations)
         found = figures(yardstick, raw, searched)
-    me = player.SearchPlayer("agent", game, evaluate, config, strength.num_simulations)
-    for name in strength.opponents:
+    me = player.SearchPlayer("agent", game, evaluate, config, settings.num_simulations)
+    for name in settings.opponents:
         opponent = (
-            player.SearchPlayer(FIRST, game, first, config, strength.num_simulations)
+            player.SearchPlayer(FIRST, game, first, config, settings.num_simulations)
             if name == FIRST else reference.make(game, name)
         )  # fmt: skip
-        starts = _starts(game, strength.games // 2, strength, seed)
+        starts = _starts(game, settings.games // 2, settings, seed)
         summary = match.summary(match.play_pairs(game, me, opponent, starts, seed))
         found |= {f"score_{name}": summary.score, "games": float(summary.games)}
-    return found | {"simulations": float(strength.num_simulations)} if found else {}
+    return found | {"simulations": float(settings.num_simulations)} if found else {}
 
 
 def meet(
-    game: Game, row: search.Evaluate, column: search.Evaluate, config: SearchConfig, strength: EvaluationConfig,
+    game: Game, row: search.Evaluate, column: search.Evaluate, config: SearchConfig, settings: EvaluationConfig,
     seed: int,
 ) -> match.Summary:  # fmt: skip
     """A match of two evaluators, in pairs of games that swap seats; a function of its arguments."""
     one, other = (
-        player.SearchPlayer(name, game, evaluate, config, strength.meeting_simulations)
+        player.SearchPlayer(name, game, evaluate, config, settings.match_simulations)
         for name, evaluate in (("row", row), ("column", column))
     )
-    starts = _starts(game, strength.meeting_games // 2, strength, seed)
+    starts = _starts(game, settings.match_games // 2, settings, seed)
     return match.summary(match.play_pairs(game, one, other, starts, seed))
 
 
-def _starts(game: Game, number: int, strength: EvaluationConfig, seed: int) -> list[openings.Opening]:
+def _starts(game: Game, number: int, settings: EvaluationConfig, seed: int) -> list[openings.Opening]:
     rng = np.random.default_rng(seed)
     starts = openings.customary(game, number, rng)
-    return starts or openings.random(game, number, strength.random_opening_plies, rng)
+    return starts or openings.random(game, number, settings.random_opening_plies, rng)
 
 
 def figures(yardstick: EvalSet, raw: search.Results, searched: search.Results) -> dict[str, float]:

@@ -109,7 +109,8 @@ def _saved(path: Path, preset: str) -> Any:
     if started != preset:
         raise FolderError(f"'{path}' holds a run of preset '{started}', not '{preset}': choose another with --run.")
     try:
-        return configs.from_values(type(_load(FAMILIES[PRESETS[preset]].presets)[preset]), values)
+        family = type(_load(FAMILIES[PRESETS[preset]].presets)[preset])
+        return configs.from_values(family, configs.with_current_keys(values))
     except ConfigError as error:
         raise FolderError(f"{file} does not hold settings of this version: {error}") from None
 

@@ -220,7 +220,7 @@ class Config:
     superres: SuperresConfig = field(default_factory=SuperresConfig)
     autoencoder: AutoencoderConfig = field(default_factory=AutoencoderConfig)
     replay: ReplayConfig = field(default_factory=ReplayConfig)
-    rounds: MiningConfig = field(default_factory=MiningConfig)
+    mining: MiningConfig = field(default_factory=MiningConfig)
     learner: LearnerConfig = field(default_factory=LearnerConfig)
     pool: PoolConfig = field(default_factory=PoolConfig)
     run: RunConfig = field(default_factory=RunConfig)

@@ -31,7 +31,7 @@ RING = Config(
     objective=ObjectiveConfig(r1=0.1, r2=0.1, final_penalty=0.001),
     replay=REPLAY,
     learner=replace(POINTS, learning_rate=5e-3, final_learning_rate=2e-5, ema_decay=0.9995),
-    run=RunConfig(generations=24, generation_rows=256_000, chunk_rows=25_600, evaluate_every=1),
+    run=RunConfig(generations=24, generation_rows=256_000, rollout_rows=25_600, evaluate_every=1),
 )  # fmt: skip
 """Eight Gaussians on a circle."""
 
@@ -41,7 +41,7 @@ GRID = Config(
     objective=ObjectiveConfig(r1=0.1, r2=0.1, final_penalty=0.0003),
     replay=REPLAY,
     learner=replace(POINTS, learning_rate=3e-3, final_learning_rate=2e-5, ema_decay=0.99),
-    run=RunConfig(generations=32, generation_rows=512_000, chunk_rows=25_600, evaluate_every=1),
+    run=RunConfig(generations=32, generation_rows=512_000, rollout_rows=25_600, evaluate_every=1),
 )  # fmt: skip
 """Twenty-five Gaussians on a grid."""
 
@@ -51,7 +51,7 @@ DIGITS = Config(
     objective=ObjectiveConfig(r1=0.1, r2=0.1, final_penalty=0.1),
     replay=replace(REPLAY, learn_after=64),
     learner=replace(IMAGES, batch_size=64),
-    run=RunConfig(generations=10, generation_rows=12_800, chunk_rows=3_200, evaluate_every=1),
+    run=RunConfig(generations=10, generation_rows=12_800, rollout_rows=3_200, evaluate_every=1),
 )  # fmt: skip
 """Handwritten digits, each class on demand."""
 
@@ -61,7 +61,7 @@ STACKED = Config(
     objective=ObjectiveConfig(r1=0.1, r2=0.1, final_penalty=0.1),
     replay=replace(REPLAY, learn_after=128),
     learner=replace(IMAGES, batch_size=128),
-    run=RunConfig(generations=15, generation_rows=51_200, chunk_rows=6_400, evaluate_every=3),
+    run=RunConfig(generations=15, generation_rows=51_200, rollout_rows=6_400, evaluate_every=3),
 )  # fmt: skip
 """Three digits as the planes of one image: 1,000 modes."""
 
@@ -73,7 +73,7 @@ INFO = Config(
     objective=ObjectiveConfig(r1=0.1, r2=0.1, final_penalty=0.1),
     replay=REPLAY,
     learner=replace(IMAGES, batch_size=128),
-    run=RunConfig(generations=10, generation_rows=32_000, chunk_rows=6_400, evaluate_every=2),
+    run=RunConfig(generations=10, generation_rows=32_000, rollout_rows=6_400, evaluate_every=2),
 )  # fmt: skip
 """Handwritten digits, sorted into ten kinds by a generator that is told no labels."""
 
@@ -85,7 +85,7 @@ SUPERRES = Config(
     objective=ObjectiveConfig(r1=0.1, r2=0.1, final_penalty=0.1),
     replay=REPLAY,
     learner=replace(IMAGES, batch_size=64),
-    run=RunConfig(generations=10, generation_rows=9_600, chunk_rows=3_200, evaluate_every=2),
+    run=RunConfig(generations=10, generation_rows=9_600, rollout_rows=3_200, evaluate_every=2),
 )  # fmt: skip
 """Handwritten digits of 4 × 4 pixels, enlarged to 8 × 8."""
 
@@ -98,7 +98,7 @@ VAE = Config(
     learner=LearnerConfig(
         batch_size=128, learning_rate=2e-3, final_learning_rate=2e-5, weight_decay=1e-4, ema_decay=0.999,
     ),
-    run=RunConfig(generations=10, generation_rows=32_000, chunk_rows=6_400, evaluate_every=2),
+    run=RunConfig(generations=10, generation_rows=32_000, rollout_rows=6_400, evaluate_every=2),
 )  # fmt: skip
 """Handwritten digits by a variational autoencoder; by a plain one with model=ae. To compare with gan-digits."""
 
@@ -108,7 +108,7 @@ POSITIONS = Config(
     objective=ObjectiveConfig(r1=3.0, r2=3.0, final_penalty=0.1),
     replay=replace(REPLAY, learn_after=128),
     learner=replace(IMAGES, batch_size=128),
-    run=RunConfig(generations=15, generation_rows=64_000, chunk_rows=6_400, evaluate_every=1),
+    run=RunConfig(generations=15, generation_rows=64_000, rollout_rows=6_400, evaluate_every=1),
 )  # fmt: skip
 """Connect-four positions of a self-play run, which must be trained first: `selfplay train connect-four`."""
 

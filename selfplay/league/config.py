@@ -25,7 +25,7 @@ class PoolConfig:
     priority_power: Annotated[float, Meta(gt=0, le=100)] = 2.0
     """Of pfsp with hard: the higher, the more of the hardest (Vinyals et al. 2019)."""
 
-    meetings: Annotated[int, Meta(ge=1, le=10_000)] = 6
+    matches: Annotated[int, Meta(ge=1, le=10_000)] = 6
     """How many earlier generations each new one meets, for pfsp and nash, which go by results."""
 
     keep_newest: Annotated[int, Meta(ge=1)] | None = None

@@ -79,12 +79,12 @@ class League:
                 self.table.add(str(row), str(column), *self.agent.meet(*sides, seed))
 
     def _rivals(self, newest: int, kept: list[int]) -> list[int]:
-        """Whom a new generation meets: the past in as many stretches as there are meetings, and of each the one that
+        """Whom a new generation meets: the past in as many stretches as there are matches, and of each the one that
         met the fewest so far, the newest of them; and itself, where two roles meet."""
         assert self.table is not None
         met = Counter(name for entry in self.table.rows() for name in (entry["row"], entry["column"]))
         earlier = [generation for generation in kept if generation < newest]
-        stretches = np.array_split(np.array(earlier, dtype=int), min(self.pool.config.meetings, len(earlier)) or 1)
+        stretches = np.array_split(np.array(earlier, dtype=int), min(self.pool.config.matches, len(earlier)) or 1)
         found = [min(part.tolist(), key=lambda g: (met[str(g)], -g)) for part in stretches if len(part)]
         return found + ([] if self.table.symmetric else [newest])
 

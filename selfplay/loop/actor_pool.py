@@ -43,9 +43,9 @@ class InlineActorPool:
 
     size = 0
 
-    def __init__(self, agent: Agent, seed: int, chunk_rows: int) -> None:
+    def __init__(self, agent: Agent, seed: int, rollout_rows: int) -> None:
         self.actor = agent.make_actor(0, seed)
-        self._chunk_rows = chunk_rows
+        self._rollout_rows = rollout_rows
         self._generation = 0
 
     def publish(self, weights: Weights, generation: int, past: Weights | None) -> None:
@@ -55,7 +55,7 @@ class InlineActorPool:
     def collect(self, wait: bool) -> list[SampleBatch]:
         if not wait:
             return []
-        rows, stats = self.actor.generate(self._chunk_rows)
+        rows, stats = self.actor.generate(self._rollout_rows)
         return [SampleBatch(rows, stats, self._generation)]
 
     def pause(self, paused: bool) -> None:

@@ -24,7 +24,7 @@ class RunConfig:
     generation_rows: Annotated[int, Meta(ge=1)] = 20_000
     """New rows that make a generation."""
 
-    chunk_rows: Annotated[int, Meta(ge=1)] = 1_000
+    rollout_rows: Annotated[int, Meta(ge=1)] = 1_000
     """Rows an actor gathers before it delivers."""
 
     evaluate_every: Annotated[int, Meta(ge=1)] = 5

@@ -52,14 +52,14 @@ class RayActorPool:
     """`size` actors on Ray, started when made, stopped by `close`."""
 
     def __init__(
-        self, agent: Agent, seed: int, size: int, chunk_rows: int, address: str | None = None, actor_gpus: float = 0.0
+        self, agent: Agent, seed: int, size: int, rollout_rows: int, address: str | None = None, actor_gpus: float = 0.0
     ) -> None:
         """address: an existing cluster's ("auto", or host:port), or None to start Ray on this machine.
 
         Raises ActorPoolError when Ray or the actors cannot be started.
         """
         self.size = size
-        self._chunk_rows = chunk_rows
+        self._rollout_rows = rollout_rows
         self._paused = False
         self._ray = ray = _start_ray(size, address)
         # A failed call is repeated by a restarted actor. Its rows were never delivered, so no game counts twice; its
@@ -124,7 +124,7 @@ class RayActorPool:
         busy = set(self._calls.values())
         for index, host in enumerate(self._hosts):
             if index not in busy:
-                self._calls[host.work.remote(self._generation, self._weights, self._chunk_rows)] = index
+                self._calls[host.work.remote(self._generation, self._weights, self._rollout_rows)] = index
 
     def pause(self, paused: bool) -> None:
         resumed = self._paused and not paused

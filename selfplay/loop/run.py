@@ -52,7 +52,7 @@ class Run:
         self.league = League(agent, self.pool, self.config.seed, self.journal.note)
         self.learner = Learner(agent.updates(), agent.config.learner)
         self.replay = Replay(agent.row_dtype, agent.config.replay)
-        self.rounds = HardExampleMiner(agent.config.rounds)
+        self.rounds = HardExampleMiner(agent.config.mining)
         self.rng = np.random.default_rng(np.random.SeedSequence(self.config.seed, spawn_key=(2**31,)))
         self._generation_start = 0  # rows inserted when this generation began
         self._target_steps: int | None = None  # updates that end this generation, once it has its rows
@@ -81,14 +81,14 @@ class Run:
         # Where games in progress are not kept, each session draws its games from streams of its own.
         seed = config.seed + 7919 * self._sessions
         if config.actors == 0:
-            return InlineActorPool(self.agent, seed, config.chunk_rows)
+            return InlineActorPool(self.agent, seed, config.rollout_rows)
         from selfplay.loop.ray_pool import RayActorPool
 
         self._tell(f"starting {config.actors} actors")
         gpus = config.actor_gpus
         if gpus is None:
             gpus = 0.5 / config.actors if devices.best().type == "cuda" else 0.0
-        return RayActorPool(self.agent, seed, config.actors, config.chunk_rows, address, gpus)
+        return RayActorPool(self.agent, seed, config.actors, config.rollout_rows, address, gpus)
 
     # -- the loop ------------------------------------------------------------------------------------------
 

@@ -36,8 +36,10 @@ def path(game_name: str) -> Path:
 
 def recipe(game_name: str) -> dict[str, Any]:
     """How a game's agent came about: see `bundle`. Raises ConfigError where there is none."""
+    from selfplay import config as configs
+
     found: dict[str, Any] = peek(path(game_name))["recipe"]
-    return found
+    return found | {"config": configs.with_current_keys(found["config"])}
 
 
 def peek(folder: Path) -> dict[str, Any]:
@@ -66,6 +68,7 @@ def peek(folder: Path) -> dict[str, Any]:
 
 def bundle(run: Path, folder: Path) -> dict[str, Any]:
     """Writes the newest generation of a run to `folder` as a bundled agent; its recipe. Raises UserError."""
+    from selfplay import config as configs
     from selfplay.league import pool
     from selfplay.storage import artifact
 
@@ -78,6 +81,7 @@ def bundle(run: Path, folder: Path) -> dict[str, Any]:
     except (OSError, ValueError, KeyError) as error:
         raise CheckpointError(f"'{run}' does not say how it was trained ({error}); bundle a run's folder.") from None
     preset = config.pop("preset")
+    config = configs.with_current_keys(config)
     made = {
         "command": _command(preset, config),
         "preset": preset,

@@ -23,7 +23,7 @@ from selfplay.search.config import SearchConfig
 from selfplay.storage import artifact
 
 CONFIG = ActorConfig(
-    concurrent_games=8, num_simulations=8, random_opening_plies=3, past_self_share=0.0,
+    concurrent_games=8, num_simulations=8, random_opening_plies=3, opponent_share=0.0,
 )  # fmt: skip
 SEARCH = SearchConfig(solve=False)
 TIC_TAC_TOE = games.make("tic-tac-toe")
@@ -164,7 +164,7 @@ def test_a_game_that_goes_on_too_long_is_scored_by_the_heuristic_of_where_it_sta
         return (np.abs(heuristic(states)) < 0.4) & (played >= limit) | (played >= 2 * limit)
 
     game.heuristic = heuristic  # type: ignore[method-assign]
-    wanted = {"adjudicate_after": limit, "adjudicate_below": 0.4, "adjudicated_worth": 0.5}
+    wanted = {"adjudicate_after": limit, "adjudicate_below": 0.4, "adjudication_scale": 0.5}
     config = replace(CONFIG, random_opening_plies=1, **wanted)
     actor = with_hash(make(config, game=game))
     seen = spy(actor)
@@ -258,7 +258,7 @@ def test_more_opening_plies_than_a_game_has_still_leave_something_to_play() -> N
 
 
 def test_against_the_past_self_only_the_newest_players_moves_are_recorded() -> None:
-    actor = with_hash(make(replace(CONFIG, past_self_share=1.0)), past=True)
+    actor = with_hash(make(replace(CONFIG, opponent_share=1.0)), past=True)
     seen = spy(actor)
     rows, _ = actor.generate(150)
     sides = []
@@ -277,7 +277,7 @@ def test_against_the_past_self_only_the_newest_players_moves_are_recorded() -> N
 
 
 def test_each_player_searches_with_its_own_network() -> None:
-    actor = with_hash(make(replace(CONFIG, past_self_share=1.0)), past=True)
+    actor = with_hash(make(replace(CONFIG, opponent_share=1.0)), past=True)
     league = actor._groups[1]
     asked = []
 
@@ -297,7 +297,7 @@ def test_each_player_searches_with_its_own_network() -> None:
 
 @pytest.mark.parametrize("share", [0.0, 0.05, 0.3])
 def test_the_past_self_gets_its_share_of_the_searching(share: float) -> None:
-    actor = with_hash(make(replace(CONFIG, past_self_share=share)), past=True)
+    actor = with_hash(make(replace(CONFIG, opponent_share=share)), past=True)
     actor.generate(400)
     turns = [group.turns for group in actor._groups]
     assert len(turns) == (2 if share else 1)
@@ -305,13 +305,13 @@ def test_the_past_self_gets_its_share_of_the_searching(share: float) -> None:
 
 
 def test_without_a_past_self_every_game_is_among_the_newest() -> None:
-    actor = with_hash(make(replace(CONFIG, past_self_share=0.5)))
+    actor = with_hash(make(replace(CONFIG, opponent_share=0.5)))
     actor.generate(50)
     assert actor._groups[1].turns == 0
 
 
 def test_an_actor_whose_searches_outlive_new_weights_plays_on() -> None:
-    actor = with_network(make(replace(CONFIG, sync_simulations=False)))
+    actor = with_network(make(replace(CONFIG, restart_search_on_update=False)))
     before = len(actor.generate(50).rows)
     with_network(actor)
     assert before >= 50 and len(actor.generate(50).rows) >= 50
@@ -320,7 +320,7 @@ def test_an_actor_whose_searches_outlive_new_weights_plays_on() -> None:
 @pytest.mark.parametrize("sync", [True, False])
 @pytest.mark.parametrize("share", [0.0, 0.3])
 def test_a_restored_actor_goes_on_exactly(share: float, sync: bool) -> None:
-    config = replace(CONFIG, past_self_share=share, sync_simulations=sync)
+    config = replace(CONFIG, opponent_share=share, restart_search_on_update=sync)
     original = with_network(make(config), past=True)
     for _ in range(3):
         original.generate(40)
@@ -350,7 +350,7 @@ def test_taking_the_state_changes_nothing() -> None:
 
 def test_a_state_of_another_number_of_games_is_declined_and_changes_nothing() -> None:
     arrays, rest = with_network(make(seed=7)).state()
-    for config in (replace(CONFIG, concurrent_games=3), replace(CONFIG, past_self_share=0.5)):
+    for config in (replace(CONFIG, concurrent_games=3), replace(CONFIG, opponent_share=0.5)):
         actor, fresh = make(config), make(config)
         assert not actor.load_state(arrays, rest)
         assert tiny.same_bits(with_network(actor).generate(40).rows, with_network(fresh).generate(40).rows)

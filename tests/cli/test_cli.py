@@ -83,7 +83,7 @@ def test_the_version_is_told(selfplay: Any) -> None:
         (["train", "chess", "--set", "game_options.history_length=x"], ["game_options", "expected `int`"]),
         (["train", "chess", "--set", "game_options.histry=2"], ["no option 'histry'", "history_length"]),
         (["train", "chess", "--set", "game_options=2"], ["game_options.NAME=VALUE"]),
-        (["train", "chess", "--set", "strength.opponents=random,greedi"], ["Did you mean 'greedy'"]),
+        (["train", "chess", "--set", "evaluation.opponents=random,greedi"], ["Did you mean 'greedy'"]),
         (["train", "tic-tac-toe", "--address", "auto"], ["--actors"]),
         (["train", "tic-tac-toe", "--sed", "1"], ["--sed"]),
         (["analyze"], ["missing: CHECKPOINT_OR_RUN"]),

@@ -23,7 +23,7 @@ from selfplay.types import Batch, Status, Weights
 
 RING = [
     "network.width=8", "network.depth=2", "network.latent=4", "learner.batch_size=32", "replay.window_min=200",
-    "replay.learn_after=64", "run.generation_rows=192", "run.chunk_rows=64", "run.generations=3",
+    "replay.learn_after=64", "run.generation_rows=192", "run.rollout_rows=64", "run.generations=3",
     "run.evaluate_every=1000", "learner.ema_decay=0.9",
 ]  # fmt: skip
 DIGITS = [*RING, "data.name=digits", "network.kind=dcgan", "learner.batch_size=16", "network.conditional=true"]

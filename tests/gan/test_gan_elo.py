@@ -114,16 +114,12 @@ def test_runs_on_the_same_data_are_rated_together_whatever_their_networks(
         (["--generations", "few"], ["--generations is 'few'"]),
     ],
 )
-def test_what_makes_no_sense_is_one_sentence(
-    selfplay: Any, run: Path, words: list[str], hints: list[str]
-) -> None:
+def test_what_makes_no_sense_is_one_sentence(selfplay: Any, run: Path, words: list[str], hints: list[str]) -> None:
     refused(selfplay("elo", run, *words), *hints)
     assert not (run / "elo").exists()
 
 
-def test_other_data_another_family_and_no_discriminator_are_refused(
-    selfplay: Any, run: Path, tmp_path: Path
-) -> None:
+def test_other_data_another_family_and_no_discriminator_are_refused(selfplay: Any, run: Path, tmp_path: Path) -> None:
     refused(selfplay("elo", run, run_folder(tmp_path / "grid", "data.name=grid")), "learned from different data")
     wider = run_folder(tmp_path / "wider", "data.sigma=0.03")
     refused(selfplay("elo", run, wider), "learned from different data")
@@ -175,7 +171,7 @@ def test_on_ray_the_scores_are_those_of_one_process(selfplay: Any, run: Path, tm
 def test_ratings_of_a_ring_runs_generators_agree_in_order_with_their_divergence(selfplay: Any, tmp_path: Path) -> None:
     """With the bin of samples off all modes: without it, KL is at its sampling floor long before samples are good."""
     path = tmp_path / "run"
-    sets = ("--set", "run.generation_rows=25600", "--set", "run.chunk_rows=2560", "--generations", 8)
+    sets = ("--set", "run.generation_rows=25600", "--set", "run.rollout_rows=2560", "--generations", 8)
     assert selfplay("train", "gan-ring", "--run", path, *sets, "--plain").code == 0
     assert selfplay("elo", path, "--generations", "all", "--games", 10, "--actors", 0).code == 0
     read = json.loads((path / "elo" / "ratings.json").read_text())

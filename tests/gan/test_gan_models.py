@@ -21,7 +21,7 @@ from selfplay.storage import artifact
 
 SMALL = [
     "network.width=8", "network.depth=1", "network.latent=3", "learner.batch_size=16", "replay.window_min=200",
-    "replay.learn_after=32", "run.generation_rows=64", "run.chunk_rows=32", "run.generations=2",
+    "replay.learn_after=32", "run.generation_rows=64", "run.rollout_rows=32", "run.generations=2",
     "run.evaluate_every=1000", "learner.ema_decay=0.9",
 ]  # fmt: skip
 MODELS = {

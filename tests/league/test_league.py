@@ -57,7 +57,7 @@ def league_of(
         ("pool.opponents=nahs", r"expected one of ema, history, latest, nash, pfsp \(did you mean 'nash'\?\)"),
         ("pool.priority=hrad", "did you mean 'hard'"),
         ("pool.priority_power=0", "pool.priority_power"),
-        ("pool.meetings=0", "pool.meetings"),
+        ("pool.matches=0", "pool.matches"),
         ("pool.keep_newest=0", "pool.keep_newest"),
     ],
 )
@@ -135,7 +135,7 @@ def test_two_who_have_not_met_are_even_or_usual(tmp_path: Path) -> None:
 
 def test_a_new_generation_meets_the_past_spread_out_and_the_least_known_first(tmp_path: Path) -> None:
     agent = Fake("a")
-    league, pool = league_of(tmp_path, agent, 14, opponents="nash", meetings=3)
+    league, pool = league_of(tmp_path, agent, 14, opponents="nash", matches=3)
     for newest in range(1, 14):
         league.meet(newest, pool.load(newest)[1])
     met = {n: sorted(other for one, other, _ in agent.met if one == n) for n in range(1, 14)}
@@ -149,7 +149,7 @@ def test_a_new_generation_meets_the_past_spread_out_and_the_least_known_first(tm
 
 def test_of_two_roles_both_meet_the_past_and_each_other(tmp_path: Path) -> None:
     agent = Fake("r", "c")
-    league, _ = league_of(tmp_path, agent, 3, opponents="pfsp", meetings=2)
+    league, _ = league_of(tmp_path, agent, 3, opponents="pfsp", matches=2)
     league.meet(2, weights_of(2, "r", "c"))
     assert [pair[:2] for pair in agent.met] == [(2, 0), (0, 2), (2, 1), (1, 2), (2, 2)]
 
@@ -195,7 +195,7 @@ def test_a_gap_between_two_roles_is_the_duality_gap(tmp_path: Path) -> None:
 
 
 def test_results_go_on_from_where_they_were(tmp_path: Path) -> None:
-    league, pool = league_of(tmp_path, Fake("a"), 6, opponents="nash", meetings=2)
+    league, pool = league_of(tmp_path, Fake("a"), 6, opponents="nash", matches=2)
     for newest in range(1, 5):
         league.meet(newest, pool.load(newest)[1])
     other = League(Fake("a"), pool, 7, print)  # type: ignore[arg-type]

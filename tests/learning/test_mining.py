@@ -238,7 +238,7 @@ def weights_after(path: Path, generation: int) -> bytes:
 
 
 def test_a_run_with_rounds_writes_their_figures_and_goes_on_to_the_same_bits(tmp_path: Path) -> None:
-    wanted = tiny.config(rounds={"enabled": True, "rows": 100, "strength": 2.0}, run={"generations": 2})
+    wanted = tiny.config(mining={"enabled": True, "rows": 100, "strength": 2.0}, run={"generations": 2})
     whole, stopped, plain = tmp_path / "whole", tmp_path / "stopped", tmp_path / "plain"
     with tiny.Session(whole, wanted) as run:
         run.train(lambda: False)

@@ -111,8 +111,8 @@ def test_training_joins_a_cluster_of_two_nodes(cluster: Cluster, tmp_path: Path)
     run = tmp_path / "run"
     done = cluster.run(
         "-m", "selfplay", "train", "tic-tac-toe", "--actors", "2", "--address", "auto", "--run", str(run), "--plain",
-        "--generations", "2", "--set", "run.generation_rows=1000", "--set", "run.chunk_rows=200",
-        "--set", "replay.learn_after=500", "--set", "strength.num_simulations=8",
+        "--generations", "2", "--set", "run.generation_rows=1000", "--set", "run.rollout_rows=200",
+        "--set", "replay.learn_after=500", "--set", "evaluation.num_simulations=8",
     )  # fmt: skip
     assert done.returncode == 0, done.stdout + done.stderr
     assert pool.Pool(run / "checkpoints").generations() == [0, 1, 2]

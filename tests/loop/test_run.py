@@ -366,7 +366,7 @@ def test_learning_waits_for_its_first_rows_even_where_a_generation_is_shorter(tm
 
 
 def test_a_run_without_past_selves_works(tmp_path: Path) -> None:
-    wanted = tiny.config(actor={"past_self_share": 0.0}, run={"generations": 2})
+    wanted = tiny.config(actor={"opponent_share": 0.0}, run={"generations": 2})
     tiny.train(tmp_path / "run", wanted, until=1)
     assert tiny.train(tmp_path / "run", wanted).generation == 2
 
@@ -374,7 +374,7 @@ def test_a_run_without_past_selves_works(tmp_path: Path) -> None:
 @pytest.mark.parametrize("policy", ["latest", "pfsp", "nash", "ema"])  # history is what all other tests here have
 def test_whoever_the_opponents_are_a_stopped_run_goes_on_to_the_same_bits(tmp_path: Path, policy: str) -> None:
     wanted = tiny.config(
-        pool={"opponents": policy}, run={"generations": 2}, strength={"meeting_games": 4, "meeting_simulations": 2}
+        pool={"opponents": policy}, run={"generations": 2}, evaluation={"match_games": 4, "match_simulations": 2}
     )
     tiny.train(tmp_path / "whole", wanted)
     tiny.train(tmp_path / "parts", wanted, until=1)

@@ -96,7 +96,7 @@ def test_history_keeps_no_circle_and_its_pool_comes_near_a_third_each(tmp_path: 
 
 
 def test_nash_draws_a_third_each_as_soon_as_all_three_are_known(tmp_path: Path) -> None:
-    train(tmp_path, config(12, pool={"opponents": "nash", "meetings": 100}))
+    train(tmp_path, config(12, pool={"opponents": "nash", "matches": 100}))
     found, told = mixtures(tmp_path), json.loads((tmp_path / "payoffs.json").read_text())
     assert set(actions(tmp_path)) == set("RPS")
     drawn = sum(share * found[int(name)] for name, share in told["opponents"][actor.ROLE].items())
@@ -112,7 +112,7 @@ def test_forgetting_with_the_pool_off_and_on(tmp_path: Path, monkeypatch: pytest
     monkeypatch.setattr(network, "TEMPERATURE", 0.1)
     worst = {}
     for policy in ("latest", "pfsp"):
-        train(tmp_path / policy, config(28, pool={"opponents": policy, "meetings": 8}, **PATIENT))
+        train(tmp_path / policy, config(28, pool={"opponents": policy, "matches": 8}, **PATIENT))
         found = mixtures(tmp_path / policy)
         points = [(found[g] @ network.POINTS @ found[:g].T).min() for g in range(16, 29)]
         worst[policy] = float(np.mean(points))  # against the ancestor that is hardest for each
@@ -124,7 +124,7 @@ def test_forgetting_with_the_pool_off_and_on(tmp_path: Path, monkeypatch: pytest
 
 @pytest.mark.parametrize("policy", ["latest", "history", "pfsp", "nash", "ema"])
 def test_a_run_stopped_in_the_middle_goes_on_to_the_same_bits(tmp_path: Path, policy: str) -> None:
-    wanted = config(6, pool={"opponents": policy, "meetings": 3, "keep_newest": 3, "keep_log_spaced": 1})
+    wanted = config(6, pool={"opponents": policy, "matches": 3, "keep_newest": 3, "keep_log_spaced": 1})
     train(tmp_path / "whole", wanted)
     for generation in (3, 4, 6):
         train(tmp_path / "parts", wanted, until=generation)

@@ -312,4 +312,4 @@ def test_an_opponent_that_does_not_exist_is_refused_before_a_run_begins() -> Non
     from selfplay.alphazero.agent import AlphaZero
 
     with pytest.raises(ConfigError, match="no alpha–beta engine"):
-        AlphaZero(tiny.config(strength={"opponents": ("random", "first", "alphabeta:2")}))
+        AlphaZero(tiny.config(evaluation={"opponents": ("random", "first", "alphabeta:2")}))

@@ -8,7 +8,9 @@ from pathlib import Path
 import pytest
 
 import games
+from selfplay import config as configs
 from selfplay.alphazero import presets
+from selfplay.alphazero.config import Config
 from selfplay.errors import CheckpointError, ConfigError
 from selfplay.league import pool
 from selfplay.players import match, openings, player, pretrained, reference
@@ -47,6 +49,14 @@ def test_a_bundled_agent_beats_random_moves(name: str) -> None:
     assert summary.games == 10 and summary.score >= (0.8 if name == "tic-tac-toe" else 0.95), summary
 
 
+@pytest.mark.parametrize("name", GAMES)
+def test_a_recipe_of_an_earlier_version_has_todays_settings(name: str) -> None:
+    recipe = pretrained.recipe(name)
+    found = configs.from_values(Config, recipe["config"])
+    assert found.actor.restart_search_on_update and found.run.rollout_rows == 1_000
+    assert found.evaluation.num_simulations > 0 and found.game == name
+
+
 def test_a_game_without_an_agent_is_told_what_to_do() -> None:
     with pytest.raises(ConfigError, match="no agent for hex comes with the package; train one"):
         pretrained.path("hex")
@@ -70,7 +80,8 @@ def test_a_run_is_bundled_with_its_recipe(tmp_path: Path) -> None:
     (run / "run.json").write_text(json.dumps(recipe["machine"]))
     columns = recipe["strength"]
     (run / "strength.csv").write_text(",".join(columns) + "\n" + ",".join(f"{v:g}" for v in columns.values()) + "\n")
-    assert pretrained.bundle(run, tmp_path / "out") == recipe
-    assert pool.load_weights(tmp_path / "out")[0]["recipe"] == recipe
+    today = pretrained.recipe("tic-tac-toe")
+    assert pretrained.bundle(run, tmp_path / "out") == today
+    assert pool.load_weights(tmp_path / "out")[0]["recipe"] == today
     assert pretrained.peek(run) == meta, "the newest generation of a run speaks for it"
     assert games.make(meta["game"]).name == "tic-tac-toe"

@@ -20,7 +20,7 @@ REPLAY = ReplayConfig(samples_per_insert=20, window_min=64, window_fraction=1e-6
 LEARNER = LearnerConfig(
     batch_size=64, learning_rate=0.9, final_learning_rate=0.9, optimizer="sgd", ema_decay=0.0, weight_decay=0.0
 )
-RUN = RunConfig(generations=30, generation_rows=64, chunk_rows=64, evaluate_every=1_000)
+RUN = RunConfig(generations=30, generation_rows=64, rollout_rows=64, evaluate_every=1_000)
 
 
 @dataclass(frozen=True)
@@ -28,7 +28,7 @@ class Config:
     """Every setting of a run. By default a generation forgets all rows but its own and learns a best response."""
 
     replay: ReplayConfig = REPLAY
-    rounds: MiningConfig = field(default_factory=MiningConfig)
+    mining: MiningConfig = field(default_factory=MiningConfig)
     learner: LearnerConfig = LEARNER
     pool: PoolConfig = field(default_factory=PoolConfig)
     run: RunConfig = RUN
