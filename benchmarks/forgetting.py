@@ -19,7 +19,7 @@ from selfplay.gan import actor, loss
 from selfplay.gan.config import NetworkConfig, ObjectiveConfig
 from selfplay.gan.data import datasets
 from selfplay.gan.metrics import auc
-from selfplay.gan.models import perceptron
+from selfplay.gan.models import networks
 from selfplay.league import opponents
 from selfplay.learning.config import LearnerConfig, ReplayConfig
 from selfplay.learning.learner import Learner, Update
@@ -55,7 +55,7 @@ def fakes_of(mode: Any) -> actor.Fakes:
 def curve(history: bool, seed: int, modes: int = 8) -> list[list[float]]:
     """AUC of the critic after each visit, on the fakes of all places up to then."""
     torch.manual_seed(seed)
-    visitor, critic = Visitor(), perceptron.make((2,), 0, NetworkConfig())[1]
+    visitor, critic = Visitor(), networks.make((2,), 0, NetworkConfig())[1]
     share = 0.5 if history else 0.0
     game = loss.AdversarialGame(visitor, critic, ObjectiveConfig(r1=0.01, r2=0.01, past_fakes=share))
     learner = Learner((Update("discriminator", critic, game.critic_step),), LEARNER)

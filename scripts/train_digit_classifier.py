@@ -58,11 +58,11 @@ def main() -> int:
     return 0
 
 
-def fit(train: datasets.Images, epochs: int, seed: int) -> classifier.Network:
+def fit(train: datasets.Images, epochs: int, seed: int) -> classifier.DigitNetwork:
     """The average of the weights over the last fifth of the epochs."""
     torch.manual_seed(seed)
     rng = np.random.default_rng(seed)
-    network = classifier.Network()
+    network = classifier.DigitNetwork()
     optimizer = torch.optim.AdamW(network.parameters(), lr=LEARNING_RATE, weight_decay=WEIGHT_DECAY)
     steps = epochs * (len(train.pixels) // BATCH)
     schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: 0.5 + 0.5 * math.cos(math.pi * step / steps))
@@ -80,7 +80,7 @@ def fit(train: datasets.Images, epochs: int, seed: int) -> classifier.Network:
             schedule.step()
         if epoch >= epochs * 4 // 5:
             average.update_parameters(network)
-    assert isinstance(average.module, classifier.Network)
+    assert isinstance(average.module, classifier.DigitNetwork)
     return average.module
 
 
@@ -97,7 +97,7 @@ def augment(x: torch.Tensor, rng: np.random.Generator) -> torch.Tensor:
     return moved + NOISE * torch.from_numpy(rng.standard_normal(x.shape).astype(np.float32))
 
 
-def error_of(network: classifier.Network, images: datasets.Images) -> float:
+def error_of(network: classifier.DigitNetwork, images: datasets.Images) -> float:
     """The share of the images read wrong."""
     x, labels = images.everything()
     with torch.no_grad():

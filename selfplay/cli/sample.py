@@ -1,8 +1,8 @@
-"""Shows what a trained generator makes: a grid of images, a row a class where it was trained by class, or points among
-the real ones.
+"""Samples of a trained generator as a picture: a grid of images, one row for each class if it is conditional, or a
+scatter plot of points over real ones.
 
-RUN is a run's folder, of which the newest generation is taken, or one generation's folder (RUN/checkpoints/NNNNNN). The
-picture goes to RUN/samples unless --out says otherwise; printed are its place and that generation's figures.
+RUN is a run's folder, whose newest generation is used, or the folder of one generation (RUN/checkpoints/NNNNNN). The
+picture is written to RUN/samples, or to --out; its path and the generation's metrics are printed.
 """
 
 from __future__ import annotations
@@ -18,7 +18,8 @@ from selfplay.errors import CheckpointError, UserError
 if TYPE_CHECKING:
     import numpy as np
 
-    from selfplay.gan.players import Generator, Loaded
+    from selfplay.gan.inference import TrainedGenerator
+    from selfplay.gan.load import LoadedGan
 
 EPILOG = """examples:
   selfplay sample runs/gan-ring
@@ -29,40 +30,40 @@ EPILOG = """examples:
   selfplay sample runs/gan-digits --count 10000 --npz digits.npz
   selfplay sample runs/gan-ring --evaluate
 
---interpolate shows walks between random inputs of the generator, a row each. --arithmetic shows samples of the first
-class, and below them what they become when the mean inputs of other classes are taken away and added. --npz holds `x`
-[N, …] float32, images in [-1, 1], and `labels` [N] where there are classes.
+--interpolate shows interpolations between random inputs of the generator, one in each row. --arithmetic shows samples
+of the first class, and below them the same samples after the mean inputs of other classes are subtracted and added.
+--npz holds `x` [N, …] float32, images in [-1, 1], and `labels` [N] if the generator is conditional.
 """
 
 MAX_COUNT = 1_000_000
-MAX_WALKS = 100
-STEPS = 10  # images of a walk
+MAX_INTERPOLATIONS = 100
+STEPS = 10  # images of an interpolation
 STEPS_OF_POINTS = 60
-IMAGES, POINTS = 100, 2_000  # shown
+IMAGES, POINTS = 100, 2_000  # samples by default
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("run_folder", type=Path, metavar="RUN", help="a run's folder, or one generation's")
-    parser.add_argument("--generation", type=int, metavar="G", help="of the run (default: the newest)")
+    parser.add_argument("run_folder", type=Path, metavar="RUN", help="folder of a run or of one generation")
+    parser.add_argument("--generation", type=int, metavar="G", help="generation of the run (default: the newest)")
     parser.add_argument("--label", type=int, metavar="K", help="samples of this class only")
     shown = parser.add_mutually_exclusive_group()
-    shown.add_argument("--interpolate", type=int, metavar="N", help="N walks between random samples")
-    shown.add_argument("--arithmetic", metavar="SUM", help="classes added and taken away, such as 3-1+7")
+    shown.add_argument("--interpolate", type=int, metavar="N", help="N interpolations between random samples")
+    shown.add_argument("--arithmetic", metavar="SUM", help="sum and difference of classes, such as 3-1+7")
     shown.add_argument("--evaluate", action="store_true",
-                       help="measure the samples now, and held-out real data beside them; no picture")  # fmt: skip
+                       help="measure samples and held-out real data now; no picture")  # fmt: skip
     parser.add_argument("--count", type=int, metavar="N",
-                        help=f"samples (default: {IMAGES} images, {POINTS} points)")  # fmt: skip
-    parser.add_argument("--npz", type=Path, metavar="FILE", help="write samples as arrays; a picture only with --out")
-    parser.add_argument("--seed", type=int, default=1, metavar="S", help="the samples follow from it (default 1)")
-    parser.add_argument("--out", type=Path, metavar="FILE.png", help="the picture (default: in RUN/samples)")
+                        help=f"number of samples (default: {IMAGES} images, {POINTS} points)")  # fmt: skip
+    parser.add_argument("--npz", type=Path, metavar="FILE", help="write samples as arrays; with --out a picture too")
+    parser.add_argument("--seed", type=int, default=1, metavar="S", help="random seed of the samples (default 1)")
+    parser.add_argument("--out", type=Path, metavar="FILE.png", help="path of the picture (default: in RUN/samples)")
 
 
 def run(arguments: argparse.Namespace) -> int:
     _check(arguments)
     folder = _folder(arguments.run_folder, arguments.generation)
-    from selfplay.gan import players
+    from selfplay.gan import load
 
-    loaded = players.load(folder)
+    loaded = load.load(folder)
     _check_against(arguments, loaded)
     if arguments.evaluate:
         _evaluate(folder, loaded)
@@ -75,34 +76,34 @@ def run(arguments: argparse.Namespace) -> int:
         written.append(_write_arrays(arguments, loaded.generator, rng))
     if arguments.out or not arguments.npz:
         written.append(_write_picture(arguments, folder, loaded, np.random.default_rng(arguments.seed)))
-    from selfplay.cli.live import figures as told
+    from selfplay.cli.live import figures as formats
 
     generation = int(loaded.meta["generation"])
-    print(f"Wrote {' and '.join(written)}; {told.sentence(generation, _measured(folder, generation))}.")
+    print(f"Wrote {' and '.join(written)}; {formats.sentence(generation, _measured(folder, generation))}.")
     return 0
 
 
-# What is asked for
+# Arguments
 
 
 def _check(arguments: argparse.Namespace) -> None:
-    """What can be said before anything is loaded."""
+    """Raises UserError for arguments that are wrong whatever the run."""
     for option, value, least, most in (
-        ("--count", arguments.count, 1, MAX_COUNT), ("--interpolate", arguments.interpolate, 1, MAX_WALKS),
+        ("--count", arguments.count, 1, MAX_COUNT), ("--interpolate", arguments.interpolate, 1, MAX_INTERPOLATIONS),
         ("--seed", arguments.seed, 0, 2**62), ("--generation", arguments.generation, 0, 10**6 - 1),
     ):  # fmt: skip
         if value is not None and not least <= value <= most:
-            raise UserError(f"{option} is {value}, and must be {least:,} to {most:,}.")
+            raise UserError(f"{option} is {value}: expected {least:,} to {most:,}.")
     if arguments.out and arguments.out.suffix != ".png":
-        raise UserError(f"--out is '{arguments.out}', and pictures are PNG files: give it a name that ends in .png.")
+        raise UserError(f"--out is '{arguments.out}': pictures are PNG files, so give it a name that ends in .png.")
     if arguments.npz and arguments.npz.suffix != ".npz":
         raise UserError(f"--npz is '{arguments.npz}': give it a name that ends in .npz.")
     if arguments.evaluate and arguments.out:
-        raise UserError("--evaluate prints figures and draws nothing: leave out --out.")
+        raise UserError("--evaluate prints metrics and draws no picture: leave out --out.")
     if arguments.npz and (arguments.interpolate or arguments.arithmetic or arguments.evaluate):
         raise UserError("--npz writes plain samples: leave out --interpolate, --arithmetic and --evaluate.")
     if arguments.arithmetic and arguments.label is not None:
-        raise UserError("--arithmetic names its own classes: leave out --label.")
+        raise UserError("--arithmetic names the classes itself: leave out --label.")
     if arguments.arithmetic:
         _terms(arguments.arithmetic)
 
@@ -116,7 +117,7 @@ def _terms(text: str) -> list[tuple[int, int]]:
 
 
 def _folder(path: Path, generation: int | None) -> Path:
-    """The folder of the generation that is asked for. Raises CheckpointError."""
+    """The folder of the requested generation. Raises CheckpointError if the run does not keep it."""
     from selfplay.league import pool
     from selfplay.storage import artifact
 
@@ -130,17 +131,17 @@ def _folder(path: Path, generation: int | None) -> Path:
         folder = checkpoints.path(generation)
     family = artifact.read(folder)[0].get("family")
     if family == "alphazero":
-        raise CheckpointError(f"'{path}' holds an agent that plays a board game: that is what `selfplay play` is for.")
+        raise CheckpointError(f"'{path}' holds an agent that plays a board game: use `selfplay play` with it.")
     return folder
 
 
-def _check_against(arguments: argparse.Namespace, loaded: Loaded) -> None:
+def _check_against(arguments: argparse.Namespace, loaded: LoadedGan) -> None:
     classes, labels = loaded.agent.source.num_classes, []
     if arguments.label is not None:
         if not loaded.generator.config.conditional:
             raise UserError(
-                f"'{arguments.run_folder}' was trained without classes and can't be asked for one: leave out --label, "
-                "or train with --set network.conditional=true."
+                f"'{arguments.run_folder}' was trained without classes, so none can be chosen: leave out --label, or "
+                "train with --set network.conditional=true."
             )
         labels = [arguments.label]
     if arguments.arithmetic:
@@ -152,19 +153,19 @@ def _check_against(arguments: argparse.Namespace, loaded: Loaded) -> None:
             raise UserError(f"There is no class {label}: classes are 0 to {classes - 1}.")
 
 
-# What is shown
+# Output
 
 
-def _write_arrays(arguments: argparse.Namespace, made: Generator, rng: np.random.Generator) -> str:
+def _write_arrays(arguments: argparse.Namespace, generator: TrainedGenerator, rng: np.random.Generator) -> str:
     import io
 
     import numpy as np
 
     from selfplay.storage import artifact
 
-    count = arguments.count or _usual(made)
+    count = arguments.count or _default_count(generator)
     labels = None if arguments.label is None else np.full(count, arguments.label)
-    x, labels = made.sample(count, rng, labels)
+    x, labels = generator.sample(count, rng, labels)
     data = io.BytesIO()
     if labels is None:
         np.savez(data, x=x)
@@ -177,18 +178,19 @@ def _write_arrays(arguments: argparse.Namespace, made: Generator, rng: np.random
     return f"{count:,} samples to {arguments.npz}"
 
 
-def _write_picture(arguments: argparse.Namespace, folder: Path, loaded: Loaded, rng: np.random.Generator) -> str:
+def _write_picture(arguments: argparse.Namespace, folder: Path, loaded: LoadedGan, rng: np.random.Generator) -> str:
     from selfplay.gan import pictures
     from selfplay.loop import plots
 
-    made, generation = loaded.generator, int(loaded.meta["generation"])
+    generator, generation = loaded.generator, int(loaded.meta["generation"])
     if arguments.interpolate:
-        picture, what = _walks(made, arguments.interpolate, arguments.label, rng), f"{arguments.interpolate} walks"
+        picture = _interpolations(generator, arguments.interpolate, arguments.label, rng)
+        what = f"{arguments.interpolate} interpolations"
     elif arguments.arithmetic:
-        picture, what = _sum(made, _terms(arguments.arithmetic), rng), f"samples of {arguments.arithmetic}"
+        picture, what = _sum(generator, _terms(arguments.arithmetic), rng), f"samples of {arguments.arithmetic}"
     else:
         title = f"{folder.parent.parent.name}, generation {generation}"
-        picture = pictures.of_generator(made, rng, arguments.label, title, arguments.count)
+        picture = pictures.of_generator(generator, rng, arguments.label, title, arguments.count)
         what = "samples" if arguments.label is None else f"samples of class {arguments.label}"
     out = arguments.out or folder.parent.parent / "samples" / f"{generation:06d}{_suffix(arguments)}.png"
     try:
@@ -200,83 +202,84 @@ def _write_picture(arguments: argparse.Namespace, folder: Path, loaded: Loaded, 
 
 
 def _suffix(arguments: argparse.Namespace) -> str:
-    """What tells pictures of one generation apart."""
+    """The part of the default file name that names what is shown."""
     if arguments.arithmetic:
         return f"-{arguments.arithmetic.replace(' ', '')}"
-    walks = "-walks" if arguments.interpolate else ""
-    return walks + ("" if arguments.label is None else f"-label-{arguments.label}")
+    shown = "-interpolation" if arguments.interpolate else ""
+    return shown + ("" if arguments.label is None else f"-label-{arguments.label}")
 
 
-def _usual(made: Generator) -> int:
-    return POINTS if len(made.source.shape) == 1 else IMAGES
+def _default_count(generator: TrainedGenerator) -> int:
+    return POINTS if len(generator.source.shape) == 1 else IMAGES
 
 
-def _walks(made: Generator, count: int, label: int | None, rng: np.random.Generator) -> np.ndarray:
-    """A picture of walks between `count` pairs of random inputs, each within one class where there are classes."""
+def _interpolations(generator: TrainedGenerator, count: int, label: int | None, rng: np.random.Generator) -> np.ndarray:
+    """A picture of interpolations between `count` pairs of random inputs, each within one class if conditional."""
     import numpy as np
 
     from selfplay.gan import pictures
+    from selfplay.gan.models import latent
 
-    points = len(made.source.shape) == 1
+    points = len(generator.source.shape) == 1
     steps = STEPS_OF_POINTS if points else STEPS
-    start, end = (made.space.draw(count, rng).repeat(steps, axis=0) for _ in range(2))
-    inputs = made.space.between(start, end, np.tile(np.linspace(0, 1, steps), count))  # [count · steps, L]
+    start, end = (generator.space.draw(count, rng) for _ in range(2))
+    inputs = latent.path(generator.space, start, end, steps).reshape(count * steps, -1)
     labels = None
-    if made.config.conditional:
-        chosen = rng.integers(made.source.num_classes, size=count) if label is None else np.full(count, label)
+    if generator.config.conditional:
+        chosen = rng.integers(generator.source.num_classes, size=count) if label is None else np.full(count, label)
         labels = chosen.repeat(steps)
-    x = made.of_inputs(inputs, labels)
+    x = generator.of_inputs(inputs, labels)
     if not points:
         return pictures.grid(x, steps)
-    reals = made.source.train.sample(POINTS, rng)[0]
-    fakes = made.sample(POINTS, rng)[0]
-    paths = list(x.reshape(count, steps, -1))
-    return pictures.of_points(reals, fakes, pictures.centres_of(made.source.train), paths, f"{count} walks")
+    reals = generator.source.train.sample(POINTS, rng)[0]
+    fakes = generator.sample(POINTS, rng)[0]
+    paths, title = list(x.reshape(count, steps, -1)), f"{count} interpolations"
+    return pictures.of_points(reals, fakes, pictures.centres_of(generator.source.train), paths, title)
 
 
-def _sum(made: Generator, terms: list[tuple[int, int]], rng: np.random.Generator) -> np.ndarray:
-    """A picture of samples of the first class, and below or beside them what they become when the others are added and
-    taken away."""
+def _sum(generator: TrainedGenerator, terms: list[tuple[int, int]], rng: np.random.Generator) -> np.ndarray:
+    """A picture of samples of the first class, and of the same samples after the others are added and subtracted."""
     import numpy as np
 
     from selfplay.gan import pictures
-    from selfplay.gan.models import latent
+    from selfplay.gan.metrics import latent_arithmetic
 
-    known = None if made.config.conditional else latent.classes(made, rng)
-    seed = int(rng.integers(2**32))  # the same for both, so that they begin with the same inputs
+    known = None if generator.config.conditional else latent_arithmetic.classes(generator, rng)
+    seed = int(rng.integers(2**32))  # the same for both, so that they start from the same inputs
     before, after = (
-        latent.arithmetic(made, some, STEPS, np.random.default_rng(seed), known) for some in (terms[:1], terms)
+        latent_arithmetic.arithmetic(generator, part, STEPS, np.random.default_rng(seed), known)
+        for part in (terms[:1], terms)
     )
     x = np.concatenate([before, after])
-    if len(made.source.shape) > 1:
+    if len(generator.source.shape) > 1:
         return pictures.grid(x, STEPS)
-    reals = made.source.train.sample(POINTS, rng)[0]
+    reals = generator.source.train.sample(POINTS, rng)[0]
     paths = list(np.stack([before, after], axis=1))
-    return pictures.of_points(reals, x, pictures.centres_of(made.source.train), paths)
+    return pictures.of_points(reals, x, pictures.centres_of(generator.source.train), paths)
 
 
-def _evaluate(folder: Path, loaded: Loaded) -> None:
-    """Prints each figure of the samples beside that of held-out reals, which no generator should have to beat."""
+def _evaluate(folder: Path, loaded: LoadedGan) -> None:
+    """Prints each metric of the samples next to that of held-out reals, the best that can be expected."""
     import numpy as np
 
-    from selfplay.cli.live import figures as told
-    from selfplay.gan.models import latent
+    from selfplay.cli.live import figures as formats
+    from selfplay.gan.metrics import latent_arithmetic
     from selfplay.league import pool
 
     source, rng = loaded.agent.source, np.random.default_rng((0, 5))
     weights = pool.load_weights(folder)[1]
     found = loaded.agent.evaluate(weights, weights)
-    found |= latent.figures(loaded.generator, np.random.default_rng((0, 6)))  # of walks and sums of classes
-    floors = source.judge.figures(lambda n: source.held_out.sample(n, rng), rng)
-    print(f"{'figure':28} {'samples':>12} {'held-out reals':>16}")
+    found |= latent_arithmetic.metrics(loaded.generator, np.random.default_rng((0, 6)))
+    floors = source.judge.metrics(lambda n: source.held_out.sample(n, rng), rng)
+    print(f"{'metric':28} {'samples':>12} {'held-out reals':>16}")
     for name, value in found.items():
-        beside = told.number(floors[name]) if name in floors else ""
-        print(f"{name.replace('_', ' '):28} {told.number(value):>12} {beside:>16}")
-    print(told.sentence(int(loaded.meta["generation"]), found))
+        beside = formats.number(floors[name]) if name in floors else ""
+        print(f"{name.replace('_', ' '):28} {formats.number(value):>12} {beside:>16}")
+    print(formats.sentence(int(loaded.meta["generation"]), found))
 
 
 def _measured(folder: Path, generation: int) -> dict[str, float]:
-    """The figures of the generation, as its run measured them; none where it did not."""
+    """The generation's metrics as its run measured them; empty if it did not."""
     try:
         with (folder.parent.parent / "strength.csv").open(newline="") as file:
             for row in csv.DictReader(file):

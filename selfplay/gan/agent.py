@@ -12,12 +12,12 @@ from torch import nn
 from selfplay import config as configs
 from selfplay import device as devices
 from selfplay.errors import ConfigError
-from selfplay.gan import actor, alarms, buckets, loss, match, pictures, players
+from selfplay.gan import actor, alarms, buckets, inference, loss, match, pictures
 from selfplay.gan import config as settings
 from selfplay.gan.config import Config
 from selfplay.gan.data import sources  # fmt: skip
 from selfplay.gan.metrics import auc, distinct
-from selfplay.gan.models import build, model, perceptron
+from selfplay.gan.models import build, layers, model
 from selfplay.learning.learner import Update
 from selfplay.types import Batch, MatchResult, Status, Weights
 
@@ -75,7 +75,7 @@ class Gan:
         if self.model.game is None or past is None or not self.config.objective.past_critics:
             return
         critic = self._trained(past, model.CRITIC)[model.CRITIC]
-        assert isinstance(critic, perceptron.Critic)
+        assert isinstance(critic, layers.Critic)
         self.model.game.past_critic = critic
 
     def make_actor(self, index: int, seed: int) -> actor.Actor:
@@ -101,28 +101,30 @@ class Gan:
         tensors = {key: torch.from_numpy(np.ascontiguousarray(value)).to(device) for key, value in batch.items()}
         return tensors | {"seed": torch.tensor(int(rng.integers(2**62)))}
 
-    def generator(self, weights: Weights) -> players.Generator:
+    def generator(self, weights: Weights) -> inference.TrainedGenerator:
         """What samples with these weights."""
         return self.model.generator(self._trained(weights, self.model.sampler))
 
-    def critic(self, weights: Weights) -> players.Critic:
+    def critic(self, weights: Weights) -> inference.TrainedCritic:
         """What scores with these weights. Raises ConfigError where the model has no critic."""
         if model.CRITIC not in self.roles:
             raise ConfigError(f"model={self.config.model} has no critic: expected a model that is trained against one.")
         critic = self._trained(weights, model.CRITIC)[model.CRITIC]
-        return players.Critic(critic, self.source, self.config.network)
+        return inference.TrainedCritic(critic, self.source, self.config.network)
 
     def meet(self, row: Weights, column: Weights, seed: int) -> MatchResult:
-        return match.of_weights(self, row, column, seed)
+        return match.play_seeded(self.generator(row), self.critic(column), self.source, seed)
 
     def evaluate(self, weights: Weights, first: Weights) -> dict[str, float]:
         rng = np.random.default_rng((self.config.run.seed, 2))
         made = self.generator(weights)
-        figures = self.source.judge.figures(lambda n: made.sample(n, rng), rng)
+        figures = self.source.judge.metrics(lambda n: made.sample(n, rng), rng)
         figures |= self._balance(weights, made, np.random.default_rng((self.config.run.seed, 3)))
-        return figures | self.model.figures(self._trained(weights), np.random.default_rng((self.config.run.seed, 5)))
+        return figures | self.model.metrics(self._trained(weights), np.random.default_rng((self.config.run.seed, 5)))
 
-    def _balance(self, weights: Weights, made: players.Generator, rng: np.random.Generator) -> dict[str, float]:
+    def _balance(
+        self, weights: Weights, made: inference.TrainedGenerator, rng: np.random.Generator
+    ) -> dict[str, float]:
         """auc of the critic against its generator on held-out data; distinct fakes for each real."""
         fakes, asked = made.sample(BALANCE_SAMPLES, rng)
         found = {}

@@ -16,6 +16,7 @@ from selfplay.loop.config import RunConfig
 DatasetName = Literal["ring", "grid", "digits", "stacked-digits", "positions", "idx", "cifar10"]
 Augmentation = Literal["translation", "cutout", "colour"]
 
+FAMILY = "gan"  # in checkpoints
 OWN = {"info": "info", "superres": "superres", "vae": "autoencoder"}  # the section that a model has to itself
 
 
@@ -231,7 +232,7 @@ def identity(config: Config) -> dict[str, Any]:
     own = OWN.get(config.model)
     sections = ["data", "network"] + ([own] if own else [])
     told = {section: configs.to_values(getattr(config, section)) for section in sections}
-    return {"family": "gan", "model": config.model} | told
+    return {"family": FAMILY, "model": config.model} | told
 
 
 def described(meta: Mapping[str, Any]) -> Config:

@@ -22,16 +22,16 @@ from torch.nn import functional as F
 
 from selfplay.errors import ConfigError
 from selfplay.gan.config import NetworkConfig, ObjectiveConfig
-from selfplay.gan.models import augment, layers
-from selfplay.gan.models.perceptron import Critic
+from selfplay.gan.models import augment
+from selfplay.gan.models.layers import Critic
 from selfplay.types import Batch, Loss
 
-Named = dict[str, torch.Tensor]
-Goal = Callable[[torch.Tensor, torch.Tensor, Batch], tuple[torch.Tensor, Named]]
+Scalars = dict[str, torch.Tensor]
+GeneratorGoal = Callable[[torch.Tensor, torch.Tensor, Batch], tuple[torch.Tensor, Scalars]]
 """(critic's verdict, fakes [B, *shape], batch) → (what the generator descends, named scalars)."""
 
 
-def verdict_alone(verdict: torch.Tensor, fake: torch.Tensor, batch: Batch) -> tuple[torch.Tensor, Named]:
+def adversarial_only(verdict: torch.Tensor, fake: torch.Tensor, batch: Batch) -> tuple[torch.Tensor, Scalars]:
     """The goal of a generator that has no other."""
     return verdict, {}
 
@@ -117,12 +117,12 @@ class AdversarialGame:
     """
 
     def __init__(
-        self, generator: nn.Module, critic: Critic, config: ObjectiveConfig, goal: Goal = verdict_alone
+        self, generator: nn.Module, critic: Critic, config: ObjectiveConfig, goal: GeneratorGoal = adversarial_only
     ) -> None:
         self.generator, self.critic, self.config, self.goal = generator, critic, config, goal
         self.past_critic: Critic | None = None  # frozen, see `past_critics`
 
-    def critic_step(self, critic: nn.Module, batch: Batch, progress: float) -> tuple[torch.Tensor, Named]:
+    def critic_step(self, critic: nn.Module, batch: Batch, progress: float) -> tuple[torch.Tensor, Scalars]:
         assert isinstance(critic, Critic)
         config, label, size = self.config, batch.get("label"), len(batch["real"])
         with torch.no_grad():
@@ -150,7 +150,7 @@ class AdversarialGame:
             loss = loss + config.gradient_penalty * self._one_lipschitz(critic, both, labels, batch)
         return loss, named
 
-    def generator_step(self, generator: nn.Module, batch: Batch, progress: float) -> tuple[torch.Tensor, Named]:
+    def generator_step(self, generator: nn.Module, batch: Batch, progress: float) -> tuple[torch.Tensor, Scalars]:
         fake = generator(batch["inputs"], batch.get("label"))
         loss = self._verdict(self.critic, fake, batch, progress)
         named = {"loss": loss}
@@ -197,11 +197,10 @@ class AdversarialGame:
         return x
 
     def _feature_gap(self, fake: torch.Tensor, batch: Batch, progress: float) -> torch.Tensor:
-        """‖E f(x) − E f(y)‖² of the features f that the critic scores by."""
-        label = batch.get("label")
+        """‖E f(x) − E f(y)‖² of the critic's features f."""
         with torch.no_grad():
-            real = layers.features(self.critic, self._seen(batch["real"], batch, progress, stream=2), label)[1]
-        of_fakes = layers.features(self.critic, self._seen(fake, batch, progress, stream=1), label)[1]
+            real = self.critic.features(self._seen(batch["real"], batch, progress, stream=2))
+        of_fakes = self.critic.features(self._seen(fake, batch, progress, stream=1))
         return (real.mean(dim=0) - of_fakes.mean(dim=0)).square().sum()
 
     def _exchanged(

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from selfplay.gan import players
+from selfplay.gan import inference
 from selfplay.gan.data import datasets
 
 SIDE = 600  # pixels of a scatter plot
@@ -24,7 +24,7 @@ ROWS_BY_CLASS = 20  # classes at most that have a row each
 
 
 def of_generator(
-    made: players.Generator,
+    made: inference.TrainedGenerator,
     rng: np.random.Generator,
     label: int | None = None,
     title: str = "",

@@ -12,7 +12,7 @@ import tiny
 from matplotlib import image
 
 from selfplay.cli import main
-from selfplay.gan import players, presets
+from selfplay.gan import load, presets
 from selfplay.gan.agent import Gan
 from selfplay.gan.config import Config
 from selfplay.storage import artifact
@@ -64,7 +64,7 @@ def digits(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return run_of(tmp_path_factory.mktemp("runs") / "digits", "gan-digits")
 
 
-def test_points_are_drawn_into_the_runs_folder_and_its_figures_told(sample: Any, ring: Path) -> None:
+def test_points_are_drawn_into_the_runs_folder_and_its_metrics_are_printed(sample: Any, ring: Path) -> None:
     said = sample(ring)
     out = ring / "samples" / "000007.png"
     assert said.out == f"Wrote samples to {out}; generation 7: 2 of 8 modes, 50.0% high quality.\n"
@@ -93,13 +93,13 @@ def test_arrays_hold_what_the_generator_makes(sample: Any, digits: Path, tmp_pat
     said = sample(digits, "--npz", tmp_path / "a.npz", "--count", 50, "--seed", 4)
     assert said.out.startswith(f"Wrote 50 samples to {tmp_path / 'a.npz'}; ") and ".png" not in said.out
     found = np.load(tmp_path / "a.npz")
-    x, labels = players.load(digits).generator.sample(50, np.random.default_rng(4))
+    x, labels = load.load(digits).generator.sample(50, np.random.default_rng(4))
     assert (found["x"] == x).all() and (found["labels"] == labels).all() and x.dtype == np.float32
     sample(digits, "--npz", tmp_path / "b.npz", "--count", 20, "--label", 9)
     assert (np.load(tmp_path / "b.npz")["labels"] == 9).all()
 
 
-def test_walks_go_from_one_sample_to_another(
+def test_interpolations_go_from_one_sample_to_another(
     sample: Any, digits: Path, ring: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     shown = []
@@ -109,13 +109,16 @@ def test_walks_go_from_one_sample_to_another(
         return np.zeros((2, 2, 3), np.uint8)
 
     monkeypatch.setattr("selfplay.gan.pictures.grid", grid)
-    assert sample(digits, "--interpolate", 3, "--out", tmp_path / "walks.png").code == 0
+    assert sample(digits, "--interpolate", 3, "--out", tmp_path / "interpolation.png").code == 0
     ((x, columns),) = shown
     assert x.shape == (30, 1, 8, 8) and columns == 10
     steps = np.abs(np.diff(x.reshape(3, 10, -1), axis=1)).max(axis=2)
     whole = np.abs(x[9::10] - x[::10]).reshape(3, -1).max(axis=1)
     assert (steps.max(axis=1) < whole).all() and (whole > 0).all()  # no step is as long as the walk
-    assert "2 walks to" in sample(ring, "--interpolate", 2).out and (ring / "samples" / "000007-walks.png").exists()
+    assert (
+        "2 interpolations to" in sample(ring, "--interpolate", 2).out
+        and (ring / "samples" / "000007-interpolation.png").exists()
+    )
 
 
 def test_sums_of_classes_shift_the_first(sample: Any, tmp_path: Path) -> None:
@@ -128,7 +131,7 @@ def test_sums_of_classes_shift_the_first(sample: Any, tmp_path: Path) -> None:
 
 def test_samples_are_measured_beside_held_out_reals(sample: Any, ring: Path) -> None:
     lines = sample(ring, "--evaluate").out.splitlines()
-    assert lines[0].split() == ["figure", "samples", "held-out", "reals"]
+    assert lines[0].split() == ["metric", "samples", "held-out", "reals"]
     cells = {line[:28].strip(): line[28:].split() for line in lines[1:-1]}
     assert float(cells["high quality"][0]) < 0.1 and float(cells["high quality"][1]) == pytest.approx(0.989, abs=0.005)
     assert cells["modes found"][1] == "8" and len(cells["auc"]) == 1

@@ -105,7 +105,7 @@ def test_healthy_rings_are_silent(seed: int) -> None:
 def figures_of(sampler: datasets.Mixture) -> dict[str, float]:
     """What a measurement says of a generator that makes this."""
     rng = np.random.default_rng(0)
-    found = judge.OfMixture(RING).figures(lambda n: (sampler.sample(n, rng)[0], None), rng)
+    found = judge.MixtureJudge(RING).metrics(lambda n: (sampler.sample(n, rng)[0], None), rng)
     fakes = sampler.sample(distinct.SAMPLES, rng)[0]
     return found | {"distinct": distinct.distinct(RING.sample(distinct.SAMPLES, rng)[0], fakes)}
 
@@ -179,10 +179,10 @@ def test_losses_are_told_beyond_their_thresholds(losses: dict[str, float], heard
 
 def test_copies_of_training_data_are_told_and_held_out_data_are_not() -> None:
     train, held_out = datasets.digits(), datasets.digits(held_out=True)
-    judged, rng = judge.OfDigits(train, held_out), np.random.default_rng(0)
+    judged, rng = judge.DigitJudge(train, held_out), np.random.default_rng(0)
     found = {}
     for name, images in (("copies", train), ("new", held_out)):
-        figures = judged.figures(lambda n, images=images: (images.sample(n, rng)[0], None), rng)
+        figures = judged.metrics(lambda n, images=images: (images.sample(n, rng)[0], None), rng)
         status = Status(generation=3, progress=1.0, figures=figures, history=[(3, figures)])
         found[name] = alarms.memorised(alarms.look(status))
     assert "may be copies" in found["copies"] and not found["new"]

@@ -48,24 +48,24 @@ def test_with_the_true_posterior_the_bound_is_the_likelihood() -> None:
     x = torch.tensor([[-2.0], [0.3], [1.0]])
     expected = torch.distributions.Normal(0.0, math.hypot(a, s)).log_prob(x[:, 0]).mean()
     many = x.repeat(200_000, 1)
-    bound = autoencoder.Bound(Linear(a, s), many, torch.randn(many.shape, generator=random))
+    bound = autoencoder.EvidenceBound(Linear(a, s), many, torch.randn(many.shape, generator=random))
     assert -bound.loss(1.0).item() == pytest.approx(float(expected), abs=0.005)
 
 
 def test_with_any_other_posterior_the_bound_is_below_the_likelihood() -> None:
     module, x = Linear(1.5, 0.7), torch.tensor([[1.0]]).repeat(100_000, 1)
     noise = torch.randn(x.shape, generator=torch.Generator().manual_seed(0))
-    best = -autoencoder.Bound(module, x, noise).loss(1.0).item()
+    best = -autoencoder.EvidenceBound(module, x, noise).loss(1.0).item()
     found = module.encode
     for shift, wider in ((0.5, 0.0), (0.0, 1.0), (0.0, -1.0)):
         module.encode = lambda x, shift=shift, wider=wider: (found(x)[0] + shift, found(x)[1] + wider)  # type: ignore
-        assert -autoencoder.Bound(module, x, noise).loss(1.0).item() < best - 0.05
+        assert -autoencoder.EvidenceBound(module, x, noise).loss(1.0).item() < best - 0.05
 
 
 def test_beta_weighs_the_divergence_alone() -> None:
     torch.manual_seed(0)
     module, x = autoencoder.Autoencoder((2,), SMALL, True), torch.randn(9, 2)
-    bound = autoencoder.Bound(module, x, torch.randn(9, 2))
+    bound = autoencoder.EvidenceBound(module, x, torch.randn(9, 2))
     gap = bound.loss(3.0) - bound.loss(1.0)
     assert torch.allclose(gap, 2 * bound.divergence.mean(), atol=1e-5)
 
@@ -74,7 +74,7 @@ def test_fitted_codes_have_mean_and_covariance_of_the_known_ones() -> None:
     rng = np.random.default_rng(0)
     mix = np.array([[2.0, 0, 0], [1, 0.5, 0], [0, 0, 0]])  # the third number is always the same: no full rank
     codes = (rng.standard_normal((5_000, 3)) @ mix.T + [1, -2, 3]).astype(np.float32)
-    space = autoencoder.Fitted(codes)
+    space = autoencoder.FittedGaussian(codes)
     drawn = space.draw(200_000, rng)
     assert drawn.dtype == np.float32 and drawn.shape == (200_000, 3)
     assert np.allclose(drawn.mean(axis=0), codes.mean(axis=0), atol=0.02)
@@ -96,9 +96,9 @@ def test_every_kind_of_network_goes_to_codes_and_back(kind: str) -> None:
 def test_an_autoencoder_learns_a_ring(variational: bool) -> None:
     source = sources.make(DataConfig(name="ring"))
     torch.manual_seed(0)
-    model = autoencoder.Model(source, SMALL, variational, AutoencoderConfig())
+    model = autoencoder.AutoencoderModel(source, SMALL, variational, AutoencoderConfig())
     networks = model.networks()
-    before = model.figures(networks, np.random.default_rng(1))
+    before = model.metrics(networks, np.random.default_rng(1))
     (update,) = model.updates(networks)
     optimizer, rng = torch.optim.Adam(update.module.parameters(), lr=1e-2), np.random.default_rng(0)
     for _ in range(600 if variational else 200):
@@ -108,14 +108,14 @@ def test_an_autoencoder_learns_a_ring(variational: bool) -> None:
         optimizer.zero_grad()
         update.loss(update.module, batch, 0.0)[0].backward()
         optimizer.step()
-    after = model.figures(networks, np.random.default_rng(1))
+    after = model.metrics(networks, np.random.default_rng(1))
     assert after["reconstruction_error"] < 0.2 * before["reconstruction_error"]
     made = model.generator(networks)
     assert made.encode is not None
     x = source.held_out.sample(500, np.random.default_rng(2))[0]
     again = made.of_inputs(made.encode(x), None)
     assert np.square(again - x).mean() < 2 * after["reconstruction_error"]  # scales agree there and back
-    assert isinstance(made.space, latent.Gaussian if variational else autoencoder.Fitted)
+    assert isinstance(made.space, latent.GaussianSpace if variational else autoencoder.FittedGaussian)
     assert ("elbo" in after) == variational
     if variational:
         # No model can beat the data's own entropy: that of 8 Gaussians far apart, negative since they are narrow.

@@ -12,7 +12,7 @@ from torch import nn
 
 from selfplay.errors import ConfigError
 from selfplay.gan.config import NetworkConfig
-from selfplay.gan.models import convolutional, perceptron
+from selfplay.gan.models import convolutional, layers, networks
 from selfplay.gan.models.layers import Critic
 
 Kind = Literal["dcgan", "residual"]
@@ -22,7 +22,7 @@ SHAPES = ((1, 8, 8), (3, 16, 16), (1, 28, 28), (3, 32, 32), (2, 6, 7))
 
 def players(kind: Kind, shape: tuple[int, ...] = (1, 8, 8), conditional: bool = False) -> tuple[nn.Module, Critic]:
     torch.manual_seed(0)
-    return perceptron.make(shape, 10, NetworkConfig(kind=kind, width=4, depth=1, latent=5, conditional=conditional))
+    return networks.make(shape, 10, NetworkConfig(kind=kind, width=4, depth=1, latent=5, conditional=conditional))
 
 
 def awake(module: nn.Module) -> None:
@@ -59,7 +59,7 @@ def test_what_cannot_be_halved_is_refused_with_what_to_do(shape: tuple[int, ...]
 
 def test_classes_cannot_be_asked_for_where_the_data_have_none() -> None:
     with pytest.raises(ConfigError, match="conditional"):
-        perceptron.make((1, 8, 8), 0, NetworkConfig(kind="dcgan", conditional=True))
+        networks.make((1, 8, 8), 0, NetworkConfig(kind="dcgan", conditional=True))
 
 
 @pytest.mark.parametrize("conditional", [False, True])
@@ -94,7 +94,7 @@ def test_classes_change_what_is_made_and_how_it_is_scored(kind: Kind) -> None:
 
 def test_the_projection_adds_the_inner_product_of_class_and_features() -> None:
     """Miyato & Koyama 2018, equation 3: D(x, y) = vᵧ·φ(x) + ψ(φ(x))."""
-    score = convolutional.Score(6, 10, NetworkConfig(conditional=True))
+    score = convolutional.ScoreHead(6, 10, NetworkConfig(conditional=True))
     h, labels = torch.randn(4, 6), torch.tensor([0, 9, 3, 3])
     assert score.projection is not None
     for row in range(4):
@@ -120,7 +120,7 @@ def test_only_the_generator_of_dcgan_has_batch_norm() -> None:
 @pytest.mark.parametrize("channels", [4, 20, 24, 28, 36, 64])
 def test_a_residual_block_starts_as_the_identity_for_any_width(channels: int) -> None:
     h = torch.randn(2, channels, 4, 4)
-    assert torch.equal(convolutional.Block(channels, 3)(h), h)
+    assert torch.equal(convolutional.BottleneckBlock(channels, 3)(h), h)
 
 
 def test_a_residual_block_opens_as_slowly_as_it_is_one_of_many() -> None:
@@ -128,10 +128,10 @@ def test_a_residual_block_opens_as_slowly_as_it_is_one_of_many() -> None:
 
     def scale(blocks: int) -> float:
         torch.manual_seed(1)
-        return convolutional.Block(64, blocks).first.weight.std().item()
+        return convolutional.BottleneckBlock(64, blocks).first.weight.std().item()
 
     assert scale(16) == pytest.approx(scale(1) / 2)
-    assert scale(1) == pytest.approx(math.sqrt(2 / (1 + perceptron.LEAK**2) / 64), rel=0.05)
+    assert scale(1) == pytest.approx(math.sqrt(2 / (1 + layers.LEAK**2) / 64), rel=0.05)
 
 
 def test_the_groups_of_a_block_hold_sixteen_channels_or_a_little_more() -> None:

@@ -15,7 +15,7 @@ from command import refused
 from scipy import stats
 
 from selfplay import config as configs
-from selfplay.gan import agent, match, players, presets
+from selfplay.gan import agent, load, match, presets, score_worker
 from selfplay.gan.data import datasets
 from selfplay.gan.metrics import modes
 from selfplay.league.pool import Pool
@@ -52,9 +52,9 @@ def test_both_roles_of_every_generation_are_rated_and_everything_is_written(self
     said = selfplay("elo", run, *QUICK)
     assert said.code == 0, said.err
     for words in (
-        "run/0 generator", "run/2 discriminator", "3 generators against 3 discriminators",
+        "run/0 generator", "run/2 discriminator", "3 generators against 3 critics",
         "54 blocks of 40 fakes and 40 held-out reals", "duality gap",
-        "In equilibrium", "unexplained", "Intervals are 95 %", "54 blocks scored now",
+        "In the Nash equilibrium", "unexplained", "Intervals are 95 %", "54 blocks played now",
     ):  # fmt: skip
         assert words in said.out, said.out
     out = run / "elo"
@@ -71,14 +71,14 @@ def test_both_roles_of_every_generation_are_rated_and_everything_is_written(self
     assert (out / "elo.png").read_bytes().startswith(b"\x89PNG") and not list((out / "games").iterdir())
 
 
-def test_the_same_command_scores_nothing_twice_and_a_grown_run_what_is_new(selfplay: Any, run: Path) -> None:
+def test_the_same_command_plays_nothing_twice_and_a_grown_run_what_is_new(selfplay: Any, run: Path) -> None:
     newest = selfplay("elo", run, "--generations", "all", "--schedule", "gauntlet", *QUICK)
-    assert "42 blocks scored now" in newest.out, "three own pairs, and the newest two against the others'"
+    assert "42 blocks played now" in newest.out, "three own pairs, and the newest two against the others'"
     run_folder(run, generations=4)
     grown = selfplay("elo", run, "--generations", "all", *QUICK)
-    assert "54 blocks scored now" in grown.out and "42 from before" in grown.out
+    assert "54 blocks played now" in grown.out and "42 from earlier" in grown.out
     again = selfplay("elo", run, "--generations", "all", *QUICK)
-    assert "No blocks scored now, 96 from before" in again.out
+    assert "No blocks played now, 96 from earlier" in again.out
     assert grown.out.partition("Intervals are")[0] == again.out.partition("Intervals are")[0], "the same tables"
     refused(selfplay("elo", run, "--games", 6, "--samples", 50, "--actors", 0), "other terms", "samples 40, now 50")
 
@@ -102,11 +102,11 @@ def test_runs_on_the_same_data_are_rated_together_whatever_their_networks(
 @pytest.mark.parametrize(
     ("words", "hints"),
     [
-        (["--simulations", "100"], ["--simulations is about board games"]),
+        (["--simulations", "100"], ["--simulations applies to board games"]),
         (["--random-plies", "4"], ["--random-plies"]),
         (["--resign", "0.9"], ["--resign"]),
         (["--book", "x.pgn"], ["--book"]),
-        (["--game", "chess"], ["--game is about board games"]),
+        (["--game", "chess"], ["--game applies to board games"]),
         (["--games", "0"], ["--games, the number of blocks, is 0"]),
         (["--samples", "3"], ["--samples is 3"]),
         (["random"], ["never meet"]),
@@ -114,18 +114,20 @@ def test_runs_on_the_same_data_are_rated_together_whatever_their_networks(
         (["--generations", "few"], ["--generations is 'few'"]),
     ],
 )
-def test_what_makes_no_sense_is_one_sentence(selfplay: Any, run: Path, words: list[str], hints: list[str]) -> None:
+def test_a_wrong_option_is_answered_in_one_sentence(
+    selfplay: Any, run: Path, words: list[str], hints: list[str]
+) -> None:
     refused(selfplay("elo", run, *words), *hints)
     assert not (run / "elo").exists()
 
 
-def test_other_data_another_family_and_no_discriminator_are_refused(selfplay: Any, run: Path, tmp_path: Path) -> None:
-    refused(selfplay("elo", run, run_folder(tmp_path / "grid", "data.name=grid")), "learned from different data")
+def test_other_data_another_family_and_no_critic_are_refused(selfplay: Any, run: Path, tmp_path: Path) -> None:
+    refused(selfplay("elo", run, run_folder(tmp_path / "grid", "data.name=grid")), "were trained on different data")
     wider = run_folder(tmp_path / "wider", "data.sigma=0.03")
-    refused(selfplay("elo", run, wider), "learned from different data")
+    refused(selfplay("elo", run, wider), "were trained on different data")
     refused(selfplay("elo", run, tiny.weights_folder(tmp_path / "board")), "plays games", "rate them apart")
     refused(selfplay("elo", run, run_folder(tmp_path / "labelled", "network.conditional=true")), "is conditional")
-    refused(selfplay("elo", run_folder(tmp_path / "vae", "model=vae", "data.name=digits")), "has no discriminator")
+    refused(selfplay("elo", run_folder(tmp_path / "vae", "model=vae", "data.name=digits")), "has no critic")
     board = tiny.weights_folder(tmp_path / "ttt", "tic-tac-toe")
     refused(selfplay("elo", board, "random", "--samples", 40), "--samples is for generators")
 
@@ -134,14 +136,15 @@ def test_digits_are_scored_on_held_out_blocks_that_run_out(selfplay: Any, tmp_pa
     run = run_folder(tmp_path / "digits", "data.name=digits", "network.conditional=true", generations=2)
     said = selfplay("elo", run, "--games", 4, "--samples", 50, "--actors", 0)
     assert said.code == 0, said.err
-    assert "16 blocks of 50 fakes and 29 held-out reals" in said.out and "what it knows by heart" in said.out
-    refused(selfplay("elo", run, "--games", 21, "--samples", 50), "the held-out data make 20 blocks of 29 reals")
+    assert "16 blocks of 50 fakes and 29 held-out reals" in said.out and "held-out data: memorisation" in said.out
+    refused(selfplay("elo", run, "--games", 21, "--samples", 50), "the held-out data make only 20 blocks of 29 reals")
 
 
-def test_a_meeting_is_a_function_of_weights_and_seed() -> None:
+def test_a_match_is_a_function_of_weights_and_seed() -> None:
     made = agent.Gan(configs.override(presets.PRESETS["gan-ring"], TINY))
     row, column = weights_of(made, 1), weights_of(made, 2)
-    one, again, other = (match.of_weights(made, row, column, seed, 100) for seed in (5, 5, 6))
+    generator, critic = made.generator(row), made.critic(column)
+    one, again, other = (match.play_seeded(generator, critic, made.source, seed, 100) for seed in (5, 5, 6))
     assert one == again != other and one.variance is not None
     assert abs(one.score - other.score) < 6 * np.sqrt(2 * one.variance)
 
@@ -149,12 +152,12 @@ def test_a_meeting_is_a_function_of_weights_and_seed() -> None:
 def test_a_match_does_not_depend_on_what_else_is_played(run: Path) -> None:
     folders = tuple(str(Pool(run / "checkpoints").path(k)) for k in range(3))
     names = tuple(f"{k} {role}" for role in ("g", "d") for k in range(3))
-    gallery = match.ScoreWorker(match.ScoreSpec(folders, names, 40, 20, 1))
+    worker = score_worker.ScoreWorker(score_worker.ScoreSpec(folders, names, 40, 20, 1))
     tasks = [tournament.MatchTask(g, 3 + d, block) for g in range(3) for d in range(3) for block in range(2)]
-    whole = [result for results, _ in gallery.run(tasks) for result in results]
-    alone = [next(gallery.run([task]))[0][0] for task in reversed(tasks)]
+    whole = [result for results, _ in worker.run(tasks) for result in results]
+    alone = [next(worker.run([task]))[0][0] for task in reversed(tasks)]
     assert whole == alone[::-1] and len({result.points for result in whole}) > 9
-    assert players.load(run).meta["generation"] == 2
+    assert load.load(run).meta["generation"] == 2
 
 
 @pytest.mark.slow
@@ -179,7 +182,7 @@ def test_ratings_of_a_ring_runs_generators_agree_in_order_with_their_divergence(
     for player in read["players"]:
         name, role = player["name"].split()
         if role == "generator":
-            made = players.load(path / "checkpoints" / f"{int(name.rpartition('/')[2]):06d}").generator
+            made = load.load(path / "checkpoints" / f"{int(name.rpartition('/')[2]):06d}").generator
             assert made is not None
             samples = made.sample(10_000, np.random.default_rng(1))[0]
             elo.append(player["elo"])

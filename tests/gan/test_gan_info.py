@@ -15,7 +15,7 @@ from selfplay.gan.data import sources
 from selfplay.gan.models import info
 from selfplay.gan.models import model as models
 
-CODES = info.Codes(5, InfoConfig(categories=4, continuous=2))
+CODES = info.CodeSpace(5, InfoConfig(categories=4, continuous=2))
 
 
 def test_inputs_hold_noise_then_one_category_then_continuous_codes() -> None:
@@ -40,7 +40,7 @@ def test_a_guess_costs_what_torch_says_of_the_same_distributions() -> None:
     random = torch.Generator().manual_seed(0)
     outputs = torch.randn(64, 4 + 4, generator=random)
     truth = torch.from_numpy(CODES.draw(64, np.random.default_rng(1))[:, 5:])
-    category, continuous = info.Guess(outputs, CODES).misses(truth)
+    category, continuous = info.CodePosterior(outputs, CODES).surprise(truth)
     guessed = torch.distributions.Categorical(logits=outputs[:, :4])
     assert torch.allclose(category, -guessed.log_prob(truth[:, :4].argmax(dim=1)).mean(), atol=1e-5)
     normal = torch.distributions.Normal(outputs[:, 4:6], outputs[:, 6:].clamp(min=math.log(info.FINEST)).exp())
@@ -51,7 +51,7 @@ def test_no_guess_is_rewarded_without_bound() -> None:
     truth = torch.zeros(1, 6)
     truth[0, 0] = 1
     sure = torch.tensor([[100.0, 0, 0, 0, 0, 0, -100, -100]])
-    category, continuous = info.Guess(sure, CODES).misses(truth)
+    category, continuous = info.CodePosterior(sure, CODES).surprise(truth)
     assert float(category) == 0
     assert float(continuous) == pytest.approx(2 * (math.log(info.FINEST) + 0.5 * math.log(2 * math.pi)))
 
@@ -61,7 +61,7 @@ def test_a_generator_that_is_rewarded_for_it_tells_its_category() -> None:
     source = sources.make(DataConfig(name="ring"))
     config, codes = NetworkConfig(width=16, depth=1, latent=2), InfoConfig(categories=4, continuous=1)
     torch.manual_seed(0)
-    model = info.Info(source, config, ObjectiveConfig(r1=0, r2=0), codes)
+    model = info.InfoGan(source, config, ObjectiveConfig(r1=0, r2=0), codes)
     networks = model.networks()
     updates = {update.name: update for update in model.updates(networks)}
     assert list(updates) == [models.CRITIC, info.RECOGNISER, models.GENERATOR]
@@ -71,7 +71,7 @@ def test_a_generator_that_is_rewarded_for_it_tells_its_category() -> None:
     rng = np.random.default_rng(0)
     learners = [updates[info.RECOGNISER], updates[models.GENERATOR]]
     optimizers = [torch.optim.Adam(update.module.parameters(), lr=1e-2) for update in learners]
-    before = model.figures(copy.deepcopy(networks), np.random.default_rng(1))["information"]
+    before = model.metrics(copy.deepcopy(networks), np.random.default_rng(1))["information"]
     for _ in range(60):
         reals = source.train.sample(64, rng)[0]
         batch = {"real": torch.from_numpy(reals)} | {
@@ -81,7 +81,7 @@ def test_a_generator_that_is_rewarded_for_it_tells_its_category() -> None:
             optimizer.zero_grad()
             update.loss(update.module, batch, 0.0)[0].backward(inputs=list(update.module.parameters()))
             optimizer.step()
-    after = model.figures(networks, np.random.default_rng(1))["information"]
+    after = model.metrics(networks, np.random.default_rng(1))["information"]
     assert before < 0.1 and 1.2 < after <= math.log(4)
 
 
@@ -97,7 +97,7 @@ def test_categories_are_guessed_from_noisy_samples_and_continuous_codes_from_cle
 
     source = sources.make(DataConfig(name="ring"))
     config, codes = NetworkConfig(width=8, depth=1), InfoConfig(categories=4, continuous=1, noise=0.5)
-    model, recorder = info.Info(source, config, ObjectiveConfig(), codes), Recorder()
+    model, recorder = info.InfoGan(source, config, ObjectiveConfig(), codes), Recorder()
     networks = model.networks() | {info.RECOGNISER: recorder}
     updates = {update.name: update for update in model.updates(networks)}
     reals, rng = np.zeros((6, 2), np.float32), np.random.default_rng(0)
@@ -129,7 +129,7 @@ def test_information_and_purity_of_known_tables() -> None:
     assert info.normalised_information(np.zeros(4, int), np.arange(4)) == 0
 
 
-def test_walks_go_along_arcs_in_the_noise_and_lines_in_the_codes() -> None:
+def test_interpolation_is_spherical_in_the_noise_and_linear_in_the_codes() -> None:
     start = CODES.join(np.array([[1, 0, 0, 0, 0]], np.float32), np.array([0]), np.array([[-1.0, 0]]))
     end = CODES.join(np.array([[0, 1, 0, 0, 0]], np.float32), np.array([3]), np.array([[1.0, 1]]))
     middle = CODES.between(start, end, np.array([0.5]))[0]

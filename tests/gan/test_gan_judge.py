@@ -17,17 +17,17 @@ Made = tuple[np.ndarray, np.ndarray | None]
 
 
 @functools.cache
-def of_digits() -> judge.OfDigits:
-    return judge.OfDigits(datasets.digits(), datasets.digits(held_out=True))
+def of_digits() -> judge.DigitJudge:
+    return judge.DigitJudge(datasets.digits(), datasets.digits(held_out=True))
 
 
 @functools.cache
-def of_stacks() -> judge.OfStacks:
-    return judge.OfStacks(datasets.digits(), datasets.digits(held_out=True))
+def of_stacks() -> judge.StackedDigitJudge:
+    return judge.StackedDigitJudge(datasets.digits(), datasets.digits(held_out=True))
 
 
 def figures(by: judge.Judge, draw: Callable[[int], Made]) -> dict[str, float]:
-    return by.figures(draw, np.random.default_rng(0))
+    return by.metrics(draw, np.random.default_rng(0))
 
 
 def drawn(images: datasets.Dataset, seed: int = 1) -> Callable[[int], Made]:
@@ -99,7 +99,7 @@ def test_without_classes_the_share_of_each_that_is_read_is_told_and_how_far_from
 
 
 def test_figures_are_a_function_of_samples_and_random_numbers() -> None:
-    fresh = judge.OfDigits(datasets.digits(), datasets.digits(held_out=True))
+    fresh = judge.DigitJudge(datasets.digits(), datasets.digits(held_out=True))
     first, second = (figures(of_digits(), drawn(datasets.digits(held_out=True))) for _ in range(2))
     assert first == second == figures(fresh, drawn(datasets.digits(held_out=True)))
 
@@ -136,11 +136,11 @@ def images(n: int = 200, seed: int = 0, labels: bool = True) -> datasets.Images:
 
 def test_images_of_the_user_are_judged_by_their_averaged_pixels() -> None:
     train, held_out = datasets.split(images())
-    found = figures(judge.OfImages(train, held_out), drawn(images(seed=1)))
+    found = figures(judge.ImageJudge(train, held_out), drawn(images(seed=1)))
     assert 0.3 < found["frechet_ratio"] < 2  # of 166 images
     assert found["taught"] == found["taught_floor"] == 1
     noise = np.random.default_rng(2)
-    worse = figures(judge.OfImages(train, held_out), lambda n: (noise.uniform(-1, 1, (n, 1, 28, 28)), None))
+    worse = figures(judge.ImageJudge(train, held_out), lambda n: (noise.uniform(-1, 1, (n, 1, 28, 28)), None))
     assert worse["frechet_ratio"] > 4 and worse["coverage"] < 0.2
     assert "taught" not in worse
 

@@ -8,9 +8,10 @@ import torch
 from torch import nn
 
 from selfplay.errors import ConfigError
-from selfplay.gan import players
+from selfplay.gan import inference
 from selfplay.gan.config import DataConfig, NetworkConfig, ObjectiveConfig
 from selfplay.gan.data import sources
+from selfplay.gan.metrics import latent_arithmetic
 from selfplay.gan.models import latent, model
 
 RING = sources.make(DataConfig(name="ring"))
@@ -30,15 +31,15 @@ class Ring(nn.Module):
         return self.weight * torch.stack([angle.cos(), angle.sin()], dim=1) / RING.scale
 
 
-def ring() -> players.Generator:
-    return players.Generator(Ring(), RING, PLAIN, latent.Gaussian(2))
+def ring() -> inference.TrainedGenerator:
+    return inference.TrainedGenerator(Ring(), RING, PLAIN, latent.GaussianSpace(2))
 
 
-def conditional(kind: str = "mlp", **settings: int) -> players.Generator:
+def conditional(kind: str = "mlp", **settings: int) -> inference.TrainedGenerator:
     config = NetworkConfig(kind=kind, width=8, depth=1, latent=3, conditional=True, **settings)  # type: ignore
     source = sources.make(DataConfig(name="digits"))
     torch.manual_seed(0)
-    pair = model.Pair(source, config, ObjectiveConfig())
+    pair = model.PlainGan(source, config, ObjectiveConfig())
     return pair.generator(pair.networks())
 
 
@@ -75,7 +76,7 @@ def test_where_there_is_no_single_arc_the_line_is_taken(end: list[float]) -> Non
 
 
 def test_paths_hold_both_ends() -> None:
-    rng, space = np.random.default_rng(0), latent.Gaussian(4)
+    rng, space = np.random.default_rng(0), latent.GaussianSpace(4)
     start, end = space.draw(3, rng), space.draw(3, rng)
     walks = latent.path(space, start, end, 5)
     assert walks.shape == (3, 5, 4) and walks.dtype == np.float32
@@ -85,18 +86,18 @@ def test_paths_hold_both_ends() -> None:
 
 def test_class_means_lie_in_the_middle_of_what_is_read_as_the_class() -> None:
     """Two Gaussian numbers in an eighth of the plane: their mean is at the bisector, at √(π/2)·sin(π/8)/(π/8)."""
-    known = latent.classes(ring(), np.random.default_rng(0))
+    known = latent_arithmetic.classes(ring(), np.random.default_rng(0))
     length = np.sqrt(np.pi / 2) * np.sin(np.pi / 8) / (np.pi / 8)
     angles = 2 * np.pi * np.arange(8) / 8
     assert np.allclose(known.means, length * np.column_stack([np.cos(angles), np.sin(angles)]), atol=0.1)
 
 
 def test_a_class_less_itself_plus_another_is_read_as_the_other() -> None:
-    x = latent.arithmetic(ring(), [(1, 0), (-1, 0), (1, 4)], 400, np.random.default_rng(0))
+    x = latent_arithmetic.arithmetic(ring(), [(1, 0), (-1, 0), (1, 4)], 400, np.random.default_rng(0))
     read = RING.reader.probabilities(x).argmax(axis=1)  # type: ignore[union-attr]
     assert x.shape == (400, 2)
     assert np.mean(read == 4) > 0.5 and np.mean(read == 0) < 0.05
-    plain = latent.arithmetic(ring(), [(1, 3)], 50, np.random.default_rng(0))
+    plain = latent_arithmetic.arithmetic(ring(), [(1, 3)], 50, np.random.default_rng(0))
     assert np.all(RING.reader.probabilities(plain).argmax(axis=1) == 3)  # type: ignore[union-attr]
 
 
@@ -104,33 +105,33 @@ def test_a_class_less_itself_plus_another_is_read_as_the_other() -> None:
 def test_embeddings_that_cancel_leave_exactly_the_class_that_is_left(kind: str, settings: dict[str, int]) -> None:
     made = conditional(kind, **settings)
     rng = np.random.default_rng(0)
-    found = latent.arithmetic(made, [(1, 3), (-1, 3), (1, 7)], 6, rng)
+    found = latent_arithmetic.arithmetic(made, [(1, 3), (-1, 3), (1, 7)], 6, rng)
     inputs = made.space.draw(6, np.random.default_rng(0))
     assert np.allclose(found, made.of_inputs(inputs, np.full(6, 7)), atol=1e-5)
     assert not np.allclose(found, made.of_inputs(inputs, np.full(6, 3)), atol=1e-5)
-    other = latent.arithmetic(made, [(1, 3), (-1, 5), (1, 7)], 6, np.random.default_rng(0))
+    other = latent_arithmetic.arithmetic(made, [(1, 3), (-1, 5), (1, 7)], 6, np.random.default_rng(0))
     assert not np.allclose(found, other, atol=1e-5)
 
 
-def test_classes_that_are_never_made_are_told() -> None:
+def test_arithmetic_with_a_class_that_is_never_made_is_refused() -> None:
     class Collapsed(Ring):
         def forward(self, inputs: torch.Tensor, labels: torch.Tensor | None = None) -> torch.Tensor:
             return super().forward(torch.ones_like(inputs))  # the mode at 45°
 
-    made = players.Generator(Collapsed(), RING, PLAIN, latent.Gaussian(2))
-    with pytest.raises(ConfigError, match="No sample was read as class 0"):
-        latent.arithmetic(made, [(1, 1), (1, 0)], 3, np.random.default_rng(0))
+    made = inference.TrainedGenerator(Collapsed(), RING, PLAIN, latent.GaussianSpace(2))
+    with pytest.raises(ConfigError, match="none was classified as 0"):
+        latent_arithmetic.arithmetic(made, [(1, 1), (1, 0)], 3, np.random.default_rng(0))
 
 
-def test_data_whose_classes_nobody_reads_are_refused() -> None:
+def test_arithmetic_on_data_without_a_classifier_is_refused() -> None:
     source = sources.make(DataConfig(name="stacked-digits"))
-    pair = model.Pair(source, PLAIN, ObjectiveConfig())
-    with pytest.raises(ConfigError, match="nothing reads any"):
-        latent.classes(pair.generator(pair.networks()), np.random.default_rng(0))
+    pair = model.PlainGan(source, PLAIN, ObjectiveConfig())
+    with pytest.raises(ConfigError, match="there is no classifier for stacked-digits"):
+        latent_arithmetic.classes(pair.generator(pair.networks()), np.random.default_rng(0))
 
 
-def test_a_perfect_ring_is_as_good_in_the_middle_of_its_walks_as_at_their_ends() -> None:
-    figures = latent.figures(ring(), np.random.default_rng(0))
+def test_a_perfect_ring_is_as_good_midway_between_two_inputs_as_at_the_inputs() -> None:
+    figures = latent_arithmetic.metrics(ring(), np.random.default_rng(0))
     assert figures["middle_confidence"] > 0.999 and figures["end_confidence"] > 0.999
     assert figures["middle_frechet"] < 0.02 and figures["end_frechet"] < 0.02
     assert figures["sums_read"] > 0.5

@@ -12,7 +12,7 @@ from torch import nn
 
 from selfplay.errors import ConfigError
 from selfplay.gan.config import NetworkConfig
-from selfplay.gan.models import layers, perceptron
+from selfplay.gan.models import layers, networks
 
 CLASSES = 5
 KINDS: list[tuple[str, tuple[int, ...]]] = [("mlp", (2,)), ("dcgan", (1, 8, 8)), ("residual", (1, 8, 8))]
@@ -29,10 +29,10 @@ FITTED = [
 ]
 
 
-def networks(kind: str, shape: tuple[int, ...], **settings: Any) -> tuple[nn.Module, layers.Critic]:
+def both(kind: str, shape: tuple[int, ...], **settings: Any) -> tuple[nn.Module, layers.Critic]:
     torch.manual_seed(7)
     base = NetworkConfig(kind=kind, width=8, depth=1 if kind == "residual" else 2, latent=6)  # type: ignore[arg-type]
-    generator, critic = perceptron.make(shape, CLASSES, replace(base, **settings))
+    generator, critic = networks.make(shape, CLASSES, replace(base, **settings))
     with torch.no_grad():  # what starts at 0 hides mistakes
         for parameter in [*generator.parameters(), *critic.parameters()]:
             parameter.add_(0.1 * torch.randn_like(parameter))
@@ -51,7 +51,7 @@ def samples(shape: tuple[int, ...], size: int = 8, seed: int = 0) -> tuple[torch
 def test_a_critics_gradient_is_that_of_differentiating_twice(
     kind: str, shape: tuple[int, ...], settings: dict[str, Any]
 ) -> None:
-    critic = networks(kind, shape, **settings)[1].double().eval()
+    critic = both(kind, shape, **settings)[1].double().eval()
     x, labels = samples(shape)
     x = x.double()
     scores, squares = critic.with_gradient(x, labels)
@@ -77,7 +77,7 @@ def test_a_critics_gradient_is_that_of_differentiating_twice(
 
 
 def test_the_gradient_of_points_is_right_in_single_precision_too() -> None:
-    critic = networks("mlp", (2,), conditional=True)[1]
+    critic = both("mlp", (2,), conditional=True)[1]
     x, labels = samples((2,), 64)
     squares = critic.with_gradient(x, labels)[1]
     torch.testing.assert_close(squares, layers.Critic.with_gradient(critic, x, labels)[1], rtol=1e-5, atol=1e-6)
@@ -109,7 +109,7 @@ def test_virtual_batch_norm_is_batch_norm_of_the_reference_and_one_row_more(shap
 def test_with_virtual_batch_norm_no_sample_depends_on_its_batch_nor_on_the_mode(
     kind: str, shape: tuple[int, ...], conditional: bool
 ) -> None:
-    generator, _ = networks(kind, shape, virtual_batch_norm=16, conditional=conditional)
+    generator, _ = both(kind, shape, virtual_batch_norm=16, conditional=conditional)
     inputs, labels = samples((6,))
     given = labels if conditional else None
     made = generator(inputs, given)
@@ -128,8 +128,8 @@ def test_with_virtual_batch_norm_no_sample_depends_on_its_batch_nor_on_the_mode(
 
 
 def test_the_reference_batch_is_part_of_the_weights() -> None:
-    generator, _ = networks("mlp", (2,), virtual_batch_norm=16)
-    other, _ = networks("mlp", (2,), virtual_batch_norm=16)
+    generator, _ = both("mlp", (2,), virtual_batch_norm=16)
+    other, _ = both("mlp", (2,), virtual_batch_norm=16)
     other.reference.zero_()  # type: ignore[union-attr,operator]
     inputs = samples((6,))[0]
     assert not torch.equal(other(inputs), generator(inputs))
@@ -151,7 +151,7 @@ def test_minibatch_standard_deviation_adds_what_a_hand_computation_gives() -> No
 
 @pytest.mark.parametrize(("kind", "shape"), KINDS)
 def test_a_batch_aware_critic_sees_copies_and_keeps_groups_apart(kind: str, shape: tuple[int, ...]) -> None:
-    critic = networks(kind, shape, minibatch_deviation=4)[1]
+    critic = both(kind, shape, minibatch_deviation=4)[1]
     x, _ = samples(shape)
     scores = critic(x)
     copied = x.clone()
@@ -164,7 +164,7 @@ def test_a_batch_aware_critic_sees_copies_and_keeps_groups_apart(kind: str, shap
 
 @pytest.mark.parametrize(("kind", "shape"), KINDS)
 def test_a_packed_critic_judges_neighbours_together_and_packs_apart(kind: str, shape: tuple[int, ...]) -> None:
-    critic = networks(kind, shape, packing=2)[1]
+    critic = both(kind, shape, packing=2)[1]
     x, _ = samples(shape)
     scores = critic(x)
     assert scores.shape == (4,)
@@ -187,7 +187,7 @@ def largest(critic: nn.Module) -> list[float]:
 
 @pytest.mark.parametrize(("kind", "shape"), KINDS[:2])
 def test_spectral_norm_gives_every_layer_the_norm_one(kind: str, shape: tuple[int, ...]) -> None:
-    critic = networks(kind, shape, spectral_norm=True, conditional=True)[1]
+    critic = both(kind, shape, spectral_norm=True, conditional=True)[1]
     x, labels = samples(shape)
     for _ in range(30):
         critic(x, labels)
@@ -195,7 +195,7 @@ def test_spectral_norm_gives_every_layer_the_norm_one(kind: str, shape: tuple[in
 
 
 def test_in_a_critic_of_points_spectral_norm_bounds_the_slope() -> None:
-    critic = networks("mlp", (2,), spectral_norm=True)[1]
+    critic = both("mlp", (2,), spectral_norm=True)[1]
     x = samples((2,), 256)[0]
     for _ in range(30):
         critic(x)
@@ -203,7 +203,7 @@ def test_in_a_critic_of_points_spectral_norm_bounds_the_slope() -> None:
 
 
 def test_one_look_at_a_spectrally_normed_critic_is_one_step_of_power_iteration() -> None:
-    critic = networks("mlp", (2,), spectral_norm=True)[1]
+    critic = both("mlp", (2,), spectral_norm=True)[1]
     other = copy.deepcopy(critic)
     x, _ = samples((2,))
     scores, _ = critic.with_gradient(x, None)
@@ -222,17 +222,16 @@ def test_one_look_at_a_spectrally_normed_critic_is_one_step_of_power_iteration()
 
 @pytest.mark.parametrize(("kind", "shape", "settings"), FITTED, ids=str)
 def test_features_are_what_the_last_layer_scores(kind: str, shape: tuple[int, ...], settings: dict[str, Any]) -> None:
-    critic = networks(kind, shape, **settings)[1].eval()
+    critic = both(kind, shape, **settings)[1].eval()
     x, labels = samples(shape)
-    scores, features = layers.features(critic, x, labels)
-    torch.testing.assert_close(scores, critic(x, labels))
+    scores, features = critic(x, labels), critic.features(x)
     assert features.shape[0] == len(scores) and features.requires_grad
     if not settings.get("conditional"):
         torch.testing.assert_close(layers.scoring_layer(critic)[1](features)[:, 0], scores)
 
 
 def test_a_critic_can_be_smaller_than_its_generator() -> None:
-    generator, critic = networks("mlp", (2,), critic_width=4)
+    generator, critic = both("mlp", (2,), critic_width=4)
     assert [len(layer.weight) for layer in generator.modules() if isinstance(layer, nn.Linear)] == [8, 8, 2]
     assert [len(layer.weight) for layer in critic.modules() if isinstance(layer, nn.Linear)] == [4, 4, 1]
 
@@ -248,7 +247,7 @@ def test_a_critic_can_be_smaller_than_its_generator() -> None:
 )
 def test_settings_that_contradict_each_other_are_refused_in_a_sentence(settings: dict[str, Any], words: str) -> None:
     with pytest.raises(ConfigError, match=words) as caught:
-        perceptron.make((1, 8, 8), CLASSES, replace(NetworkConfig(), **settings))
+        networks.make((1, 8, 8), CLASSES, replace(NetworkConfig(), **settings))
     assert len(str(caught.value).splitlines()) == 1
 
 
@@ -271,4 +270,4 @@ def test_rounded_samples_have_one_plane_a_cell_at_most_and_the_gradients_of_unro
 
 def test_points_cannot_be_rounded() -> None:
     with pytest.raises(ConfigError, match="rounded is for images of planes"):
-        perceptron.make((2,), 0, NetworkConfig(rounded=True))
+        networks.make((2,), 0, NetworkConfig(rounded=True))

@@ -49,14 +49,14 @@ class Blurred:
         return self.transform(x[:, 0] + self.noise * self.rng.standard_normal(len(x)))  # type: ignore[operator]
 
 
-def endless(dataset: datasets.Dataset | None = None) -> sources.Source:
+def endless(dataset: datasets.Dataset | None = None) -> sources.DataSource:
     dataset = dataset or Line()
-    return sources.Source(dataset, dataset, 1.0, None)  # type: ignore[arg-type]
+    return sources.DataSource(dataset, dataset, 1.0, None)  # type: ignore[arg-type]
 
 
 def played(miss: float, seed: int, n: int = 400, critic: Blurred | None = None) -> match.ScoredMatch:
     rng = np.random.default_rng(seed)
-    drawn = match.Reals(endless(), n, 0).draw(0, rng)
+    drawn = match.RealBlocks(endless(), n, 0).draw(0, rng)
     return match.play(Shifted(miss), critic or Blurred(), drawn, rng, n)
 
 
@@ -85,7 +85,7 @@ def test_a_critic_that_knows_its_data_by_heart_is_found_out() -> None:
     everything = datasets.Images("dots", np.arange(200, dtype=np.uint8).reshape(200, 1, 1, 1), None, 0)
     train = datasets.Images("some", everything.pixels[::2], None, 0)
     held_out = datasets.Images("others", everything.pixels[1::2], None, 0)
-    source = sources.Source(train, held_out, 1.0, None)  # type: ignore[arg-type]
+    source = sources.DataSource(train, held_out, 1.0, None)  # type: ignore[arg-type]
     known = {float(value) for value in train.everything()[0].ravel()}
 
     class Heart:
@@ -99,18 +99,18 @@ def test_a_critic_that_knows_its_data_by_heart_is_found_out() -> None:
             return rng.uniform(-1, 1, (n, 1, 1, 1)), labels
 
     rng = np.random.default_rng(0)
-    found = match.play(Uniform(), Heart(), match.Reals(source, 100, 0).draw(0, rng), rng, 100)
+    found = match.play(Uniform(), Heart(), match.RealBlocks(source, 100, 0).draw(0, rng), rng, 100)
     assert found.score == 0.5 and found.memorised == 0.5, "AUC 1 on what it learned from, ½ on the rest"
 
 
 def test_blocks_of_a_finite_held_out_set_share_nothing_and_use_it_up() -> None:
     images = datasets.Images("dots", np.arange(100, dtype=np.uint8).reshape(100, 1, 1, 1), np.arange(100) % 10, 10)
-    source = sources.Source(images, images, 1.0, None)  # type: ignore[arg-type]
-    reals, rng = match.Reals(source, 1000, 3, blocks=4), np.random.default_rng(0)
+    source = sources.DataSource(images, images, 1.0, None)  # type: ignore[arg-type]
+    reals, rng = match.RealBlocks(source, 1000, 3, blocks=4), np.random.default_rng(0)
     assert (reals.size, reals.blocks) == (25, 4)
     drawn = [reals.draw(block, rng) for block in range(4)]
     assert len(np.unique(np.concatenate([one.held_out.ravel() for one in drawn]))) == 100
-    assert match.Reals(source, 10, 3, blocks=4).size == 10 and match.Reals(endless(), 10, 3).blocks is None
+    assert match.RealBlocks(source, 10, 3, blocks=4).size == 10 and match.RealBlocks(endless(), 10, 3).blocks is None
     for one in drawn:
         assert one.labels is not None
         assert (one.labels == np.round((one.held_out.ravel() + 1) * 127.5).astype(int) % 10).all(), "each its own label"
@@ -128,7 +128,7 @@ def test_conditional_fakes_are_asked_for_the_labels_that_reals_have() -> None:
             return super().sample(n, rng, labels)
 
     rng = np.random.default_rng(0)
-    reals = match.Drawn(np.zeros((50, 1)), np.repeat([3, 7], 25), np.zeros((50, 1)), np.full(50, 3))
+    reals = match.RealSamples(np.zeros((50, 1)), np.repeat([3, 7], 25), np.zeros((50, 1)), np.full(50, 3))
     match.play(Asked(0.0), Blurred(), reals, rng, 1000)
     assert set(asked[0].tolist()) == {3, 7} and 400 < int((asked[0] == 3).sum()) < 600
 
@@ -159,7 +159,7 @@ def logistic_pool(seed: int) -> tuple[list[float], list[float], list[arena.TaskR
                     ) -> np.ndarray:  # fmt: skip
                         return np.where(x[:, 0] < 0, fake, real) + rng.gumbel(size=len(x))
 
-                reals = match.Drawn(np.ones((150, 1)), None, np.ones((150, 1)), None)
+                reals = match.RealSamples(np.ones((150, 1)), None, np.ones((150, 1)), None)
                 one = match.play(Fakes(), Gumbel(), reals, rng, 150)
                 results.append(arena.TaskResult(
                     arena.MatchTask(g, 3 + c, block), (one.score,), games=one.games, variance=one.variance,

@@ -13,7 +13,7 @@ import torch
 
 from selfplay import config as configs
 from selfplay.errors import ConfigError
-from selfplay.gan import agent, players, presets
+from selfplay.gan import agent, load, presets
 from selfplay.gan import config as settings
 from selfplay.league.pool import Pool
 from selfplay.learning.learner import Learner
@@ -75,12 +75,12 @@ def test_a_run_that_was_stopped_ends_with_the_same_bits_as_one_that_was_not(mode
 def test_a_checkpoint_alone_says_how_to_draw_from_it(model: str, tmp_path: Path) -> None:
     wanted = config(model, "run.generations=1")
     _, weights = train(tmp_path, wanted).load(1)
-    loaded = players.load(tmp_path)
+    loaded = load.load(tmp_path)
     own = agent.Gan(wanted).generator(weights)
     samples = [made.sample(5, np.random.default_rng(3))[0] for made in (loaded.generator, own)]
     assert samples[0].shape == (5, 1, 8, 8) and samples[0].dtype == np.float32
     assert tiny.same_bits(*samples)
-    assert (loaded.discriminator is None) == (model in ("vae", "ae", "convolutional vae"))
+    assert (loaded.critic is None) == (model in ("vae", "ae", "convolutional vae"))
 
 
 def test_every_player_learns_from_the_same_batches_under_every_rule() -> None:

@@ -164,14 +164,14 @@ def test_boards_of_few_stones_only_are_seen_to_be_that(run: Path) -> None:
 
 def test_a_judge_asks_for_samples_and_says_what_reals_would_have(run: Path) -> None:
     train, held_out = positions.from_run(run), positions.from_run(run, held_out=True)
-    judge, rng = positions.OfPositions(train, held_out), np.random.default_rng(1)
+    judge, rng = positions.PositionJudge(train, held_out), np.random.default_rng(1)
     asked: list[int] = []
 
     def draw(n: int) -> tuple[np.ndarray, None]:
         asked.append(n)
         return train.sample(n, rng)
 
-    found = judge.figures(draw, rng)
+    found = judge.metrics(draw, rng)
     assert asked == [positions.JUDGED] and found["legal"] == 1 and found["known"] == 1
     assert found["stones"] > found["real_stones"] > 0.7
     one, two = judge.features(positions.encode(np.stack([np.zeros_like(train.stones[0]), drop("4")])))

@@ -19,12 +19,12 @@ DIGITS = sources.make(DataConfig(name="digits"))
 SMALL = NetworkConfig(width=8, depth=1, latent=3, critic_width=8)
 
 
-def model(settings: SuperresConfig) -> superres.SuperResolution:
+def model(settings: SuperresConfig) -> superres.SuperResolutionGan:
     torch.manual_seed(0)
-    return superres.SuperResolution(DIGITS, SMALL, ObjectiveConfig(), settings)
+    return superres.SuperResolutionGan(DIGITS, SMALL, ObjectiveConfig(), settings)
 
 
-def batch_of(made: superres.SuperResolution, size: int) -> dict[str, torch.Tensor]:
+def batch_of(made: superres.SuperResolutionGan, size: int) -> dict[str, torch.Tensor]:
     rng = np.random.default_rng(0)
     reals = DIGITS.train.sample(size, rng)[0]
     arrays = {"real": reals} | made.inputs(reals, rng)

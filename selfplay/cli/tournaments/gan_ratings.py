@@ -1,4 +1,8 @@
-"""Ratings of generators and discriminators for `elo`: who meets whom on which data, and what the scores say."""
+"""Tournaments of generators against critics for `elo`: which pairs play on which data, and the report of the results.
+
+A critic's participants and results are named "discriminator", as in checkpoints. Knows tournaments and their reports,
+not how a match is played.
+"""
 
 from __future__ import annotations
 
@@ -19,67 +23,70 @@ if TYPE_CHECKING:
 
     from selfplay.cli.tournaments.playing import Progress
     from selfplay.cli.tournaments.report import TournamentReport
-    from selfplay.gan.players import Loaded
+    from selfplay.gan.load import LoadedGan
     from selfplay.league.payoff import PayoffTable
     from selfplay.ratings.standings import Standings
     from selfplay.ratings.tournament import Tournament
 
-GENERATOR, CRITIC = "generator", "discriminator"
+GENERATOR, CRITIC = "generator", "discriminator"  # names of the roles
 BLOCKS, SAMPLES = 20, 1000
 MAX_BLOCKS, MAX_SAMPLES, MAX_GENERATIONS = 1000, 1_000_000, 100
-MEANINGLESS = {  # options about games: what they are where nobody gave them
+BOARD_GAMES_ONLY = {  # options about board games, and their defaults
     "game": None, "simulations": None, "random_plies": None, "balance": 0.5, "book": None, "max_plies": 0,
     "resign": 0.0, "draw": 0.0, "exact_after": 0,
 }  # fmt: skip
 
 
 def is_gan(text: str) -> bool:
-    """Whether a trained player's text names a GAN run or one of its generations. Raises CheckpointError."""
-    from selfplay.gan import players
+    """Whether the text of a trained player names a GAN run or one of its generations. Raises CheckpointError."""
+    from selfplay.gan import config
     from selfplay.league import pool
     from selfplay.storage import artifact
 
     folder = pool.newest(Path(text.partition("?")[0]))
-    return bool(artifact.read(folder)[0].get("family") == players.FAMILY)
+    return bool(artifact.read(folder)[0].get("family") == config.FAMILY)
 
 
 def enter(arguments: argparse.Namespace) -> Contest:
-    """The tournament that is asked for. Raises UserError."""
+    """The tournament that the arguments describe. Raises UserError."""
     blocks, samples = _numbers(arguments)
     from selfplay.cli.tournaments import playing
-    from selfplay.gan import match, players
-    from selfplay.ratings import tournament as arena
+    from selfplay.gan import config, load, match, score_worker
+    from selfplay.ratings import tournament as tournaments
 
     entries = _entries(arguments)
-    company = [players.load(Path(entry.text)) for entry in entries]
-    data = _shared_data(entries, company)
-    reals = match.Reals(company[0].agent.source, samples, arguments.seed, BLOCKS)
+    loaded = [load.load(Path(entry.text)) for entry in entries]
+    data = _shared_data(entries, loaded)
+    reals = match.RealBlocks(loaded[0].agent.source, samples, arguments.seed, BLOCKS)
     if reals.blocks is not None and blocks > reals.blocks:
         raise UserError(
-            f"--games is {blocks}, and the held-out data make {reals.blocks} blocks of {reals.size} reals: ask for no "
-            "more, or for fewer --samples."
+            f"--games is {blocks}, but the held-out data make only {reals.blocks} blocks of {reals.size} reals: ask "
+            "for fewer blocks, or fewer --samples."
         )
     seats = [(entry, role) for role in (GENERATOR, CRITIC) for entry in entries]
     names = [f"{entry.name} {role}" for entry, role in seats]
     anchor = contest.anchor(arguments.anchor, names)
-    plan = match.ScoreSpec(tuple(entry.text for entry in entries), tuple(names), samples, BLOCKS, arguments.seed)
-    entrants = [
-        arena.Participant(f"{entry.name} {role}", players.digest(Path(entry.text)), role) for entry, role in seats
+    texts = tuple(entry.text for entry in entries)
+    spec = score_worker.ScoreSpec(texts, tuple(names), samples, BLOCKS, arguments.seed)
+    participants = [
+        tournaments.Participant(name, load.digest(Path(entry.text)), role)
+        for name, (entry, role) in zip(names, seats, strict=True)
     ]
-    terms = {"family": players.FAMILY, "data": data, "samples": samples, "reals": reals.size, "seed": arguments.seed}
+    worker = score_worker.ScoreWorker
+    terms = {"family": config.FAMILY, "data": data, "samples": samples, "reals": reals.size, "seed": arguments.seed}
     return Contest(
-        entrants, _pairings(entries, arguments.schedule), blocks, ("blocks", 1), terms, "txt",
-        playing.WorkerPools(lambda: match.ScoreWorker(plan, company), partial(match.ScoreWorker, plan), lambda: None),
-        partial(_report, arguments, entries, company, terms, anchor),
+        participants, _pairings(entries, arguments.schedule), blocks, ("blocks", 1), terms, "txt",
+        playing.WorkerPools(lambda: worker(spec, loaded), partial(worker, spec), lambda: None),
+        partial(_report, arguments, entries, loaded, terms, anchor),
     )  # fmt: skip
 
 
 def _numbers(arguments: argparse.Namespace) -> tuple[int, int]:
-    """(blocks, samples). Raises UserError for options that are about games."""
-    for name, absent in MEANINGLESS.items():
-        if getattr(arguments, name) != absent:
+    """(blocks, samples). Raises UserError for numbers out of range and for options about board games."""
+    for name, default in BOARD_GAMES_ONLY.items():
+        if getattr(arguments, name) != default:
             option = f"--{name.replace('_', '-')}"
-            raise UserError(f"{option} is about board games, and a GAN run's players judge samples: leave it out.")
+            raise UserError(f"{option} applies to board games, not to generators and critics: leave it out.")
     blocks = BLOCKS if arguments.games is None else arguments.games
     samples = SAMPLES if arguments.samples is None else arguments.samples
     conditions.check_range("--games, the number of blocks,", blocks, 1, MAX_BLOCKS)
@@ -89,7 +96,7 @@ def _numbers(arguments: argparse.Namespace) -> tuple[int, int]:
 
 
 def _entries(arguments: argparse.Namespace) -> list[Entry]:
-    """One a generation; each takes part with a generator and a discriminator. Raises UserError."""
+    """One entry for each generation, whose generator and critic both take part. Raises UserError."""
     from selfplay.league import pool
 
     found: list[Entry] = []
@@ -104,88 +111,114 @@ def _entries(arguments: argparse.Namespace) -> list[Entry]:
     return found
 
 
-def _shared_data(entries: Sequence[Entry], company: Sequence[Loaded]) -> Any:
-    """What says which data these runs learned from: a digest, or of endless data the settings that are not the usual
-    ones. Raises CheckpointError where they differ."""
+def _shared_data(entries: Sequence[Entry], loaded: Sequence[LoadedGan]) -> Any:
+    """Identifies the data that all entries were trained on: a digest, or for endless data the settings that differ from
+    the defaults. Raises CheckpointError if entries differ."""
     from selfplay import config as configs
 
-    usual = configs.to_values(DataConfig())
+    defaults = configs.to_values(DataConfig())
     data = []
-    for loaded in company:
-        values = configs.to_values(loaded.agent.config.data)
-        unusual = {key: value for key, value in values.items() if key == "name" or value != usual[key]}
-        data.append(getattr(loaded.agent.source.held_out, "digest", None) or unusual)
-    for entry, other, loaded in zip(entries, data, company, strict=True):
-        if loaded.discriminator is None:
-            model = loaded.agent.config.model
-            raise CheckpointError(f"{entry.name} is of the model {model}, which has no discriminator to meet.")
+    for one in loaded:
+        values = configs.to_values(one.agent.config.data)
+        changed = {key: value for key, value in values.items() if key == "name" or value != defaults[key]}
+        data.append(getattr(one.agent.source.held_out, "digest", None) or changed)
+    first, conditional = entries[0].name, loaded[0].agent.config.network.conditional
+    for entry, other, one in zip(entries, data, loaded, strict=True):
+        if one.critic is None:
+            raise CheckpointError(f"{entry.name} has model={one.agent.config.model}, which has no critic to rate.")
         if other != data[0]:
-            raise CheckpointError(f"{entries[0].name} and {entry.name} learned from different data: rate them apart.")
-        if loaded.agent.config.network.conditional != company[0].agent.config.network.conditional:
+            raise CheckpointError(f"{first} and {entry.name} were trained on different data: rate them separately.")
+        if one.agent.config.network.conditional != conditional:
             raise CheckpointError(
-                f"one of {entries[0].name} and {entry.name} is conditional and the other is not: rate them apart."
+                f"One of {first} and {entry.name} is conditional and the other is not: rate them separately."
             )
     return data[0]
 
 
 def _pairings(entries: Sequence[Entry], schedule: str) -> list[tuple[int, int]]:
-    """Generators are entrants 0 to G − 1, discriminators G to 2 G − 1. Each meets its own generation's opponent, and
-    those of the generations that the schedule has it meet."""
+    """Pairs (generator, critic) that play: generators are participants 0 to G − 1, critics G to 2 G − 1. Each plays the
+    opponent of its own generation, and those of the generations that the schedule pairs with it."""
     size = len(entries)
-    met = contest.pairings(entries, schedule)
-    both = [*((k, k) for k in range(size)), *met, *((j, i) for i, j in met)]
+    pairs = contest.pairings(entries, schedule)
+    both = [*((k, k) for k in range(size)), *pairs, *((j, i) for i, j in pairs)]
     return sorted((i, size + j) for i, j in both)
 
 
-# Telling
+# Report
 
 
 def _report(
-    arguments: argparse.Namespace, entries: list[Entry], company: list[Loaded], terms: dict[str, Any],
+    arguments: argparse.Namespace, entries: list[Entry], loaded: list[LoadedGan], terms: dict[str, Any],
     anchor: tuple[int | None, float], tournament: Tournament, session: Progress,
 ) -> TournamentReport:  # fmt: skip
     from selfplay.cli.tournaments import report
     from selfplay.ratings import standings
 
-    size, (fixed, elo) = len(entries), anchor
-    names = [entrant.name for entrant in tournament.entrants]
-    found = standings.of_blocks(names, tournament.blocks(GENERATOR, CRITIC), fixed, elo)
+    names = [participant.name for participant in tournament.entrants]
+    found = standings.of_blocks(names, tournament.blocks(GENERATOR, CRITIC), *anchor)
     table = tournament.table(GENERATOR, CRITIC)
-    data, scores = company[0].agent.source.train.name, len(tournament.results)
-    said = (
-        f"{data}: {size} generators against {size} discriminators, {arguments.schedule}, {scores:,} blocks of "
-        f"{terms['samples']:,} fakes and {terms['reals']:,} held-out reals. A game is a real against a fake, and the "
-        "generator wins it if the discriminator scores the fake higher: its points are 1 − AUC, in all worth "
-        f"{found.fit.results.sum():,.0f} independent games. Intervals are 95 %, by resampling blocks."
-    )
-    before = f"{scores - session.done:,} from before"
-    extra = [f"No blocks scored now, {before}."]
-    if session.done:
-        speed = f"{session.done / session.seconds:.0f} blocks/s"
-        extra = [f"{session.done:,} blocks scored now in {session.seconds:.0f} s ({speed}), {before}."]
-    separated = sum(row["score"] in (0, 1) for row in table.rows())
-    if separated:
-        extra.append(
-            f"{separated} of {len(table.rows())} pairs were told apart without a mistake (AUC 0 or 1): such a score "
-            "bounds a rating on one side only, and a tenth of a virtual game keeps it finite."
-        )
+    data = loaded[0].agent.source.train.name
     sentences, measures = _game_theory(entries, table, found)
-    known, memorised = _memory(entries, company, tournament)
-    several = len({entry.series for entry in entries}) > 1
-    series = {
-        number: (f"{entries[number % size].series} {entrant.role}s" if several else f"{entrant.role}s",
-                 entries[number % size].generation)
-        for number, entrant in enumerate(tournament.entrants)
-    }  # fmt: skip
+    memory_sentences, memorised = _memorisation(entries, loaded, tournament)
     return report.TournamentReport(
-        f"Elo of generators and discriminators, {data}", found, terms, said, [*extra, *sentences, *known], series,
-        "games.jsonl", measures | {"memorised": memorised},
-    )  # fmt: skip
+        f"Elo of generators and critics, {data}",
+        found,
+        terms,
+        _summary(data, len(entries), arguments.schedule, terms, tournament, found),
+        [_progress(tournament, session), *_separated(table), *sentences, *memory_sentences],
+        _series(entries, tournament),
+        "games.jsonl",
+        measures | {"memorised": memorised},
+    )
+
+
+def _summary(
+    data: str, size: int, schedule: str, terms: dict[str, Any], tournament: Tournament, found: Standings
+) -> str:
+    """What was played and what a score means. size: G."""
+    return (
+        f"{data}: {size} generators against {size} critics, named {CRITIC}, {schedule}, {len(tournament.results):,} "
+        f"blocks of {terms['samples']:,} fakes and {terms['reals']:,} held-out reals. A game is one real against one "
+        "fake, and the generator wins it if the critic scores the fake higher: the generator's score is 1 − AUC, worth "
+        f"{found.fit.results.sum():,.0f} independent games in all. Intervals are 95 %, by resampling blocks."
+    )
+
+
+def _progress(tournament: Tournament, session: Progress) -> str:
+    """How many blocks were played now, and how many were kept from earlier sessions."""
+    before = f"{len(tournament.results) - session.done:,} from earlier"
+    if not session.done:
+        return f"No blocks played now, {before}."
+    speed = f"{session.done / session.seconds:.0f} blocks/s"
+    return f"{session.done:,} blocks played now in {session.seconds:.0f} s ({speed}), {before}."
+
+
+def _separated(table: PayoffTable) -> list[str]:
+    """A sentence about pairs that were told apart without error, if there are any."""
+    rows = table.rows()
+    count = sum(row["score"] in (0, 1) for row in rows)
+    if not count:
+        return []
+    return [
+        f"{count} of {len(rows)} pairs were told apart without error (AUC 0 or 1): such a score bounds a rating on one "
+        "side only, and a tenth of a virtual game keeps it finite."
+    ]
+
+
+def _series(entries: list[Entry], tournament: Tournament) -> dict[int, tuple[str, int]]:
+    """(curve of the plot, generation) of each participant."""
+    several = len({entry.series for entry in entries}) > 1
+    found = {}
+    for number, participant in enumerate(tournament.entrants):
+        entry = entries[number % len(entries)]
+        role = "critics" if participant.role == CRITIC else "generators"
+        found[number] = (f"{entry.series} {role}" if several else role, entry.generation)
+    return found
 
 
 def _game_theory(entries: list[Entry], table: PayoffTable, found: Standings) -> tuple[list[str], dict[str, Any]]:
-    """What the pool of players says as a game: as sentences, and as figures. Pairs that have not met score what their
-    ratings expect."""
+    """(sentences, measurements): exploitability, equilibrium and cyclicity of the payoff table. Pairs that have not
+    played count with the score that their ratings predict."""
     from selfplay.league import equilibrium, payoff
     from selfplay.ratings import elo as rating
 
@@ -198,10 +231,10 @@ def _game_theory(entries: list[Entry], table: PayoffTable, found: Standings) -> 
     chance = f"= {cyclic.p_value:.2g}" if cyclic.p_value > 1e-6 else "< 1e-6"
     return [
         *exploited,
-        f"In equilibrium the generators score {solved.value:.3f}: {_mixture(generators, solved.row)}, against "
-        f"{_mixture(critics, solved.column)}. Against that, each player's Nash average is in ratings.json.",
-        f"Ratings leave {cyclic.share:.1%} of the log odds unexplained, where chance leaves {cyclic.chance:.1%} "
-        f"(p {chance}): that is who is strong against whom, and stands in the crosstable only.",
+        f"In the Nash equilibrium the generators score {solved.value:.3f}: {_mixture(generators, solved.row)}, against "
+        f"{_mixture(critics, solved.column)}. The Nash average of each player is in ratings.json.",
+        f"Ratings leave {cyclic.share:.1%} of the log odds unexplained, and chance alone {cyclic.chance:.1%} "
+        f"(p {chance}): this cyclic part appears in the crosstable only.",
     ], {
         "exploitability": gaps,
         "equilibrium": {name: float(share) for names, mixture in ((generators, solved.row), (critics, solved.column))
@@ -216,7 +249,7 @@ def _game_theory(entries: list[Entry], table: PayoffTable, found: Standings) -> 
 def _exploited(
     entries: list[Entry], generators: list[str], critics: list[str], scores: np.ndarray
 ) -> tuple[list[str], dict[str, float]]:
-    """The duality gap of each run's newest pair: as a sentence, and by name."""
+    """(sentences, duality gaps by name) of each run's newest pair."""
     import numpy as np
 
     from selfplay.league import equilibrium
@@ -228,48 +261,47 @@ def _exploited(
         gap = equilibrium.exploitability(scores, np.eye(len(generators))[g], np.eye(len(critics))[d])
         best, worst = int(scores[:, d].argmax()), int(scores[g].argmin())
         gaps[newest.name] = gap
-        how = (
-            f"{generators[best]} scores {scores[best, d]:.3f} against the discriminator, the generator "
+        better = (
+            f"{generators[best]} scores {scores[best, d]:.3f} against the critic, the generator "
             f"{scores[g, worst]:.3f} against {critics[worst]}"
         )
         sentences.append(
-            f"{newest.name}: its generator scores {scores[g, d]:.3f} against its discriminator. The two can be "
-            f"exploited by {gap:.3f} within this pool (duality gap): {how if gap else 'nobody does better'}."
+            f"{newest.name}: its generator scores {scores[g, d]:.3f} against its critic. Their exploitability within "
+            f"this pool (duality gap) is {gap:.3f}: {better if gap else 'no other player does better'}."
         )
     return sentences, gaps
 
 
 def _mixture(names: Sequence[str], shares: np.ndarray) -> str:
-    """The players that a mixture is made of, the most likely first, four at most."""
+    """The players in a mixed strategy, the most likely first, at most four by name."""
     order = sorted(zip(shares.tolist(), names, strict=True), key=lambda entry: -entry[0])
-    there = [f"{name} ({share:.0%})" for share, name in order if share >= 0.005]
-    return ", ".join(there[:4]) + (f" and {len(there) - 4} more" if len(there) > 4 else "")
+    support = [f"{name} ({share:.0%})" for share, name in order if share >= 0.005]
+    return ", ".join(support[:4]) + (f" and {len(support) - 4} more" if len(support) > 4 else "")
 
 
-def _memory(
-    entries: list[Entry], company: list[Loaded], tournament: Tournament
+def _memorisation(
+    entries: list[Entry], loaded: list[LoadedGan], tournament: Tournament
 ) -> tuple[list[str], dict[str, dict[str, float | None]]]:
-    """By how much discriminators score what they learned from above what was held out: of the newest in words, of all
-    as figures. Nothing where the data never end."""
+    """(sentence about the newest critic, AUC on training data − AUC on held-out data of each critic). Empty for endless
+    data, which have no training part."""
     import numpy as np
 
-    from selfplay.gan import match
+    from selfplay.gan import score_worker
 
-    source = company[0].agent.source
+    source = loaded[0].agent.source
     if source.train is source.held_out:
         return [], {}
     by_critic: dict[int, dict[int, list[float]]] = {}
-    for task, value in tournament.figure(match.MEMORISED).items():
+    for task, value in tournament.figure(score_worker.MEMORISED).items():
         by_critic.setdefault(task.second, {}).setdefault(task.opening, []).append(value)
     found: dict[str, dict[str, float | None]] = {}
     for number, blocks in sorted(by_critic.items()):
-        means = np.array([np.mean(values) for values in blocks.values()])  # blocks share reals, not more
+        means = np.array([np.mean(values) for values in blocks.values()])  # matches of a block share their reals
         error = float(means.std(ddof=1) / math.sqrt(len(means))) if len(means) > 1 else None
         found[tournament.entrants[number].name] = {"auc": float(means.mean()), "error": error}
     newest = f"{max(entries, key=lambda entry: entry.generation).name} {CRITIC}"
-    of = found[newest]
-    sure = "" if of["error"] is None else f" (± {1.96 * of['error']:.3f})"
+    gap, error = found[newest]["auc"], found[newest]["error"]
+    interval = "" if error is None else f" (± {1.96 * error:.3f})"
     return [
-        f"{newest} tells its training data from fakes with an AUC {of['auc']:+.3f}{sure} above that of held-out data: "
-        "what it knows by heart."
+        f"The AUC of {newest} on its training data is {gap:+.3f}{interval} above that on held-out data: memorisation."
     ], found

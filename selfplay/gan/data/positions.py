@@ -88,13 +88,13 @@ class Positions:
         return {name: float(share) for name, share in shares.items()}
 
 
-class OfPositions:
+class PositionJudge:
     """Judges fakes by `Positions.measure` of 3,000 samples; real_stones is what as many held-out reals have there."""
 
     def __init__(self, train: Positions, held_out: Positions) -> None:
         self.train, self.held_out = train, held_out
 
-    def figures(
+    def metrics(
         self, draw: Callable[[int], tuple[np.ndarray, np.ndarray | None]], rng: np.random.Generator
     ) -> dict[str, float]:
         """draw: n → (x [n, 2, R, C] float32, anything)."""

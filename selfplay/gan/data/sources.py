@@ -18,14 +18,14 @@ from selfplay.gan.metrics import judge, readers
 
 
 @dataclass(frozen=True, eq=False)
-class Source:
+class DataSource:
     """A stream of real data, and how fakes of it are judged."""
 
     train: datasets.Dataset
     held_out: datasets.Dataset  # never trained on: for critics' matches and for judges
     scale: float  # networks see x / scale
     judge: judge.Judge
-    reader: readers.Reader | None = None  # of classes, in data whose classes can be read
+    reader: readers.ClassReader | None = None  # of classes, in data whose classes can be read
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -36,17 +36,19 @@ class Source:
         return self.train.num_classes
 
 
-def make(config: DataConfig) -> Source:
+def make(config: DataConfig) -> DataSource:
     """The source that `config` names. Raises ConfigError or DataError for data that is not there."""
     if config.name in ("ring", "grid"):
         mixture = _mixture(config)
-        return Source(mixture, mixture, _spread(mixture), judge.OfMixture(mixture), readers.OfMixture(mixture))
+        return DataSource(
+            mixture, mixture, _spread(mixture), judge.MixtureJudge(mixture), readers.MixtureReader(mixture)
+        )
     if config.name == "digits":
         train, held_out = datasets.digits(), datasets.digits(held_out=True)
-        return Source(train, held_out, 1.0, judge.OfDigits(train, held_out), readers.OfDigits())
+        return DataSource(train, held_out, 1.0, judge.DigitJudge(train, held_out), readers.DigitReader())
     if config.name == "stacked-digits":
-        judged = judge.OfStacks(datasets.digits(), datasets.digits(held_out=True))
-        return Source(datasets.stacked_digits(), datasets.stacked_digits(held_out=True), 1.0, judged)
+        judged = judge.StackedDigitJudge(datasets.digits(), datasets.digits(held_out=True))
+        return DataSource(datasets.stacked_digits(), datasets.stacked_digits(held_out=True), 1.0, judged)
     if not config.path:
         raise ConfigError(f"data.name={config.name} needs your files: name them with --set data.path=PATH.")
     if config.name == "positions":
@@ -54,11 +56,11 @@ def make(config: DataConfig) -> Source:
     return _of_files(config)
 
 
-def _of_run(path: Path) -> Source:
+def _of_run(path: Path) -> DataSource:
     from selfplay.gan.data import positions  # and with it the rules of games, which nobody else needs
 
     train, held_out = positions.from_run(path), positions.from_run(path, held_out=True)
-    return Source(train, held_out, 1.0, positions.OfPositions(train, held_out))
+    return DataSource(train, held_out, 1.0, positions.PositionJudge(train, held_out))
 
 
 def _mixture(config: DataConfig) -> datasets.Mixture:
@@ -72,11 +74,11 @@ def _spread(mixture: datasets.Mixture) -> float:
     return math.sqrt(float(np.square(mixture.centres).mean()) + mixture.sigma**2)
 
 
-def _of_files(config: DataConfig) -> Source:
+def _of_files(config: DataConfig) -> DataSource:
     if config.name == "idx":
         images = datasets.from_idx(Path(config.path), Path(config.labels) if config.labels else None)
     else:
         images = datasets.from_cifar10(sorted(Path(config.path).glob("data_batch_*.bin")))
     train, held_out = datasets.split(images)
     weights = Path(config.inception) if config.inception else None
-    return Source(train, held_out, 1.0, judge.OfImages(train, held_out, weights))
+    return DataSource(train, held_out, 1.0, judge.ImageJudge(train, held_out, weights))

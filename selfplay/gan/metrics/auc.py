@@ -1,7 +1,7 @@
-"""The area under the ROC curve of a critic's scores, real against fake, and its variance.
+"""The area under the ROC curve (AUC) of a critic's scores, real against fake, and its variance.
 
-AUC = P(real > fake) + ½ P(real = fake): the critic's points in its match against a generator. It sees ranks only, so
-that critics of any loss compare. Knows scores, not what gave them.
+AUC = P(real > fake) + ½ P(real = fake): the critic's score in its match against a generator. It depends on ranks only,
+so that critics of any loss are comparable. Knows scores, not the critic.
 """
 
 from __future__ import annotations
@@ -20,24 +20,24 @@ class Auc(NamedTuple):
     """Of n real and m fake scores."""
 
     value: float  # 0 to 1; ½ if real and fake score alike, below it if fakes score higher
-    variance: float  # of `value`, DeLong's; 0 when the scores are separated, which says nothing of the next sample
-    null_variance: float  # of `value` were real and fake distributed alike; 0 if all scores are equal
+    variance: float  # of `value`, DeLong's; 0 when the scores are separated, though not certain
+    null_variance: float  # of `value` if real and fake were distributed alike; 0 if all scores are equal
     real: int  # n
     fake: int  # m
 
     @property
     def p_value(self) -> float:
-        """P of an AUC this large or larger were real and fake distributed alike: the Mann–Whitney test, one-sided."""
+        """Probability of an AUC this large if real and fake were distributed alike: one-sided Mann–Whitney test."""
         if self.null_variance == 0:
             return 1.0
         return float(ndtr(-(self.value - 0.5) / math.sqrt(self.null_variance)))
 
     @property
     def games(self) -> float:
-        """How many won-or-lost games would be worth as much: A(1 − A)/variance, ≈ 1.5·n near ½ with n = m.
+        """The number of independent games with the same variance: A(1 − A)/variance, ≈ 1.5·n near ½ with n = m.
 
-        The n·m pairs are not n·m games, since each score is in many. Where the variance is 0, the number at ½ stands
-        in: 3nm/(n + m + 1).
+        The n·m pairs are not n·m independent games, since each score is in many. If the variance is 0 it is the number
+        at ½: 3nm/(n + m + 1).
         """
         if self.variance == 0:
             return 3 * self.real * self.fake / (self.real + self.fake + 1)

@@ -1,8 +1,9 @@
-"""A small network that reads 8×8 digits: the judge of generated digits, and the space their quality is measured in.
+"""The packaged classifier of 8×8 digits: it measures whether generated digits are of the requested class, and its
+features are the space in which their quality is measured.
 
-It comes trained (scripts/train_digit_classifier.py, on the training part of `data.digits` alone), so that numbers of
-different runs compare: they do where `Classifier.digest` is the same. It calls anything a digit, noise too, so that a
-share of samples read as asked never stands alone.
+It is trained in advance (scripts/train_digit_classifier.py, on the training part of `datasets.digits` only), so that
+metrics of different runs are comparable if `DigitClassifier.digest` is the same. It classifies anything as a digit,
+even noise, so that a share of samples classified as requested is never meaningful alone. Knows images, not models.
 """
 
 from __future__ import annotations
@@ -26,12 +27,12 @@ FILE = Path(__file__).parent / "digit_classifier.safetensors"
 META = "made"  # one entry, as JSON: safetensors writes several in an order that changes from run to run
 CLASSES = 10
 FEATURES = 32  # few, so that a few hundred held-out digits pin down a covariance
-LEAK = 0.1  # below 0, so that no unit dies: of 32 features behind plain rectifiers 12 were always 0
+LEAK = 0.1  # slope below 0, so that no unit dies: with plain rectifiers 12 of the 32 features were always 0
 BATCH = 1024  # images at a time, so that ten thousands of them do not fill the memory
 
 
-class Network(nn.Module):
-    """Three convolutions and two linear layers, 18,506 weights; no normalisation, so that an image is read alone."""
+class DigitNetwork(nn.Module):
+    """Three convolutions and two linear layers, 18,506 weights; no normalisation across images."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -53,27 +54,28 @@ class Network(nn.Module):
         return self.last(F.leaky_relu(features, LEAK)), features
 
 
-class Classifier(NamedTuple):
-    """The trained network. Takes and gives arrays; digits are [N, P, 8, 8] in [−1, 1], each plane a digit."""
+class DigitClassifier(NamedTuple):
+    """The trained network, with arrays in and out. Digits are [N, P, 8, 8] in [−1, 1], each plane a digit."""
 
-    network: Network
-    digest: str  # SHA-256 of the weights; to be told beside each number measured with them
-    error: float  # share of the held-out digits it gets wrong: what `modes.misread` asks for
-    meta: Mapping[str, Any]  # how it was made
+    network: DigitNetwork
+    digest: str  # SHA-256 of the weights; to be reported with each metric that depends on them
+    error: float  # share of the held-out digits that it misclassifies: an argument of `modes.misread`
+    meta: Mapping[str, Any]  # how it was trained
 
     def probabilities(self, x: np.ndarray) -> np.ndarray:
-        """[N, P, 10] float32 of the planes."""
+        """[N, P, 10] float32: of each plane; sums to 1."""
         logits, _ = self._run(x)
         return torch.softmax(logits, dim=1).numpy().reshape(*x.shape[:2], CLASSES)
 
     def labels(self, x: np.ndarray) -> np.ndarray:
-        """[N] int64, 0 to 10^P − 1: the planes' digits as a number, the first plane first: `data.StackedDigits`."""
+        """[N] int64, 0 to 10^P − 1: the planes' digits as a number, the first plane first, as in
+        `datasets.StackedDigits`."""
         logits, _ = self._run(x)
         digits = logits.argmax(dim=1).numpy().reshape(x.shape[:2])
         return digits @ (CLASSES ** np.arange(x.shape[1])[::-1])
 
     def features(self, x: np.ndarray) -> np.ndarray:
-        """[N, 32·P] float32, those of the planes side by side."""
+        """[N, 32·P] float32: the features of the planes, concatenated."""
         _, features = self._run(x)
         return features.numpy().reshape(len(x), -1)
 
@@ -85,15 +87,15 @@ class Classifier(NamedTuple):
         return torch.cat(logits), torch.cat(features)
 
 
-def load(path: Path = FILE) -> Classifier:
-    """The classifier in a file, the packaged one by default. Raises CheckpointError if it is missing or damaged."""
+def load(path: Path = FILE) -> DigitClassifier:
+    """Reads a classifier from a file, by default the packaged one. Raises CheckpointError if missing or damaged."""
     try:
         data = path.read_bytes()
         with safetensors.safe_open(path, "pt") as file:
             meta = json.loads(file.metadata()[META])
         tensors = artifact.unpack_tensors(data, str(path))
         found, written, error = digest(tensors), meta["sha256"], float(meta["held_out_error"])
-        network = Network()
+        network = DigitNetwork()
         network.load_state_dict(tensors)
     except OSError as failure:
         raise CheckpointError(f"{path} cannot be read ({failure.strerror or failure}).") from None
@@ -101,11 +103,11 @@ def load(path: Path = FILE) -> Classifier:
         raise CheckpointError(f"{path} is not a digit classifier, or is damaged ({type(failure).__name__}).") from None
     if found != written:
         raise CheckpointError(f"{path} is damaged: the SHA-256 of its weights is not the one written.")
-    return Classifier(network.eval().requires_grad_(False), found, error, meta)
+    return DigitClassifier(network.eval().requires_grad_(False), found, error, meta)
 
 
-def save(path: Path, network: Network, meta: Mapping[str, Any]) -> None:
-    """Writes weights and metadata (`held_out_error` among it) as one file. Raises OSError."""
+def save(path: Path, network: DigitNetwork, meta: Mapping[str, Any]) -> None:
+    """Writes weights and metadata, including `held_out_error`, to one file. Raises OSError."""
     tensors = {name: tensor.detach().contiguous() for name, tensor in network.state_dict().items()}
     data = safetensors.torch.save(tensors, {META: json.dumps({**meta, "sha256": digest(tensors)}, indent=1)})
     artifact.replace_file(path, data)

@@ -1,5 +1,6 @@
-"""Inception features, for Fréchet distances that compare with published ones: torch-fidelity's network and weights,
-where the user has both. Nothing is fetched.
+"""Inception features, for Fréchet distances comparable with published ones: torch-fidelity's network and weights.
+
+Both are the user's to install; nothing is downloaded. Knows images, not what made them.
 """
 
 from __future__ import annotations
@@ -18,9 +19,9 @@ BATCH = 64  # images at a time: each is enlarged to 299 × 299
 
 
 def load(weights: Path) -> Any:
-    """Torch-fidelity's extractor. Raises ConfigError where the library or the file of weights is missing or damaged.
+    """Torch-fidelity's extractor. Raises ConfigError if the library or the file of weights is missing or damaged.
 
-    The library unpickles its file without limits, so torch reads it once before, with nothing but tensors allowed.
+    The library unpickles its file without restriction, so torch reads it first with only tensors allowed.
     """
     try:
         from torch_fidelity import feature_extractor_inceptionv3

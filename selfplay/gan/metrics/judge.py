@@ -1,6 +1,6 @@
-"""How good fakes are, as figures by name: one judge for each kind of data. Those within [0, 1] are shares.
+"""Judges: the quality of fakes as metrics by name, one class for each kind of data. Values within [0, 1] are shares.
 
-What hangs on reals alone (features, floors) is computed once, on first use. Knows samples, not networks.
+What depends on reals alone (features, floors) is computed once, on first use. Knows samples, not networks.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from scipy.spatial.distance import cdist
 from selfplay.gan.data import datasets
 from selfplay.gan.metrics import classifier, inception, modes, quality
 
-Draw = Callable[[int], tuple[np.ndarray, np.ndarray | None]]  # n → (x [n, *shape] float32, labels [n] asked for)
+Draw = Callable[[int], tuple[np.ndarray, np.ndarray | None]]  # n → (x [n, *shape] float32, labels [n] requested)
 MIXTURE_SAMPLES = 10_000
 DIGIT_SAMPLES = 3_000  # so that a share of 97 % has a standard error of 0.3 %
 STACK_SAMPLES = 26_000  # as published for stacked MNIST
@@ -26,17 +26,17 @@ SPLITS = 10  # of the reals into halves
 
 
 class Judge(Protocol):
-    """Deterministic in what `draw` gives and in `rng`."""
+    """Measures fakes of one kind of data."""
 
-    def figures(self, draw: Draw, rng: np.random.Generator) -> dict[str, float]:
-        """The figure that says most comes first."""
+    def metrics(self, draw: Draw, rng: np.random.Generator) -> dict[str, float]:
+        """Measurements by name, the most informative first; a function of what `draw` returns and of `rng`."""
 
     def features(self, x: np.ndarray) -> np.ndarray:
         """[n, D]: samples x [n, *shape] in the space in which distances are measured."""
 
 
-class OfMixture:
-    """Modes found, share of high quality, divergence from even shares, and width, of 10,000 samples."""
+class MixtureJudge:
+    """Of 10,000 samples of a mixture: modes found, share of high quality, divergence from uniform, and width."""
 
     def __init__(self, mixture: datasets.Mixture) -> None:
         self.mixture = mixture
@@ -44,7 +44,7 @@ class OfMixture:
     def features(self, x: np.ndarray) -> np.ndarray:
         return x
 
-    def figures(self, draw: Draw, rng: np.random.Generator) -> dict[str, float]:
+    def metrics(self, draw: Draw, rng: np.random.Generator) -> dict[str, float]:
         found = modes.of_mixture(draw(MIXTURE_SAMPLES)[0], self.mixture)
         return {
             "high_quality": found.high_quality,
@@ -56,52 +56,55 @@ class OfMixture:
         }
 
 
-class OfDigits:
-    """Digits read as asked, where they are asked for, and distances in the features of the packaged classifier."""
+class DigitJudge:
+    """Of digits: the share classified as requested, if classes were, and distances in the packaged classifier's
+    features."""
 
     def __init__(self, train: datasets.Images, held_out: datasets.Images) -> None:
         self.train, self.held_out = train, held_out
 
     @cached_property
-    def reader(self) -> classifier.Classifier:
+    def reader(self) -> classifier.DigitClassifier:
         return classifier.load()
 
     @cached_property
-    def distances(self) -> Distances:
-        return Distances(*(self.reader.features(images.everything()[0]) for images in (self.train, self.held_out)))
+    def distances(self) -> FeatureDistances:
+        return FeatureDistances(
+            *(self.reader.features(images.everything()[0]) for images in (self.train, self.held_out))
+        )
 
-    def figures(self, draw: Draw, rng: np.random.Generator) -> dict[str, float]:
-        """digit_d: of samples asked to be d the share that reads as d; where none is asked for, of all samples."""
+    def metrics(self, draw: Draw, rng: np.random.Generator) -> dict[str, float]:
+        """digit_d: share classified as d, of the samples requested to be d; without requests, of all samples."""
         x, asked = draw(DIGIT_SAMPLES)
         read = self.reader.labels(x)
-        figures = self.distances.figures(self.reader.features(x), rng)
+        found = self.distances.metrics(self.reader.features(x), rng)
         if asked is None:
             counts = np.bincount(read, minlength=classifier.CLASSES)
-            figures |= {"class_kl": modes.reverse_kl(counts)}
-            return figures | {f"digit_{digit}": float(count / len(read)) for digit, count in enumerate(counts)}
-        figures = {"as_asked": float(np.mean(read == asked))} | figures | taught(self.train, self.held_out, x, asked)
+            found |= {"class_kl": modes.reverse_kl(counts)}
+            return found | {f"digit_{digit}": float(count / len(read)) for digit, count in enumerate(counts)}
+        found = {"as_asked": float(np.mean(read == asked))} | found | taught(self.train, self.held_out, x, asked)
         right = {f"digit_{digit}": _share(read[asked == digit] == digit) for digit in range(classifier.CLASSES)}
-        return figures | right
+        return found | right
 
     def features(self, x: np.ndarray) -> np.ndarray:
         return self.reader.features(x)
 
 
-class OfStacks:
-    """Modes of 1,000 found by 26,000 samples, as the packaged classifier reads them, and how like digits the planes
-    are: it calls anything a digit, so that modes alone could be noise."""
+class StackedDigitJudge:
+    """Of 26,000 stacks of three digits: how many of the 1,000 modes the packaged classifier finds, and how much the
+    planes resemble digits: it classifies anything as a digit, so that modes alone could be noise."""
 
     def __init__(self, digits: datasets.Images, held_out: datasets.Images) -> None:
-        self.digits, self._of_digits = digits, OfDigits(digits, held_out)
+        self.digits, self._of_digits = digits, DigitJudge(digits, held_out)
 
     @cached_property
-    def _perfect(self) -> modes.Labels:
+    def _perfect(self) -> modes.LabelCoverage:
         return modes.perfect_labels(STACK_SAMPLES, np.random.default_rng(0))
 
     def features(self, x: np.ndarray) -> np.ndarray:
         return self._of_digits.features(x)
 
-    def figures(self, draw: Draw, rng: np.random.Generator) -> dict[str, float]:
+    def metrics(self, draw: Draw, rng: np.random.Generator) -> dict[str, float]:
         x, _ = draw(STACK_SAMPLES)
         reader = self._of_digits.reader
         found = modes.of_labels(reader.labels(x))
@@ -114,13 +117,13 @@ class OfStacks:
             "kl": found.kl,
             "kl_floor": self._perfect.kl,
             "touched": found.touched,
-        } | self._of_digits.distances.figures(reader.features(planes), rng)
+        } | self._of_digits.distances.metrics(reader.features(planes), rng)
 
 
-class OfImages:
-    """Distances of the user's images in pixels, averaged to 8 × 8 at most, and of Inception's features on request.
+class ImageJudge:
+    """Of the user's images: distances in pixels, averaged to 8 × 8 at most, and in Inception features on request.
 
-    Pixels tell collapse, copies and wrong colours, and little of what is in the image. Up to 2,000 images of each kind.
+    Pixels show collapse, copies and wrong colours, but little of the content. Up to 2,000 images of each kind.
     """
 
     def __init__(
@@ -129,8 +132,8 @@ class OfImages:
         self.train, self.held_out, self.inception_weights = _some(train), _some(held_out), inception_weights
 
     @cached_property
-    def _distances(self) -> Distances:
-        return Distances(*(pooled(images.everything()[0]) for images in (self.train, self.held_out)))
+    def _distances(self) -> FeatureDistances:
+        return FeatureDistances(*(pooled(images.everything()[0]) for images in (self.train, self.held_out)))
 
     @cached_property
     def _extractor(self) -> Any:
@@ -146,19 +149,19 @@ class OfImages:
     def features(self, x: np.ndarray) -> np.ndarray:
         return pooled(x)
 
-    def figures(self, draw: Draw, rng: np.random.Generator) -> dict[str, float]:
+    def metrics(self, draw: Draw, rng: np.random.Generator) -> dict[str, float]:
         x, asked = draw(max(len(self.train.pixels), len(self.held_out.pixels)))
-        figures = self._distances.figures(pooled(x), rng)
+        found = self._distances.metrics(pooled(x), rng)
         if asked is not None:
-            figures |= taught(self.train, self.held_out, x, asked)
+            found |= taught(self.train, self.held_out, x, asked)
         if self.inception_weights is not None:
             reals, floor = self._inception
             distance = frechet_of_halves(reals, inception.features(self._extractor, x), rng)
-            figures |= {"inception_frechet": distance, "inception_frechet_floor": floor}
-        return figures
+            found |= {"inception_frechet": distance, "inception_frechet_floor": floor}
+        return found
 
 
-class Distances:
+class FeatureDistances:
     """Distances of fakes' features [M, D] from those of reals, train [N, D] and held_out [H, D], M ≥ N, H."""
 
     def __init__(self, train: np.ndarray, held_out: np.ndarray) -> None:
@@ -166,12 +169,12 @@ class Distances:
 
     @cached_property
     def _floors(self) -> tuple[float, float]:
-        """Of the Fréchet distances to train and to held_out; of a random stream of their own, as they are cached."""
+        """Of the Fréchet distances to train and to held_out; with a random stream of their own, as they are cached."""
         rng = np.random.default_rng(0)
         return frechet_of_halves(self.train, None, rng), frechet_of_halves(self.held_out, None, rng)
 
-    def figures(self, fake: np.ndarray, rng: np.random.Generator) -> dict[str, float]:
-        """Fréchet distances are those of `frechet_of_halves`; all others take N fakes and train.
+    def metrics(self, fake: np.ndarray, rng: np.random.Generator) -> dict[str, float]:
+        """Fréchet distances are those of `frechet_of_halves`; all others compare N fakes with train.
 
         copies and nearest_ratio: see `quality.Memorisation`; 0.01 and 1 if nothing is copied.
         """
@@ -209,8 +212,9 @@ def frechet_of_halves(reals: np.ndarray, fake: np.ndarray | None, rng: np.random
 
 
 def taught(train: datasets.Images, held_out: datasets.Images, x: np.ndarray, asked: np.ndarray) -> dict[str, float]:
-    """Share of held-out images whose nearest among fakes x [M, P, R, C], in pixels, was asked to be of their class, and
-    the same of training images: GAN-train of Shmelkov 2018, 1807.09499, with the simplest classifier there is."""
+    """Share of held-out images whose nearest neighbour among fakes x [M, P, R, C], in pixels, was requested to be of
+    their class, and the same among training images: GAN-train (Shmelkov 2018, 1807.09499) with a nearest-neighbour
+    classifier."""
     images, truth = held_out.everything()
     reals, labels = train.everything()
     size = len(reals)
@@ -232,7 +236,7 @@ def pooled(x: np.ndarray) -> np.ndarray:
 
 
 def _some(images: datasets.Images) -> datasets.Images:
-    """The same IMAGE_SAMPLES of them each time, or all."""
+    """The same IMAGE_SAMPLES of them each time, or all if there are fewer."""
     rows = np.sort(np.random.default_rng(0).permutation(len(images.pixels))[:IMAGE_SAMPLES])
     return datasets.part(images, rows, images.name)
 

@@ -1,8 +1,8 @@
-"""How many modes a generator has found, how well it fills them, and what a perfect sampler would score.
+"""Mode coverage: how many modes of the data samples reach, how evenly, and what a perfect sampler would score.
 
-No number here is to be read alone: high quality rewards a collapse, the KL hides a lost mode, a count of one sample a
-mode is passed by a bad generator, and points can pass for modes but for their spread. Knows samples or labels, not
-where they come from.
+No number here is meaningful alone: collapse raises the share of high quality, the KL hides a lost mode, a bad generator
+can put one sample in every mode, and single points count as modes unless their spread is checked. Knows samples or
+labels, not where they come from.
 """
 
 from __future__ import annotations
@@ -17,32 +17,32 @@ from selfplay.errors import TrainingDiverged
 from selfplay.gan.data.datasets import Mixture
 
 RADIUS = 3  # σ about a centre, within which a sample is of high quality
-FAIR_SHARE = 1 / 4  # of n/M samples within RADIUS: from here on a mode is captured
-LEAST = 5  # samples: from here on a mode of stacked digits counts, see `misread`
+FAIR_SHARE = 1 / 4  # of n/M samples within RADIUS, from which a mode counts as captured
+LEAST = 5  # samples from which a mode of stacked digits counts, see `misread`
 
 
-class Coverage(NamedTuple):
-    """Samples [N, D] against a mixture of M modes. Of `perfect`, means of such."""
+class MixtureCoverage(NamedTuple):
+    """Coverage of a mixture of M modes by samples [N, D]; `perfect` returns means."""
 
     captured: float  # modes with at least a quarter of their fair share N/M within 3 σ, 0 to M
     touched: float  # modes with a sample within 3 σ, as PacGAN (1712.04086) counts
     high_quality: float  # share of samples within 3 σ of a centre; `ceiling` if perfect
-    kl: float  # nats, of the histogram over nearest modes from uniform: as published; calls every sample a hit
+    kl: float  # nats, of the histogram over nearest modes from uniform: as published; counts every sample as inside
     kl_off: float  # nats, of the histogram of samples within 3 σ, and a bin for all others, from the true one
     spread: float  # mean of `spreads` over the modes that have one; nan if none has
     spreads: np.ndarray  # [M] standard deviation within 3 σ over the true one; nan below two samples
     counts: np.ndarray  # [M] samples within 3 σ
 
 
-class Labels(NamedTuple):
-    """Labels [N] against M modes that are equally likely. Of `perfect_labels`, means of such."""
+class LabelCoverage(NamedTuple):
+    """Coverage of M equally likely modes by samples with labels [N]; `perfect_labels` returns means."""
 
     captured: float  # modes with at least LEAST samples, 0 to M
     touched: float  # modes with a sample, as published
     kl: float  # nats, of the histogram from uniform, 0 to ln M
 
 
-Measured = TypeVar("Measured", Coverage, Labels)
+AnyCoverage = TypeVar("AnyCoverage", MixtureCoverage, LabelCoverage)
 
 
 def ceiling(dimensions: int = 2) -> float:
@@ -60,8 +60,8 @@ def reverse_kl(counts: np.ndarray, truth: np.ndarray | None = None) -> float:
     return float(np.sum(shares[some] * np.log(shares[some] / truth[some])))
 
 
-def of_mixture(samples: np.ndarray, mixture: Mixture) -> Coverage:
-    """The samples [N, D], of any float type and N ≥ 1, against the mixture.
+def of_mixture(samples: np.ndarray, mixture: Mixture) -> MixtureCoverage:
+    """Coverage of the mixture by samples [N, D], of any float type, N ≥ 1.
 
     A spread is taken about the samples' own mean, over all axes, and divided by what a Gaussian of σ has within 3 σ
     (0.974 σ in the plane), so that a perfect sampler reads 1, a point 0. Since it looks no further than 3 σ, it reads
@@ -80,7 +80,7 @@ def of_mixture(samples: np.ndarray, mixture: Mixture) -> Coverage:
     top = ceiling(dimensions)
     offsets = samples[inside] - mixture.centres[nearest[inside]]
     spreads = _spreads(offsets, nearest[inside], modes) / (mixture.sigma * _spread_within(dimensions))
-    return Coverage(
+    return MixtureCoverage(
         captured=float(np.sum(counts >= max(1, FAIR_SHARE * n / modes))),
         touched=float(np.sum(counts > 0)),
         high_quality=float(inside.mean()),
@@ -105,39 +105,39 @@ def _spreads(offsets: np.ndarray, modes: np.ndarray, count: int) -> np.ndarray:
     return np.sqrt(np.where(numbers > 1, squares / np.maximum(numbers - 1, 1), np.nan))
 
 
-def perfect(mixture: Mixture, n: int, rng: np.random.Generator, repeats: int = 20) -> Coverage:
+def perfect(mixture: Mixture, n: int, rng: np.random.Generator, repeats: int = 20) -> MixtureCoverage:
     """The floor of KL and the ceiling of the rest: the mean of what n samples of the mixture itself score."""
     return _mean(lambda: of_mixture(mixture.sample(n, rng)[0], mixture), repeats)
 
 
-def of_labels(labels: np.ndarray, modes: int = 1000, least: int = LEAST) -> Labels:
-    """The modes that a classifier read, labels [N] in 0 to modes − 1, N ≥ 1, against a uniform truth.
+def of_labels(labels: np.ndarray, modes: int = 1000, least: int = LEAST) -> LabelCoverage:
+    """Coverage by samples that were classified as labels [N], 0 to modes − 1, N ≥ 1; the truth is uniform.
 
     Published counts of stacked MNIST take least = 1, `touched`, at N = 26,000.
     """
     assert labels.ndim == 1 and len(labels) > 0 and 0 <= labels.min() and labels.max() < modes
     counts = np.bincount(labels, minlength=modes)
-    return Labels(float(np.sum(counts >= least)), float(np.sum(counts > 0)), reverse_kl(counts))
+    return LabelCoverage(float(np.sum(counts >= least)), float(np.sum(counts > 0)), reverse_kl(counts))
 
 
 def perfect_labels(
     n: int, rng: np.random.Generator, modes: int = 1000, least: int = LEAST, repeats: int = 20
-) -> Labels:
-    """What n uniform labels score on average. Errors of the classifier, if they are uniform, change nothing here."""
+) -> LabelCoverage:
+    """The mean score of n uniform labels. Uniform errors of the classifier do not change it."""
     return _mean(lambda: of_labels(rng.integers(modes, size=n), modes, least), repeats)
 
 
 def misread(
     true_modes: int, n: int, error: float, rng: np.random.Generator, least: int = LEAST, repeats: int = 20
-) -> Labels:
-    """What a generator that fills `true_modes` of 1,000 evenly scores when each digit is misread with the probability
-    `error`, as any other digit: simulated.
+) -> LabelCoverage:
+    """The simulated score of a generator that fills `true_modes` of 1,000 evenly when each digit is misclassified with
+    probability `error`, as any other digit.
 
-    Misread samples fall into empty modes. At n = 26,000 an error of 2 % makes 760 modes touch 946, but only 766 have
-    five samples.
+    Misclassified samples fall into empty modes. At n = 26,000 an error of 2 % makes 760 modes touch 946, but only 766
+    have five samples.
     """
 
-    def once() -> Labels:
+    def once() -> LabelCoverage:
         chosen = rng.permutation(1000)[:true_modes]
         labels = chosen[rng.integers(true_modes, size=n)]
         planes = np.stack([labels // 100, labels // 10 % 10, labels % 10])
@@ -148,7 +148,7 @@ def misread(
     return _mean(once, repeats)
 
 
-def _mean(measure: Callable[[], Measured], repeats: int) -> Measured:
+def _mean(measure: Callable[[], AnyCoverage], repeats: int) -> AnyCoverage:
     found = [measure() for _ in range(repeats)]
     means = [np.mean(values, axis=0) for values in zip(*found, strict=True)]
     return type(found[0])._make(mean if np.ndim(mean) else float(mean) for mean in means)

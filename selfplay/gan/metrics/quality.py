@@ -1,9 +1,8 @@
-"""How far fakes are from reals, in a space of features [N, D] that the caller chooses.
+"""Distances between fakes and reals in a space of features [N, D] that the caller chooses.
 
-Few of these numbers are 0 or 1 for a perfect generator of finitely many samples; how far they are from it hangs on N
-and on the features. So each comes with its floor: the same measure of reals against other reals, at the same N
-(`against_floor`). Computed in float64; features may be of any float type. Inception features, for comparison with
-published FIDs, are the business of torch-fidelity, where a user has it, and not ours.
+Few of these are 0 or 1 for a perfect generator with finitely many samples; the bias depends on N and on the features.
+So each is reported with its floor: the same measure of reals against other reals, at the same N (`against_floor`).
+Computed in float64; features may be of any float type. Knows features, not how they were computed.
 """
 
 from __future__ import annotations
@@ -76,7 +75,8 @@ def _parts(features: np.ndarray, blocks: int, rng: np.random.Generator) -> list[
 
 
 class Neighbourhoods(NamedTuple):
-    """Balls about each sample, out to its k-th neighbour of the same kind. Perfect samples miss 1 by the k and N."""
+    """Measures by balls around each sample that reach to its k-th neighbour of the same kind. A perfect generator is
+    below 1 by an amount that depends on k and N."""
 
     precision: float  # share of fakes in a real's ball, 0 to 1: realism
     recall: float  # share of reals in a fake's ball, 0 to 1: variety
@@ -133,7 +133,7 @@ def _distances(a: np.ndarray, b: np.ndarray) -> Iterator[tuple[np.ndarray, np.nd
 
 
 class Memorisation(NamedTuple):
-    """Whether fakes lie nearer to the training data than real data that was held out: copies do."""
+    """Whether fakes lie nearer to the training data than held-out reals do, as copies would."""
 
     share: float  # P(a fake is nearer to training data than a held-out real is), ties half; ½ if nothing is copied
     error: float  # standard error of `share`, DeLong's
@@ -146,9 +146,9 @@ def memorisation(train: np.ndarray, held_out: np.ndarray, fake: np.ndarray) -> M
     """The three-sample test for copying (Meehan 2020, 2004.05675, its global form; not authenticity) on features train
     [N, D], held_out [H, D], fake [M, D], H, M ≥ 2.
 
-    Both distances go to the same training data, so that its size cancels. A generator that keeps to dense places, one
-    that has collapsed for instance, is nearer too without copying: read it beside coverage. Fakes off the data are
-    farther, and hide copies among them but for `copies`.
+    Both distances are to the same training data, so that its size cancels. A generator that keeps to dense regions,
+    such as a collapsed one, is nearer too without copying: compare with coverage. Fakes off the data are farther, which
+    hides copies among them from all but `copies`.
     """
     train, held_out, fake = _checked(train, 1), _checked(held_out, 2), _checked(fake, 2)
     of_reals, of_fakes = nearest_distances(held_out, train), nearest_distances(fake, train)
@@ -167,8 +167,8 @@ def two_sample(real: np.ndarray, fake: np.ndarray, rng: np.random.Generator) -> 
     """The AUC of a nearest-neighbour critic: the classifier two-sample test (Lopez-Paz & Oquab 2017, 1610.06545), with
     AUC in place of accuracy, on real [N, D] and fake [M, D], N, M ≥ 4. Cut to equal numbers.
 
-    A random half of each is what the critic knows; it scores the other half by the share of reals among the nearest √n
-    of the n that it knows, as the paper does. ½ if it cannot tell; the p-value tests that.
+    The critic knows a random half of each; it scores the other half by the share of reals among the nearest √n of the n
+    that it knows, as in the paper. ½ if the two are indistinguishable; the p-value tests that.
     """
     real, fake = _checked(real, 4), _checked(fake, 4)
     half = min(len(real), len(fake)) // 2
@@ -185,8 +185,8 @@ def two_sample(real: np.ndarray, fake: np.ndarray, rng: np.random.Generator) -> 
 class Compared(NamedTuple):
     value: float  # of fakes against reals
     floor: float  # of reals against other reals, at the same sizes
-    scatter: float  # standard deviation of the floor over the splits: how far off it chance alone takes a perfect one
-    size: int  # samples on each side
+    scatter: float  # standard deviation of the floor over the splits: how far a perfect generator is from it by chance
+    size: int  # samples of each kind
 
 
 Measure = Callable[[np.ndarray, np.ndarray], Mapping[str, float]]
@@ -195,12 +195,12 @@ Measure = Callable[[np.ndarray, np.ndarray], Mapping[str, float]]
 def against_floor(
     measure: Measure, real: np.ndarray, fake: np.ndarray, rng: np.random.Generator, splits: int = SPLITS
 ) -> dict[str, Compared]:
-    """What `measure(reals, others)` gives by name, and its real-against-real floor.
+    """The values of `measure(reals, others)` by name, each with its real-against-real floor.
 
-    In each of the splits, one random half of real [N, D] is measured against the other half, and against as many random
-    fakes [M, D], M ≥ N/2. Means over the splits, of which there are two at least. Both are of the same size, so that
-    their ratio is fair where the measure is biased; the value is not the one of all samples. N ≥ 4. Fakes that copy the
-    reals they are measured against fall below the floor: see `memorisation`.
+    In each split, one random half of real [N, D] is measured against the other half, and against as many random fakes
+    [M, D], M ≥ N/2; the means over the splits, at least two, are returned. Both have the same size, so that their ratio
+    is fair even if the measure is biased; the value differs from that of all samples. N ≥ 4. Fakes that copy the reals
+    they are measured against fall below the floor: see `memorisation`.
     """
     real, size = _checked(real, 4), len(real) // 2
     fake = _checked(fake, size)
@@ -222,7 +222,7 @@ def report(
     real: np.ndarray, fake: np.ndarray, rng: np.random.Generator, k: int = NEIGHBOURS, splits: int = SPLITS
 ) -> dict[str, Compared]:
     """frechet, kernel, precision, recall, density, coverage and auc (of `two_sample`) of real [N, D] and fake [M, D],
-    each beside its floor. The floors of kernel and auc are 0 and ½, to be read with their scatter; Fréchet's is not 0.
+    each with its floor. The floors of kernel and auc are 0 and ½ up to their scatter; Fréchet's is not 0.
     M ≥ N/2, N > 2k, N ≥ 8."""
 
     def measure(some: np.ndarray, others: np.ndarray) -> dict[str, float]:

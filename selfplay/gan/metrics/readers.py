@@ -1,4 +1,4 @@
-"""What reads classes in samples, real or fake, where the data have classes that can be read. Knows data, not models."""
+"""Classifiers of samples, real or fake, for the data sets that have one. Knows data, not models."""
 
 from __future__ import annotations
 
@@ -12,16 +12,17 @@ from selfplay.gan.data import datasets
 from selfplay.gan.metrics import classifier
 
 
-class Reader(Protocol):
-    """Takes samples x [n, *shape] as the data are."""
+class ClassReader(Protocol):
+    """A classifier of samples x [n, *shape], in the units of the data."""
 
     def probabilities(self, x: np.ndarray) -> np.ndarray:
-        """[n, C], each row sums to 1."""
+        """[n, C]: probability of each class; rows sum to 1."""
         ...
 
 
-class OfMixture:
-    """The mode that a point came from, by Bayes' rule; it is sure of points anywhere but halfway between two modes."""
+class MixtureReader:
+    """The posterior over the modes that a point may come from, by Bayes' rule. It is close to 0 or 1 everywhere except
+    halfway between two modes."""
 
     def __init__(self, mixture: datasets.Mixture) -> None:
         self.mixture = mixture
@@ -31,11 +32,11 @@ class OfMixture:
         return np.asarray(softmax(-squares / (2 * self.mixture.sigma**2), axis=1))
 
 
-class OfDigits:
-    """The packaged classifier, loaded when it is first asked."""
+class DigitReader:
+    """The packaged classifier of digits, loaded on first use."""
 
     @cached_property
-    def _classifier(self) -> classifier.Classifier:
+    def _classifier(self) -> classifier.DigitClassifier:
         return classifier.load()
 
     def probabilities(self, x: np.ndarray) -> np.ndarray:

@@ -1,13 +1,13 @@
-"""Autoencoders, plain and variational: what the adversarial models are to be compared with. One network, one update.
+"""Autoencoders, plain and variational: baselines for the adversarial models. One network, one update.
 
-    ae     encoder and decoder that give samples back, by squared error; drawn from through the Gaussian with the mean
-           and covariance of the codes of the training data
-    vae    codes have a distribution, q(z | x), and a prior, N(0, 1); it descends minus the evidence lower bound
+    ae     an encoder and a decoder trained to reconstruct samples, by squared error; new samples are decoded from a
+           Gaussian with the mean and covariance of the codes of the training data
+    vae    codes have a distribution, q(z | x), and a prior, N(0, 1); the loss is minus the evidence lower bound
            log p(x) ≥ E log p(x | z) − KL(q(z | x) ‖ p(z))                        Kingma & Welling 2014, 1312.6114
-           with p(x | z) a Gaussian about the decoder's output, of one width for all that can be learnt
+           where p(x | z) is a Gaussian around the decoder's output with a single width, which can be learned
            (Rybkin 2021, 2006.13202)
 
-Neither has a critic, and so they meet nobody.
+Neither has a critic, so they play no matches.
 """
 
 from __future__ import annotations
@@ -20,22 +20,22 @@ import torch
 from torch import nn
 
 from selfplay.errors import ConfigError
-from selfplay.gan import loss, players
+from selfplay.gan import inference, loss
 from selfplay.gan.config import AutoencoderConfig, NetworkConfig
 from selfplay.gan.data import sources
-from selfplay.gan.models import encoder, latent, model, perceptron
+from selfplay.gan.models import encoder, latent, model, networks
 from selfplay.learning.learner import Update
 from selfplay.types import Batch
 
 AUTOENCODER = "autoencoder"
-FIRST = -2.0  # log deviation of p(x | z) that is learnt: small, or codes are given up before they tell anything
+FIRST = -2.0  # initial log deviation of a learned p(x | z): small, else codes collapse before they carry information
 FITTED = 4_096  # samples whose codes the Gaussian is fitted to
 MEASURED = 2_000  # held-out samples
 DRAWS = 8  # of the code of each, for the bound
 
 
 class Autoencoder(nn.Module):
-    """Encoder and decoder; the encoder of a variational one gives the mean and the log variance of each code."""
+    """An encoder and a decoder; a variational encoder returns the mean and the log variance of each code."""
 
     def __init__(
         self,
@@ -44,18 +44,18 @@ class Autoencoder(nn.Module):
         variational: bool,
         deviation: float | None = None,
     ) -> None:
-        """deviation: of p(x | z) of a variational one; learnt if None."""
+        """deviation: standard deviation of p(x | z), if variational; learned if None."""
         super().__init__()
         self.latent, self.variational = config.latent, variational
         self.encoder = encoder.make(shape, config, config.latent * (2 if variational else 1))
-        self.decoder = perceptron.make(shape, 0, encoder.plain(config), config.latent)[0]
+        self.decoder = networks.make(shape, 0, encoder.plain(config), config.latent)[0]
         if variational:
             first = FIRST if deviation is None else math.log(deviation)
             self.log_deviation = nn.Parameter(torch.tensor(first), requires_grad=deviation is None)
 
     def encode(self, x: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        """(mean [B, L], log variance [B, L]) of the codes of x [B, *shape]; plain codes are all mean, and have no
-        variance: [B, 0]."""
+        """(mean [B, L], log variance [B, L]) of the codes of x [B, *shape]; the log variance of a plain autoencoder is
+        [B, 0]."""
         mean, log_variance = self.encoder(x).tensor_split([self.latent], dim=1)
         return mean, log_variance
 
@@ -65,14 +65,14 @@ class Autoencoder(nn.Module):
         return x
 
 
-def plain_loss(module: nn.Module, batch: Batch, progress: float) -> tuple[torch.Tensor, loss.Named]:
+def plain_loss(module: nn.Module, batch: Batch, progress: float) -> tuple[torch.Tensor, loss.Scalars]:
     assert isinstance(module, Autoencoder)
     error = (module.decode(module.encode(batch["real"])[0]) - batch["real"]).square().mean()
     return error, {"error": error}
 
 
-class Bound:
-    """The evidence lower bound of samples x [B, *shape] at one draw of their codes, with noise [B, L] Gaussian."""
+class EvidenceBound:
+    """The evidence lower bound of samples x [B, *shape] at one draw of their codes with Gaussian noise [B, L]."""
 
     def __init__(self, module: Autoencoder, x: torch.Tensor, noise: torch.Tensor) -> None:
         mean, log_variance = module.encode(x)
@@ -92,8 +92,8 @@ def divergence(mean: torch.Tensor, log_variance: torch.Tensor) -> torch.Tensor:
     return 0.5 * (mean.square() + log_variance.exp() - 1 - log_variance).sum(dim=1)
 
 
-class Fitted:
-    """Codes as a Gaussian with the mean and covariance of known codes [N, L]; one walks along lines."""
+class FittedGaussian:
+    """A latent space: the Gaussian with the mean and covariance of given codes [N, L]. Interpolation is linear."""
 
     def __init__(self, codes: np.ndarray) -> None:
         self.size = codes.shape[1]
@@ -107,17 +107,17 @@ class Fitted:
         return latent.straight(start, end, at)
 
 
-class Model:
-    """See `selfplay.gan.models.model.Model`."""
+class AutoencoderModel:
+    """A plain or variational autoencoder. See `selfplay.gan.models.model.GanModel`."""
 
     roles = ()
     sampler = AUTOENCODER
     game = None
 
     def __init__(
-        self, source: sources.Source, config: NetworkConfig, variational: bool, settings: AutoencoderConfig
+        self, source: sources.DataSource, config: NetworkConfig, variational: bool, settings: AutoencoderConfig
     ) -> None:
-        """Raises ConfigError for a network with what only critics and their generators have."""
+        """Raises ConfigError for a conditional network, or one with layers that only generators and critics have."""
         if config != encoder.plain(config):
             raise ConfigError(
                 "model=ae and model=vae take no labels and have no critic: leave network.conditional, packing, "
@@ -132,9 +132,9 @@ class Model:
     def updates(self, networks: model.Networks) -> tuple[Update, ...]:
         return (Update(AUTOENCODER, networks[AUTOENCODER], self._variational if self.variational else plain_loss),)
 
-    def _variational(self, module: nn.Module, batch: Batch, progress: float) -> tuple[torch.Tensor, loss.Named]:
+    def _variational(self, module: nn.Module, batch: Batch, progress: float) -> tuple[torch.Tensor, loss.Scalars]:
         assert isinstance(module, Autoencoder)
-        found = Bound(module, batch["real"], batch["noise"])
+        found = EvidenceBound(module, batch["real"], batch["noise"])
         named = {"error": found.error, "bound": -found.loss(1.0), "divergence": found.divergence.mean()}
         return found.loss(self.settings.beta) / batch["real"][0].numel(), named
 
@@ -143,14 +143,14 @@ class Model:
             return {}
         return {"noise": rng.standard_normal((len(reals), self.config.latent), dtype=np.float32)}
 
-    def generator(self, networks: model.Networks) -> players.Generator:
+    def generator(self, networks: model.Networks) -> inference.TrainedGenerator:
         module = networks[AUTOENCODER]
         assert isinstance(module, Autoencoder)
         encode = self._encoder(module)
-        space: latent.Space = latent.Gaussian(self.config.latent)
+        space: latent.LatentSpace = latent.GaussianSpace(self.config.latent)
         if not self.variational:
-            space = Fitted(encode(self.source.train.sample(FITTED, np.random.default_rng(0))[0]))
-        return players.Generator(module.decoder, self.source, self.config, space, encode)
+            space = FittedGaussian(encode(self.source.train.sample(FITTED, np.random.default_rng(0))[0]))
+        return inference.TrainedGenerator(module.decoder, self.source, self.config, space, encode)
 
     def _encoder(self, module: Autoencoder) -> Callable[[np.ndarray], np.ndarray]:
         @torch.no_grad()
@@ -163,18 +163,18 @@ class Model:
         return torch.from_numpy(x / np.float32(self.source.scale)).to(next(module.parameters()).device)
 
     @torch.no_grad()
-    def figures(self, networks: model.Networks, rng: np.random.Generator) -> dict[str, float]:
-        """reconstruction_error: mean squared, of each number of held-out samples from the mean of its code; elbo and
-        divergence in nats a sample. As densities of the data have units, so has the bound; it can be above 0."""
+    def metrics(self, networks: model.Networks, rng: np.random.Generator) -> dict[str, float]:
+        """reconstruction_error: mean squared error per coordinate of held-out samples decoded from the mean of their
+        code. elbo, divergence: nats per sample; a density of continuous data has units, so the elbo can exceed 0."""
         module = networks[AUTOENCODER]
         assert isinstance(module, Autoencoder)
         reals = self._scaled(module, self.source.held_out.sample(MEASURED, rng)[0])
         error = (module.decode(module.encode(reals)[0]) - reals).square().mean()
-        figures = {"reconstruction_error": float(error) * self.source.scale**2}
+        found = {"reconstruction_error": float(error) * self.source.scale**2}
         if self.variational:
             noise = rng.standard_normal((DRAWS, MEASURED, self.config.latent), dtype=np.float32)
-            draws = [Bound(module, reals, torch.from_numpy(one).to(reals.device)) for one in noise]
+            draws = [EvidenceBound(module, reals, torch.from_numpy(one).to(reals.device)) for one in noise]
             in_data = reals[0].numel() * math.log(self.source.scale)
-            figures["elbo"] = float(np.mean([-float(draw.loss(1.0)) for draw in draws])) - in_data
-            figures["divergence"] = float(draws[0].divergence.mean())
-        return figures
+            found["elbo"] = float(np.mean([-float(draw.loss(1.0)) for draw in draws])) - in_data
+            found["divergence"] = float(draws[0].divergence.mean())
+        return found

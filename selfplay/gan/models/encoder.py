@@ -1,4 +1,7 @@
-"""Networks that turn samples into numbers: a critic's body of any kind, with numbers where it had its score."""
+"""The encoder: a network from samples to vectors. It is a critic of any kind whose scoring layer has N outputs.
+
+Knows shapes and settings, not what the vectors are used for.
+"""
 
 from __future__ import annotations
 
@@ -8,32 +11,26 @@ import torch
 from torch import nn
 
 from selfplay.gan.config import NetworkConfig
-from selfplay.gan.models import layers, perceptron
+from selfplay.gan.models import layers, networks
 
 
 class Encoder(nn.Module):
     """x [B, *shape] → [B, N]."""
 
-    def __init__(self, critic: perceptron.Critic, outputs: int) -> None:
-        """critic: an unconditional one that scores samples alone; it becomes part of this."""
+    def __init__(self, critic: layers.Critic, outputs: int) -> None:
+        """critic: unconditional, scoring each sample alone; it becomes part of this network. outputs: N."""
         super().__init__()
         self.place, score = layers.scoring_layer(critic)
         critic.set_submodule(self.place, nn.Linear(score.in_features, outputs))
         self.body = critic
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        found: list[torch.Tensor] = []
-        last = self.body.get_submodule(self.place)
-        hook = last.register_forward_hook(lambda _, __, output: found.append(output))
-        try:
-            self.body(x, None)
-        finally:
-            hook.remove()
-        return found[0]
+        outputs: torch.Tensor = self.body.get_submodule(self.place)(self.body.features(x))
+        return outputs
 
 
 def plain(config: NetworkConfig) -> NetworkConfig:
-    """The same kind and size without labels, and without what only generators and critics are fitted with."""
+    """The same kind and size, unconditional and without the layers that only generators and critics have."""
     return replace(
         config, conditional=False, virtual_batch_norm=0, minibatch_deviation=0, packing=1, spectral_norm=False
     )
@@ -41,4 +38,4 @@ def plain(config: NetworkConfig) -> NetworkConfig:
 
 def make(shape: tuple[int, ...], config: NetworkConfig, outputs: int) -> Encoder:
     """Freshly initialised from torch's random stream."""
-    return Encoder(perceptron.make(shape, 0, plain(config))[1], outputs)
+    return Encoder(networks.make(shape, 0, plain(config))[1], outputs)

@@ -1,12 +1,12 @@
-"""What generators and critics of any kind can be fitted with: layers against collapse, added to finished networks.
+"""Base classes of generators and critics, and layers against mode collapse that are added to finished networks.
 
-    VirtuallyNormalised   virtual batch norm in a generator            Salimans 2016, 1606.03498, section 3.4
-    Rounded               a generator of things that are or are not    Bengio 2013, 1308.3432: straight-through
-    BatchAware            a critic sees how alike samples are          Karras 2018, 1710.10196, section 3
-    SpectrallyNormed      a critic's layers stretch nothing            Miyato 2018, 1802.05957
-    Packed                a critic judges several samples at once      Lin 2018, 1712.04086
+    VirtuallyNormalised   virtual batch norm in a generator                Salimans 2016, 1606.03498, section 3.4
+    Rounded               a generator of discrete data                     Bengio 2013, 1308.3432: straight-through
+    BatchAware            a critic that sees how much samples differ       Karras 2018, 1710.10196, section 3
+    SpectrallyNormed      a critic whose layers have singular values ≤ 1   Miyato 2018, 1802.05957
+    Packed                a critic that scores several samples at once     Lin 2018, 1712.04086
 
-It knows modules, not which networks they are, nor data or losses. Here is also what a critic is.
+Knows modules, not their architecture, data or losses.
 """
 
 from __future__ import annotations
@@ -16,12 +16,29 @@ from torch import nn
 from torch.nn import functional as F
 from torch.nn.utils import parametrize
 
+LEAK = 0.2  # slope of rectifiers below 0
 EPSILON = 1e-5  # added to variances, as torch's batch norm does
 ITERATIONS = 15  # of the power method, where there is no telling how far off its vector is
 
 
+class Generator(nn.Module):
+    """inputs [B, L], labels [B] → x [B, *shape]. Classes reach the network as embeddings [B, E], so that a caller can
+    also ask for an embedding that no class has."""
+
+    def embed(self, labels: torch.Tensor | None) -> torch.Tensor | None:
+        """[B, E]: embeddings of the classes; None of an unconditional generator, which ignores labels."""
+        raise NotImplementedError
+
+    def generate(self, inputs: torch.Tensor, embedded: torch.Tensor | None) -> torch.Tensor:
+        """x [B, *shape] of inputs [B, L] and embeddings [B, E], None of an unconditional generator."""
+        raise NotImplementedError
+
+    def forward(self, inputs: torch.Tensor, labels: torch.Tensor | None = None) -> torch.Tensor:
+        return self.generate(inputs, self.embed(labels))
+
+
 class Critic(nn.Module):
-    """x [B, *shape], labels [B] → scores [B]; one that judges packs of m gives [B/m]."""
+    """x [B, *shape], labels [B] → scores [B]; a critic of packs of m samples returns [B/m]."""
 
     augmentation: torch.Tensor
 
@@ -29,6 +46,10 @@ class Critic(nn.Module):
         super().__init__()
         # The probability that the loss augments what this critic sees, where that adapts: here it is saved with it.
         self.register_buffer("augmentation", torch.zeros(()))
+
+    def features(self, x: torch.Tensor) -> torch.Tensor:
+        """[B, N]: the input of the layer that computes the scores, of samples x [B, *shape]."""
+        raise NotImplementedError
 
     def with_gradient(self, x: torch.Tensor, labels: torch.Tensor | None) -> tuple[torch.Tensor, torch.Tensor]:
         """(scores [B], squared norms [B] of d score / d x), both differentiable in the weights."""
@@ -42,8 +63,8 @@ class Critic(nn.Module):
 
 
 class VirtualBatchNorm(nn.Module):
-    """h [R + B, C, ...] → the same, normalised by channel: each of the B by the R reference rows and itself, as if it
-    were one row more of them; the R by themselves. No row depends on another of the B."""
+    """h [R + B, C, ...] → the same shape, normalised by channel. Each of the B rows is normalised by the statistics of
+    the R reference rows and itself; reference rows by their own. No row depends on another of the B."""
 
     def __init__(self, channels: int, reference_rows: int) -> None:
         super().__init__()
@@ -67,31 +88,47 @@ class VirtualBatchNorm(nn.Module):
         return torch.addcmul((self.bias - mean * scale).reshape(shape), h, scale.reshape(shape))
 
 
-class VirtuallyNormalised(nn.Module):
-    """A generator, inputs [B, L] and labels [B] → x [B, *shape], with virtual batch norm: in place of its batch norms
-    where it has any, else behind every layer with a bias but the last (ends of residual branches have none).
+class VirtuallyNormalised(Generator):
+    """A generator with virtual batch norm: in place of its batch norms if it has any, else after every layer with a
+    bias except the last (the last layers of residual branches have no bias).
 
-    The reference batch is Gaussian unless something else is copied to `reference`, its labels take turns, and it is
-    part of the weights. It goes through the network beside every batch, at the cost of that many more samples.
+    The reference batch is Gaussian unless something else is copied to `reference`, its labels cycle through the
+    classes, and it is part of the weights. It goes through the network with every batch, at the cost of that many more
+    samples.
     """
 
     reference: torch.Tensor
 
-    def __init__(self, inner: nn.Module, inputs: int, num_classes: int, reference_rows: int) -> None:
+    def __init__(self, inner: Generator, inputs: int, num_classes: int, reference_rows: int) -> None:
         super().__init__()
         self.register_buffer("reference", torch.randn(reference_rows, inputs))
         self.num_classes = num_classes
         self.inner = _normalised(inner, reference_rows)
 
+    def embed(self, labels: torch.Tensor | None) -> torch.Tensor | None:
+        return self.inner.embed(labels)
+
+    def generate(self, inputs: torch.Tensor, embedded: torch.Tensor | None) -> torch.Tensor:
+        if embedded is not None:
+            reference = self.embed(self._reference_labels(embedded.device))
+            assert reference is not None
+            embedded = torch.cat([reference, embedded])
+        return self._beside_reference(inputs, embedded)
+
     def forward(self, inputs: torch.Tensor, labels: torch.Tensor | None = None) -> torch.Tensor:
-        size = len(self.reference)
         if labels is not None:
-            labels = torch.cat([torch.arange(size, device=labels.device) % self.num_classes, labels])
-        x: torch.Tensor = self.inner(torch.cat([self.reference, inputs]), labels)
-        return x[size:]
+            labels = torch.cat([self._reference_labels(labels.device), labels])  # one look-up, so one gradient
+        return self._beside_reference(inputs, self.embed(labels))
+
+    def _reference_labels(self, device: torch.device) -> torch.Tensor:
+        return torch.arange(len(self.reference), device=device) % self.num_classes
+
+    def _beside_reference(self, inputs: torch.Tensor, embedded: torch.Tensor | None) -> torch.Tensor:
+        """embedded: [R + B, E], of the reference rows too."""
+        return self.inner.generate(torch.cat([self.reference, inputs]), embedded)[len(self.reference) :]
 
 
-def _normalised(network: nn.Module, reference_rows: int) -> nn.Module:
+def _normalised(network: Generator, reference_rows: int) -> Generator:
     kinds = (nn.BatchNorm1d, nn.BatchNorm2d)
     norms = [(name, module) for name, module in network.named_modules() if isinstance(module, kinds)]
     for name, norm in norms:
@@ -108,17 +145,26 @@ def _normalised(network: nn.Module, reference_rows: int) -> nn.Module:
 # -- discrete data ---------------------------------------------------------------------------------------------------
 
 
-class Rounded(nn.Module):
-    """A generator, inputs [B, L] and labels [B] → x [B, P, R, C] in {−1, 1}: in each cell the largest plane, if it is
-    above 0, is 1 and all others are −1. Gradients pass as if nothing had been rounded. Without it a critic tells fakes
-    of discrete data by their never being quite there."""
+class Rounded(Generator):
+    """A generator of images whose planes are exclusive: x [B, P, R, C] in {−1, 1}.
 
-    def __init__(self, inner: nn.Module) -> None:
+    In each cell the largest plane, if it is above 0, becomes 1 and all others −1. Gradients pass as if nothing had been
+    rounded. Without it a critic recognises fakes of discrete data by values that are never exactly −1 or 1."""
+
+    def __init__(self, inner: Generator) -> None:
         super().__init__()
         self.inner = inner
 
+    def embed(self, labels: torch.Tensor | None) -> torch.Tensor | None:
+        return self.inner.embed(labels)
+
+    def generate(self, inputs: torch.Tensor, embedded: torch.Tensor | None) -> torch.Tensor:
+        return self._rounded(self.inner.generate(inputs, embedded))
+
     def forward(self, inputs: torch.Tensor, labels: torch.Tensor | None = None) -> torch.Tensor:
-        x: torch.Tensor = self.inner(inputs, labels)
+        return self._rounded(self.inner(inputs, labels))
+
+    def _rounded(self, x: torch.Tensor) -> torch.Tensor:
         with torch.no_grad():
             rounded = torch.where((x == x.amax(dim=1, keepdim=True)) & (x > 0), 1.0, -1.0)
         return x + (rounded - x).detach()
@@ -128,26 +174,31 @@ class Rounded(nn.Module):
 
 
 class MinibatchStandardDeviation(nn.Module):
-    """h [B, N] → [B, N + 1]: one feature more, the standard deviation of each of the N over a group of samples that
-    follow each other, averaged over the N; the same for the whole group."""
+    """`with_deviation` as a layer; it has no weights."""
 
     def __init__(self, group: int) -> None:
         super().__init__()
         self.group = group
 
     def forward(self, h: torch.Tensor) -> torch.Tensor:
-        groups = h.reshape(-1, self.group, h.shape[1])
-        deviation = (groups.var(dim=1, correction=0) + 1e-8).sqrt().mean(dim=1)
-        return torch.cat([h, deviation.repeat_interleave(self.group)[:, None]], dim=1)
+        return with_deviation(h, self.group)
+
+
+def with_deviation(h: torch.Tensor, group: int) -> torch.Tensor:
+    """[B, N + 1] of features h [B, N]: the last is the standard deviation of each of the N over a group of consecutive
+    samples, averaged over the N; the same for the whole group."""
+    groups = h.reshape(-1, group, h.shape[1])
+    deviation = (groups.var(dim=1, correction=0) + 1e-8).sqrt().mean(dim=1)
+    return torch.cat([h, deviation.repeat_interleave(group)[:, None]], dim=1)
 
 
 class BatchAware(Critic):
     """A critic whose last layer also sees the minibatch standard deviation of its features.
 
-    Samples are no longer scored alone, which breaks what is meant by sample. A score hangs on the rest of its group, so
-    that reals and fakes must come in groups of their own, B is a multiple of the group's size, and a match is played in
-    fixed groups. `with_gradient` gives the gradient of a group's sum of scores in each of its samples, as usual with
-    this layer, not a sample's own slope; it differentiates twice, since it is no product of masks any more.
+    A sample's score then depends on the rest of its group: reals and fakes must come in separate groups, B must be a
+    multiple of the group's size, and a match is played in fixed groups. `with_gradient` returns the gradient of a
+    group's sum of scores with respect to each of its samples, as usual with this layer, not a sample's own gradient; it
+    differentiates twice, because the gradient is no longer a product of masks.
     """
 
     def __init__(self, inner: Critic, group: int) -> None:
@@ -156,6 +207,9 @@ class BatchAware(Critic):
         inner.set_submodule(name, nn.Sequential(MinibatchStandardDeviation(group), nn.Linear(layer.in_features + 1, 1)))
         self.inner, self.group = inner, group
 
+    def features(self, x: torch.Tensor) -> torch.Tensor:
+        return with_deviation(self.inner.features(x), self.group)
+
     def forward(self, x: torch.Tensor, labels: torch.Tensor | None = None) -> torch.Tensor:
         assert len(x) % self.group == 0, (len(x), self.group)
         scores: torch.Tensor = self.inner(x, labels)
@@ -163,11 +217,11 @@ class BatchAware(Critic):
 
 
 class UnitNorm(nn.Module):
-    """A weight [N, ...] over σ, its largest singular value as a matrix [N, M]: a parametrization, as torch calls it.
+    """A weight [N, ...] divided by σ, its largest singular value as a matrix [N, M]: a torch parametrization.
 
-    σ is found by power iteration from `vector`, which training moves by one step at every look, and which is saved with
-    the weights. Without training it stays, and as many steps as the start takes find σ, since averaged weights come
-    with averaged vectors, which fit them badly: with one step σ was found a third too small. Torch's own does that.
+    σ is estimated by power iteration from `vector`, which moves by one step at every use in training and is saved with
+    the weights. In evaluation `vector` is fixed and ITERATIONS steps are made from it, since averaged weights come with
+    averaged vectors, which fit them badly: with one step, as torch's own has, σ was estimated a third too small.
     """
 
     vector: torch.Tensor
@@ -194,7 +248,7 @@ class UnitNorm(nn.Module):
 
 
 class SpectrallyNormed(Critic):
-    """A critic each layer of which is divided by its largest singular value."""
+    """A critic whose layers are each divided by their largest singular value."""
 
     def __init__(self, inner: Critic) -> None:
         super().__init__()
@@ -203,23 +257,30 @@ class SpectrallyNormed(Critic):
                 parametrize.register_parametrization(module, "weight", UnitNorm(module.weight))
         self.inner = inner
 
+    def features(self, x: torch.Tensor) -> torch.Tensor:
+        with parametrize.cached():
+            return self.inner.features(x)
+
     def forward(self, x: torch.Tensor, labels: torch.Tensor | None = None) -> torch.Tensor:
         with parametrize.cached():
             scores: torch.Tensor = self.inner(x, labels)
         return scores
 
     def with_gradient(self, x: torch.Tensor, labels: torch.Tensor | None) -> tuple[torch.Tensor, torch.Tensor]:
-        with parametrize.cached():  # or scores and gradient would be those of different weights
+        with parametrize.cached():  # else scores and gradient would be those of different weights
             return self.inner.with_gradient(x, labels)
 
 
 class Packed(Critic):
-    """A critic of m samples at once: x [B, P, ...] goes to `inner` as [B/m, m·P, ...], m that follow each other in one.
-    Scores are [B/m], one a pack, and `with_gradient` is that in the whole pack."""
+    """A critic of m samples at once: x [B, P, ...] goes to `inner` as [B/m, m·P, ...], m consecutive samples in one.
+    Scores are [B/m], one for each pack, and `with_gradient` is with respect to the whole pack."""
 
     def __init__(self, inner: Critic, size: int) -> None:
         super().__init__()
         self.inner, self.size = inner, size
+
+    def features(self, x: torch.Tensor) -> torch.Tensor:
+        return self.inner.features(self._packs(x))
 
     def forward(self, x: torch.Tensor, labels: torch.Tensor | None = None) -> torch.Tensor:
         scores: torch.Tensor = self.inner(self._packs(x), None)
@@ -234,19 +295,8 @@ class Packed(Critic):
 
 
 def scoring_layer(critic: nn.Module) -> tuple[str, nn.Linear]:
-    """(name, module) of the layer that turns features [B, N] into scores [B, 1]."""
+    """(name, module) of the linear layer that computes scores [B, 1] from features [B, N]."""
     found = [(name, layer) for name, layer in critic.named_modules() if isinstance(layer, nn.Linear)]
     name, layer = found[-1]
     assert layer.out_features == 1, name
     return name, layer
-
-
-def features(critic: nn.Module, x: torch.Tensor, labels: torch.Tensor | None) -> tuple[torch.Tensor, torch.Tensor]:
-    """(scores [B], features [B, N] that the last layer makes them of) of samples x [B, *shape]."""
-    seen: list[torch.Tensor] = []
-    hook = scoring_layer(critic)[1].register_forward_pre_hook(lambda _, inputs: seen.append(inputs[0]))
-    try:
-        scores = critic(x, labels)
-    finally:
-        hook.remove()
-    return scores, seen[0]

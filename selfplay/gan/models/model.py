@@ -1,7 +1,8 @@
-"""The members of the family: what each must say for `agent.py` to train it, and the plain pair that most of them have.
+"""The interface of a GAN model, and the plain GAN: what `agent.py` asks of a generator, a critic and whatever else
+learns with them.
 
-A model is networks by name, an `Update` for each, and a `latent.Space` that its generator's inputs come from. It knows
-the data as a source, not the loop.
+A model is networks by name, an `Update` for each, and the latent space of its generator's inputs. It knows the data as
+a source, and nothing of the training loop.
 """
 
 from __future__ import annotations
@@ -13,33 +14,33 @@ import numpy as np
 import torch
 from torch import nn
 
-from selfplay.gan import loss, players
+from selfplay.gan import inference, loss
 from selfplay.gan.config import NetworkConfig, ObjectiveConfig
 from selfplay.gan.data import sources
-from selfplay.gan.models import latent, layers, perceptron
+from selfplay.gan.models import latent, layers, networks
 from selfplay.learning.learner import Update
 
-GENERATOR, CRITIC = "generator", "discriminator"
+GENERATOR, CRITIC = "generator", "discriminator"  # names in checkpoints, metrics and payoff tables
 
 Networks = Mapping[str, nn.Module]
 
 
-class Model(Protocol):
-    """One member of the family. Networks are by name, as checkpoints and updates have them."""
+class GanModel(Protocol):
+    """One kind of GAN, or an autoencoder to compare with. Networks are by name, as in checkpoints and updates."""
 
     @property
     def roles(self) -> tuple[str, ...]:
-        """Names of the networks that meet others: generator and critic; none in a model without a critic."""
+        """Names of the networks that play matches: generator and critic; none in a model without a critic."""
         ...
 
     @property
     def sampler(self) -> str:
-        """Name of the network that `generator` needs; the only one."""
+        """Name of the only network that `generator` needs."""
         ...
 
     @property
     def game(self) -> loss.AdversarialGame | None:
-        """What generator and critic play, from `updates` on; None where there is no critic."""
+        """The two losses, after `updates` has been called; None without a critic."""
         ...
 
     def networks(self) -> dict[str, nn.Module]:
@@ -47,51 +48,54 @@ class Model(Protocol):
         ...
 
     def updates(self, networks: Networks) -> tuple[Update, ...]:
-        """What they learn by, in the order they learn."""
+        """An update for each network, in the order they learn."""
         ...
 
     def inputs(self, reals: np.ndarray, rng: np.random.Generator) -> dict[str, np.ndarray]:
-        """What a batch holds by name beside reals [B, *shape], [B, ...] float32 each, such as inputs of generators."""
+        """Further arrays of a batch by name, [B, ...] float32 each, such as generators' inputs. reals: [B, *shape]."""
         ...
 
-    def generator(self, networks: Networks) -> players.Generator:
-        """What samples with these networks, trained and frozen; it needs no other than the sampler."""
+    def generator(self, networks: Networks) -> inference.TrainedGenerator:
+        """The generator with trained weights; of `networks` only the sampler is needed."""
         ...
 
-    def figures(self, networks: Networks, rng: np.random.Generator) -> dict[str, float]:
-        """What is to be said of this model beside the quality of its samples."""
+    def metrics(self, networks: Networks, rng: np.random.Generator) -> dict[str, float]:
+        """Measurements of this kind of model beyond the quality of its samples, by name."""
         ...
 
 
-class Pair:
-    """A generator and its critic: the plain GAN, conditional where the network's settings say so."""
+class PlainGan:
+    """A generator and a critic, conditional if the network's settings say so. See `GanModel`."""
 
     roles = (GENERATOR, CRITIC)
     sampler = GENERATOR
 
     def __init__(
         self,
-        source: sources.Source,
+        source: sources.DataSource,
         config: NetworkConfig,
         objective: ObjectiveConfig,
-        space: latent.Space | None = None,
+        space: latent.LatentSpace | None = None,
     ) -> None:
-        """space: of the generator's inputs, Gaussian noise if None."""
+        """space: distribution of the generator's inputs, Gaussian noise if None."""
         self.source, self.config, self.objective = source, config, objective
-        self.space = space or latent.Gaussian(config.latent)
+        self.space = space or latent.GaussianSpace(config.latent)
         self.game: loss.AdversarialGame | None = None
 
     def networks(self) -> dict[str, nn.Module]:
-        generator, critic = perceptron.make(self.source.shape, self.source.num_classes, self.config, self.space.size)
-        if isinstance(generator, layers.VirtuallyNormalised):  # else its reference is Gaussian
+        generator, critic = networks.make(self.source.shape, self.source.num_classes, self.config, self.space.size)
+        if isinstance(generator, layers.VirtuallyNormalised):  # whose reference batch is Gaussian by default
             drawn = self.space.draw(len(generator.reference), np.random.default_rng(0))
             generator.reference.copy_(torch.from_numpy(drawn))
         return {GENERATOR: generator, CRITIC: critic}
 
-    def updates(self, networks: Networks, goal: loss.Goal = loss.verdict_alone) -> tuple[Update, ...]:
-        """goal: what the generator makes of the critic's verdict."""
+    def updates(self, networks: Networks) -> tuple[Update, ...]:
+        return self.adversarial_updates(networks, loss.adversarial_only)
+
+    def adversarial_updates(self, networks: Networks, goal: loss.GeneratorGoal) -> tuple[Update, Update]:
+        """(the critic's, the generator's). goal: the generator's loss, given its adversarial part."""
         generator, critic = networks[GENERATOR], networks[CRITIC]
-        assert isinstance(critic, perceptron.Critic)
+        assert isinstance(critic, layers.Critic)
         self.game = loss.AdversarialGame(generator, critic, self.objective, goal)
         of_critic, of_generator = self.game.losses()
         return (
@@ -102,8 +106,8 @@ class Pair:
     def inputs(self, reals: np.ndarray, rng: np.random.Generator) -> dict[str, np.ndarray]:
         return {"inputs": self.space.draw(len(reals), rng), "critic_inputs": self.space.draw(len(reals), rng)}
 
-    def generator(self, networks: Networks) -> players.Generator:
-        return players.Generator(networks[GENERATOR], self.source, self.config, self.space)
+    def generator(self, networks: Networks) -> inference.TrainedGenerator:
+        return inference.TrainedGenerator(networks[GENERATOR], self.source, self.config, self.space)
 
-    def figures(self, networks: Networks, rng: np.random.Generator) -> dict[str, float]:
+    def metrics(self, networks: Networks, rng: np.random.Generator) -> dict[str, float]:
         return {}

@@ -2,12 +2,12 @@
 
 Images are shrunk by means over squares; the generator takes the small one and descends
 
-    pixel · E(x − y)²  +  perceptual · E(f(x) − f(y))²  +  adversarial · verdict of the critic on y
+    pixel · E(x − y)²  +  perceptual · E(f(x) − f(y))²  +  adversarial · the generator's loss against the critic on y
 
 where x is the true image, y the enlarged one and f the features of the packaged digit classifier, in place of VGG's.
 The first alone gives the mean of all images that could have been shrunk to this one, which has the least error and is
-too smooth to be one of them; the last asks for one that could be real, at the cost of error. No method can have both
-(Blau & Michaeli 2018, 1711.06077), so that figures of error and of likeness are told side by side.
+too smooth to be one of them; the last favours images that look real, at the cost of error. No method can have both
+(Blau & Michaeli 2018, 1711.06077), so error and realism are both measured.
 """
 
 from __future__ import annotations
@@ -20,11 +20,11 @@ from torch import nn
 from torch.nn import functional as F
 
 from selfplay.errors import ConfigError
-from selfplay.gan import loss, players
+from selfplay.gan import loss
 from selfplay.gan.config import NetworkConfig, ObjectiveConfig, SuperresConfig
 from selfplay.gan.data import sources
 from selfplay.gan.metrics import classifier
-from selfplay.gan.models import convolutional, latent, model, perceptron
+from selfplay.gan.models import convolutional, latent, layers, model, networks
 from selfplay.learning.learner import Update
 from selfplay.types import Batch
 
@@ -40,7 +40,7 @@ def shrink(x: np.ndarray, factor: int) -> np.ndarray:
 
 
 def bicubic(small: np.ndarray, factor: int) -> np.ndarray:
-    """[B, P, R·factor, C·factor] float32, cut off at −1 and 1: what there is without learning (Keys 1981)."""
+    """[B, P, R·factor, C·factor] float32, clipped to [−1, 1]: the baseline without learning (Keys 1981)."""
     larger = F.interpolate(torch.from_numpy(small), scale_factor=factor, mode="bicubic", align_corners=False)
     return larger.clamp(-1, 1).numpy()
 
@@ -51,11 +51,11 @@ def signal_to_noise(truth: np.ndarray, found: np.ndarray) -> float:
     return float(10 * np.log10(PEAK**2 / error)) if error else float("inf")
 
 
-class SmallImages:
-    """The generator's inputs [n, L]: a small image, flat, and noise beside it. What is drawn is of held-out images; one
-    walks along lines."""
+class SmallImageSpace:
+    """The generator's inputs [n, L]: a small image, flattened, and noise. Draws are held-out images; interpolation is
+    linear."""
 
-    def __init__(self, source: sources.Source, factor: int, noise: int) -> None:
+    def __init__(self, source: sources.DataSource, factor: int, noise: int) -> None:
         self.source, self.factor, self.noise = source, factor, noise
         planes, rows, columns = source.shape
         self.shape = (planes, rows // factor, columns // factor)
@@ -65,7 +65,7 @@ class SmallImages:
         return self.of(self.source.held_out.sample(n, rng)[0], rng)
 
     def of(self, x: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-        """[n, L] float32 of the images x [n, P, R, C]."""
+        """[n, L] float32: the inputs of images x [n, P, R, C]."""
         small = shrink(x, self.factor).reshape(len(x), -1)
         return np.concatenate([small, rng.standard_normal((len(x), self.noise), dtype=np.float32)], axis=1)
 
@@ -75,15 +75,19 @@ class SmallImages:
 
 class Enlarger(nn.Module):
     """inputs [B, L] → x [B, P, R, C] in [−1, 1]: residual blocks on the small image, sub-pixel convolution (Shi 2016,
-    1609.05158), residual blocks on the large one. Blocks have no normalisation: a sample is enlarged alone."""
+    1609.05158), residual blocks on the large one. Blocks have no normalisation: an image is enlarged independently."""
 
     def __init__(self, small: tuple[int, int, int], noise: int, factor: int, config: NetworkConfig) -> None:
         super().__init__()
         self.small, self.noise, width = small, noise, config.width
         self.first = nn.Conv2d(small[0] + noise, width, 3, padding=1)
-        self.coarse = nn.Sequential(*(convolutional.Block(width, 2 * config.depth) for _ in range(config.depth)))
+        self.coarse = nn.Sequential(
+            *(convolutional.BottleneckBlock(width, 2 * config.depth) for _ in range(config.depth))
+        )
         self.larger = nn.Sequential(nn.Conv2d(width, width * factor**2, 1), nn.PixelShuffle(factor))
-        self.fine = nn.Sequential(*(convolutional.Block(width, 2 * config.depth) for _ in range(config.depth)))
+        self.fine = nn.Sequential(
+            *(convolutional.BottleneckBlock(width, 2 * config.depth) for _ in range(config.depth))
+        )
         self.last = nn.Conv2d(width, small[0], 3, padding=1)
 
     def forward(self, inputs: torch.Tensor, labels: torch.Tensor | None = None) -> torch.Tensor:
@@ -91,76 +95,67 @@ class Enlarger(nn.Module):
         image = inputs[:, : inputs.shape[1] - self.noise].reshape(-1, planes, rows, columns)
         noise = inputs[:, inputs.shape[1] - self.noise :, None, None].expand(-1, -1, rows, columns)
         h = self.coarse(self.first(torch.cat([image, noise], dim=1)))
-        return torch.tanh(self.last(F.leaky_relu(self.fine(self.larger(h)), perceptron.LEAK)))
+        return torch.tanh(self.last(F.leaky_relu(self.fine(self.larger(h)), layers.LEAK)))
 
 
-class SuperResolution:
-    """See `selfplay.gan.models.model.Model`."""
+class SuperResolutionGan(model.PlainGan):
+    """A GAN whose generator enlarges images."""
 
-    roles = (model.GENERATOR, model.CRITIC)
-    sampler = model.GENERATOR
+    space: SmallImageSpace
 
     def __init__(
         self,
-        source: sources.Source,
+        source: sources.DataSource,
         config: NetworkConfig,
         objective: ObjectiveConfig,
         settings: SuperresConfig,
     ) -> None:
-        """Raises ConfigError for settings or data that it cannot do with."""
+        """Raises ConfigError for settings or data that do not fit this model."""
         _check(source.shape, config, objective, settings)
-        self.source, self.config, self.settings = source, config, settings
-        self.space = SmallImages(source, settings.factor, config.latent if settings.noise else 0)
-        self._pair = model.Pair(source, config, objective, self.space)
-
-    @property
-    def game(self) -> loss.AdversarialGame | None:
-        return self._pair.game
+        self.settings = settings
+        space = SmallImageSpace(source, settings.factor, config.latent if settings.noise else 0)
+        super().__init__(source, config, objective, space)
 
     def networks(self) -> dict[str, nn.Module]:
         enlarger = Enlarger(self.space.shape, self.space.noise, self.settings.factor, self.config)
-        critic = perceptron.make(self.source.shape, 0, self.config)[1]
+        critic = networks.make(self.source.shape, 0, self.config)[1]
         return {model.GENERATOR: enlarger, model.CRITIC: critic}
 
     def updates(self, networks: model.Networks) -> tuple[Update, ...]:
         settings = self.settings
         device = next(networks[model.GENERATOR].parameters()).device
-        reader = classifier.load().network.to(device) if settings.perceptual else None
+        features = classifier.load().network.to(device) if settings.perceptual else None
 
-        def likeness(verdict: torch.Tensor, fake: torch.Tensor, batch: Batch) -> tuple[torch.Tensor, loss.Named]:
+        def goal(verdict: torch.Tensor, fake: torch.Tensor, batch: Batch) -> tuple[torch.Tensor, loss.Scalars]:
             error = (fake - batch["real"]).square().mean()
             total, named = settings.adversarial * verdict + settings.pixel * error, {"error": error}
-            if reader is not None:
+            if features is not None:
                 with torch.no_grad():
-                    wanted = reader(batch["real"])[1]
-                gap = (reader(fake)[1] - wanted).square().mean()
+                    wanted = features(batch["real"])[1]
+                gap = (features(fake)[1] - wanted).square().mean()
                 total, named = total + settings.perceptual * gap, named | {"feature_error": gap}
             return total, named
 
-        return self._pair.updates(networks, likeness)
+        return self.adversarial_updates(networks, goal)
 
     def inputs(self, reals: np.ndarray, rng: np.random.Generator) -> dict[str, np.ndarray]:
         return {"inputs": self.space.of(reals, rng), "critic_inputs": self.space.of(reals, rng)}
 
-    def generator(self, networks: model.Networks) -> players.Generator:
-        return self._pair.generator(networks)
-
-    def figures(self, networks: model.Networks, rng: np.random.Generator) -> dict[str, float]:
-        """Of enlarged held-out images: signal_to_noise in decibels, and consistency, the root mean square by which they
-        differ from the small ones when shrunk again; then what bicubic interpolation reaches of these and of the
-        figures of quality."""
+    def metrics(self, networks: model.Networks, rng: np.random.Generator) -> dict[str, float]:
+        """Of enlarged held-out images: signal_to_noise in decibels; consistency, the root mean square difference from
+        the small ones after shrinking again; bicubic_*: these, and metrics of quality, of bicubic interpolation."""
         truth = self.source.held_out.sample(MEASURED, rng)[0]
         found = self.generator(networks).of_inputs(self.space.of(truth, rng), None)
         again = shrink(found, self.settings.factor) - shrink(truth, self.settings.factor)
-        figures = {
+        measured = {
             "signal_to_noise": signal_to_noise(truth, found),
             "consistency": float(np.sqrt(np.mean(np.square(again)))),
         }
-        return figures | {f"bicubic_{name}": value for name, value in self._bicubic.items()}
+        return measured | {f"bicubic_{name}": value for name, value in self._bicubic.items()}
 
     @cached_property
     def _bicubic(self) -> dict[str, float]:
-        """In its own random stream: cached values must not hang on when they are first asked for."""
+        """With a random stream of its own: cached values must not depend on when they are first computed."""
         rng = np.random.default_rng(0)
 
         def enlarged(n: int) -> tuple[np.ndarray, None]:
@@ -169,10 +164,10 @@ class SuperResolution:
 
         truth = self.source.held_out.sample(MEASURED, rng)[0]
         found = bicubic(shrink(truth, self.settings.factor), self.settings.factor)
-        quality = self.source.judge.figures(enlarged, rng)
-        told = ("frechet_ratio", "frechet", "coverage")
+        quality = self.source.judge.metrics(enlarged, rng)
+        kept = ("frechet_ratio", "frechet", "coverage")
         return {"signal_to_noise": signal_to_noise(truth, found)} | {
-            name: quality[name] for name in told if name in quality
+            name: quality[name] for name in kept if name in quality
         }
 
 
@@ -193,6 +188,6 @@ def _check(shape: tuple[int, ...], config: NetworkConfig, objective: ObjectiveCo
         raise ConfigError("model=superres has a generator without batch norm: set network.virtual_batch_norm to 0.")
     if objective.past_fakes:
         raise ConfigError(
-            "model=superres has no use for fakes of past generators, which would be of held-out images: set "
+            "model=superres cannot use fakes of past generators, which would be made from held-out images: set "
             "objective.past_fakes to 0."
         )

@@ -1,0 +1,67 @@
+"""Checkpoints of the GAN family: reads a generation's folder and returns its generator and critic, ready to use.
+
+Knows the layout of checkpoints and the agent that builds networks; not how those networks are trained or rated.
+"""
+
+from __future__ import annotations
+
+import functools
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from selfplay import device
+from selfplay.errors import CheckpointError, ConfigError
+from selfplay.gan import agent as agents
+from selfplay.gan import config as configs
+from selfplay.gan import inference
+from selfplay.gan.models import model
+from selfplay.league import pool
+from selfplay.storage import artifact
+
+
+class LoadedGan(NamedTuple):
+    """The contents of a checkpoint."""
+
+    agent: agents.Gan
+    generator: inference.TrainedGenerator
+    critic: inference.TrainedCritic | None  # None for an autoencoder, which has no critic and plays no matches
+    meta: dict[str, Any]
+
+
+def load(path: Path) -> LoadedGan:
+    """The networks in a generation's folder, or of the newest generation of a run.
+
+    Raises CheckpointError for a folder that holds no GAN or is damaged, and ConfigError or DataError if the data that
+    it was trained on are missing."""
+    device.tune_process()
+    folder = pool.newest(path)
+    meta, weights = pool.load_weights(folder)
+    if meta.get("family") != configs.FAMILY:
+        raise CheckpointError(
+            f"{folder} holds a checkpoint of family {meta.get('family')!r}: expected {configs.FAMILY!r}."
+        )
+    try:
+        config = configs.described(meta)
+    except (KeyError, ConfigError) as error:
+        raise CheckpointError(f"{folder} does not describe its own networks ({error}).") from None
+    agent = _agent(config)
+    missing = [name for name in dict.fromkeys((agent.model.sampler, *agent.roles)) if name not in weights]
+    if missing:
+        raise CheckpointError(f"{folder} holds no {' and no '.join(missing)}.")
+    try:
+        critic = agent.critic(weights) if model.CRITIC in agent.roles else None
+        return LoadedGan(agent, agent.generator(weights), critic, meta)
+    except RuntimeError:
+        raise CheckpointError(f"{folder} holds weights that do not fit the networks it describes.") from None
+
+
+@functools.lru_cache(maxsize=4)
+def _agent(config: configs.Config) -> agents.Gan:
+    """One agent for all generations of a run, so that its data are in memory once."""
+    return agents.Gan(config)
+
+
+def digest(path: Path) -> str:
+    """16 hex digits that identify a generation's folder, or the newest of a run: equal for equal weights and
+    settings."""
+    return artifact.digest((pool.newest(path) / artifact.MANIFEST).read_bytes())[:16]
