@@ -32,6 +32,7 @@ import search as searching
 
 import games
 from games import base
+from games.knowledge import Knowledge
 from selfplay.search.config import SearchConfig
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -47,9 +48,11 @@ COMPILE = """
 import sys, time
 began = time.perf_counter()
 import games, numpy as np
+from games.knowledge import Knowledge
 game = games.make(sys.argv[1])
 states = game.initial_states(2)
-game.step(states, game.legal_actions(states)[0][:, 0]), game.observe(states), game.key(states), game.perft(states[0], 2)
+game.step(states, game.legal_actions(states)[0][:, 0]), game.observe(states), game.key(states)
+games.facet(game, Knowledge).perft(states[0], 2)
 game.playouts(states, np.arange(2))
 print(time.perf_counter() - began)
 from selfplay.alphazero import evaluators, search
@@ -59,7 +62,7 @@ print(time.perf_counter() - began)
 
 
 def our_perft(game: Any, depth: int, **options: bool) -> float:
-    nodes = game.perft(game.initial_states(1)[0], depth, **options)
+    nodes = games.facet(game, Knowledge).perft(game.initial_states(1)[0], depth, **options)
     assert game.name not in START_NODES or nodes == START_NODES[game.name][depth], f"perft({depth}) is {nodes}"
     return float(nodes)
 

@@ -1,8 +1,9 @@
 """Rules of games, and nothing else: no search, no network, no learning.
 
-`make(name)` builds a game; `available()` lists the names. The games of this package are named in a lazy table, so that
-listing them imports none; games of other packages join through the entry-point group ``selfplay.games`` (the entry's
-value names a subclass of `games.base.Game`).
+`make(name)` builds a game; `available()` lists the names; `facet(game, kind)` gives what a game has besides its rules,
+such as its notation. The games of this package are named in a lazy table, so that listing them imports none; games of
+other packages join through the entry-point group ``selfplay.games`` (the entry's value names a subclass of
+`games.base.Game`).
 """
 
 from __future__ import annotations
@@ -12,10 +13,12 @@ import importlib
 import inspect
 from functools import cache
 from importlib import metadata
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, TypeVar
 
 if TYPE_CHECKING:
     from games.base import Game
+
+Facet = TypeVar("Facet")
 
 ENTRY_POINT_GROUP = "selfplay.games"
 
@@ -55,3 +58,28 @@ def make(name: str, **options: int) -> Game:
         if option not in known:
             raise ValueError(f"{name} has no option '{option}'; its options: {', '.join(known) or 'none'}.")
     return kind(**options)
+
+
+def facet(game: Game, kind: type[Facet]) -> Facet:
+    """The game's facet of a kind: `Notation`, `Protocols`, `Appearance` or `Knowledge`, each in a file of that name.
+
+    That is the class that `Game.facets` names, else `kind` itself; made when first asked for, and kept with the game.
+    Raises TypeError where the game names something else.
+    """
+    kept: dict[type, Any] = game.__dict__.setdefault("_facets", {})
+    if kind not in kept:
+        kept[kind] = _facet_class(game, kind)(game)
+    found: Facet = kept[kind]
+    return found
+
+
+def _facet_class(game: Game, kind: type) -> Any:
+    location = game.facets.get(kind.__name__.lower())
+    if location is None:
+        return kind
+    module, _, attribute = location.partition(":")
+    found = getattr(importlib.import_module(module), attribute, None)
+    if not (isinstance(found, type) and issubclass(found, kind)):
+        expected = f"{kind.__module__}.{kind.__name__}"
+        raise TypeError(f"{type(game).__name__}.facets names '{location}', which is no subclass of {expected}.")
+    return found

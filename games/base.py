@@ -10,7 +10,16 @@ Conventions
   action into one seen by the player who made it: -1 when the opponent moves next, +1 when the same player moves again,
   0 when the game is over.
 * Terminal states have no legal action, and step to themselves with reward 0 and discount 0.
-* `step` trusts its actions, for speed; `Game.play` is the checked door for actions from outside.
+* `step` trusts its actions, for speed; `Game.play` checks actions from outside.
+
+Facets
+------
+Whatever else can be asked of a game lies in four facets, each a class with defaults that work from the rules alone:
+`games.notation.Notation` (moves, positions and games as text), `games.protocols.Protocols` (UCI, Hub),
+`games.appearance.Appearance` (a board to draw, names, words) and `games.knowledge.Knowledge` (solver, heuristic,
+engine, openings). ``games.facet(game, Notation)`` gives a game's own, or the default. A game names its own classes in
+`Game.facets`, as text, so that they are imported when first asked for: facets import their game's rules, never the
+reverse.
 
 Shape letters: B batch, K legal actions (padded), A actions, P planes, R rows, C columns.
 
@@ -20,17 +29,13 @@ your own), run ``selfplay games check NAME``.
 
 from __future__ import annotations
 
-import difflib
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from types import ModuleType
-from typing import ClassVar, NamedTuple, Protocol
+from typing import ClassVar, NamedTuple
 
 import numpy as np
-
-from games import appearance
-from games.protocols import HubText, UciText
 
 ILLEGAL = -128  # in exact action values: the action is not legal in this position
 WEYL = np.uint64(0x9E3779B97F4A7C15)  # odd, 2**64 over the golden ratio: adding it runs through all words evenly
@@ -48,35 +53,6 @@ class Step(NamedTuple):
     discount: np.ndarray  # [B] float32 in {-1, 0, +1}: see the module docstring
 
 
-class EvalSet(NamedTuple):
-    """Positions whose exact worth is known: what the strength of an agent is measured against."""
-
-    states: np.ndarray  # [B] state_dtype, none of them terminal
-    values: np.ndarray  # [B, A] int8: +1 win, 0 draw, -1 loss for the player to move; ILLEGAL where not legal
-    stage: np.ndarray  # [B] int8, index into stage_names
-    stage_names: tuple[str, ...]
-
-
-class Engine(Protocol):
-    """A game's own opponent, such as alpha–beta: asked about one position at a time."""
-
-    def best_action(self, state: np.void, depth: int | None = None, nodes: int | None = None) -> int:
-        """The action to play in a position that is not terminal, found within `depth` moves and `nodes` positions."""
-
-
-RESULTS = {1.0: "1-0", 0.5: "1/2-1/2", 0.0: "0-1", None: "*"}  # points of seat 0 as records have them
-
-
-class GameRecord(NamedTuple):
-    """One game as it was played, for files."""
-
-    start: np.ndarray  # [1] state_dtype
-    actions: list[int]
-    tags: dict[str, str]  # what is known of it, in order: "First" and "Second" name the players of seats 0 and 1
-    comments: dict[int, str]  # by index of the action that they follow; −1: before the first
-    result: float | None = None  # points of seat 0 where the game ended otherwise than by the rules; None: by them
-
-
 class Game:
     """Base class of all games. A subclass sets the class constants and writes the methods that raise here.
 
@@ -91,11 +67,7 @@ class Game:
     max_game_length: ClassVar[int]  # plies
     observation_shape: ClassVar[tuple[int, int, int]]  # (P, R, C)
     num_symmetries: ClassVar[int] = 1  # the identity, number 0, included
-    move_separator: ClassVar[str] = " "  # between the moves of a game record; "" when every move is one character
-    record_suffix: ClassVar[str] = "txt"  # of files with game records
-    seat_names: ClassVar[tuple[str, str]] = ("First", "Second")  # what people call the players of seats 0 and 1
-    pieces: ClassVar[dict[str, appearance.Piece]] = {}  # by mark: what `board` puts on cells
-    has_fen: ClassVar[bool] = False  # positions can be given and told as FEN; without it, by the moves that lead there
+    facets: ClassVar[Mapping[str, str]] = {}  # "package.module:Class" by kind: "notation", "protocols", …; see above
 
     # -- rules ---------------------------------------------------------------------------------------
 
@@ -134,106 +106,15 @@ class Game:
         """[B, K] int32: the same actions after the turn. actions: [B, K] int, -1 stays -1; symmetry: [B] int."""
         return np.asarray(actions, dtype=np.int32).copy()
 
-    # -- text --------------------------------------------------------------------------------------------
+    # -- text ------------------------------------------------------------------------------------------------------
 
     def action_to_string(self, state: np.void, action: int) -> str:
-        """The action in the game's own notation. state: one record of state_dtype."""
+        """The action in the game's own notation, without spaces. state: one record of state_dtype."""
         raise NotImplementedError
-
-    def move_to_string(self, state: np.void, actions: Sequence[int]) -> str:
-        """A whole move: `actions` of one player in a row from `state`, almost always a single one."""
-        texts = []
-        for action in actions:
-            texts.append(self.action_to_string(state, action))
-            state = self.step(np.array([state], dtype=self.state_dtype), np.array([action])).states[0]
-        return self.move_separator.join(texts)
 
     def to_string(self, state: np.void) -> str:
         """The board as plain text, several lines, readable without colour."""
         raise NotImplementedError
-
-    def board(self, state: np.void) -> appearance.Board | None:
-        """The position as cells to be drawn; None where `to_string` is all there is."""
-        return None
-
-    def move_names(self, state: np.void) -> dict[str, int]:
-        """Legal actions by other names that people know them by, as SAN in chess; none by default."""
-        return {}
-
-    def move_in_words(self, state: np.void, actions: Sequence[int]) -> str:
-        """A whole move as it is said: "column 4", "knight g1 to f3"."""
-        return self.move_to_string(state, actions)
-
-    def from_fen(self, text: str) -> np.ndarray:
-        """[1] state_dtype: the position that `text` describes. Raises IllegalMove, saying what is wrong, also for a
-        game without FEN."""
-        raise IllegalMove(f"positions of {self.name} have no FEN; give the moves that lead there instead.")
-
-    def to_fen(self, state: np.void) -> str | None:
-        """The position as FEN, or None where there is none for it."""
-        return None
-
-    def write_record(self, record: GameRecord) -> str:
-        """The game as text that ends with a newline, in the game's own format."""
-        from games.text import records as records
-
-        return records.write(self, record)
-
-    def read_records(self, text: str) -> list[GameRecord]:
-        """The games in a text of that format. Raises IllegalMove, saying which game and move is wrong."""
-        from games.text import records as records
-
-        return records.read(self, text)
-
-    def uci_text(self) -> UciText | None:
-        """How the game is written in UCI, for engines and interfaces of others; None where there is no such way."""
-        return None
-
-    def hub_text(self) -> HubText | None:
-        """How the game is written in the Hub protocol; None where there is no such way."""
-        return None
-
-    # -- exact knowledge, where a game has it --------------------------------------------------------------
-
-    def exact_action_values(self, states: np.ndarray) -> np.ndarray | None:
-        """[B, A] int8 game-theoretic values of the actions for the player to move (ILLEGAL where not legal), or None
-        when the game has no exact solver."""
-        return None
-
-    def yardstick(self) -> EvalSet | None:
-        """A fixed set of positions with exact values, or None when the game has no exact solver."""
-        return None
-
-    def stones(self, states: np.ndarray) -> np.ndarray | None:
-        """[B, R, C] int8: the boards as stones, 0 empty, +1 of seat 0, −1 of seat 1, rows and columns as in `observe`;
-        None where a position is more than that."""
-        return None
-
-    def faults(self, stones: np.ndarray) -> np.ndarray | None:
-        """[B] str: what keeps each of the boards [B, R, C] of such stones from coming up in a game, "" where nothing
-        does; exact. None where a game cannot tell."""
-        return None
-
-    # -- rough knowledge, for reference players --------------------------------------------------------------
-
-    def heuristic(self, states: np.ndarray) -> np.ndarray:
-        """[B] float32 in [-1, 1]: who is ahead at a glance, for the player to move; by material, say. 0: no idea."""
-        return np.zeros(len(states), dtype=np.float32)
-
-    def engine(self) -> Engine | None:
-        """A new engine of the game's own, or None where it has none."""
-        return None
-
-    def openings(self) -> np.ndarray | None:
-        """[N] state_dtype: positions that matches begin from, by custom; None where a game has no such list."""
-        return None
-
-    def perft(self, state: np.void, depth: int) -> int:
-        """Number of sequences of `depth` whole moves from `state`. A game may count faster than this does, and then
-        looks past draws that depend on a game's history, as published counts do."""
-        from games.checks import perft
-
-        return perft.perft(self, depth, np.array([state], dtype=self.state_dtype))
 
     # -- random play -------------------------------------------------------------------------------------
 
@@ -271,17 +152,6 @@ class Game:
         actions, count = self.legal_actions(np.array([state], dtype=self.state_dtype))
         return {self.action_to_string(state, int(action)): int(action) for action in actions[0, : count[0]]}
 
-    def action_from_string(self, state: np.void, text: str) -> int:
-        """The action that `text` names. Raises IllegalMove, naming the legal moves, when there is none."""
-        legal = self.legal_moves(state)
-        if text in legal:
-            return legal[text]
-        if not legal:
-            raise IllegalMove(f"'{shorten(text)}' cannot be played: the game is over.")
-        near = difflib.get_close_matches(text[:16], legal, 1)
-        hint = f" Did you mean '{near[0]}'?" if near else ""
-        raise IllegalMove(f"'{shorten(text)}' is not a legal move here.{hint} Legal moves: {', '.join(legal)}.")
-
     def play(self, state: np.void, action: int) -> Step:
         """One checked action in one position; the Step has B = 1. Raises IllegalMove if the action is not legal."""
         states = np.array([state], dtype=self.state_dtype)
@@ -290,42 +160,9 @@ class Game:
             raise IllegalMove(f"action {action} is not legal here; legal actions: {actions[0, : count[0]].tolist()}.")
         return self.step(states, np.array([action]))
 
-    def play_text(self, states: np.ndarray, text: str) -> np.ndarray:
-        """[1] state_dtype: the position after the move `text` in states [1]. Raises IllegalMove, as
-        action_from_string."""
-        return self.step(states, np.array([self.action_from_string(states[0], text)])).states
-
-    def state_after(self, moves: str, start: np.ndarray | None = None) -> np.ndarray:
-        """[1] state_dtype: the position after a game record such as "4453", from `start` [1] or the game's start.
-        Raises IllegalMove, naming the move."""
-        tokens = moves.split() if self.move_separator else [text for text in moves if not text.isspace()]
-        if len(tokens) > self.max_game_length:
-            raise IllegalMove(f"{len(tokens)} moves were given, but a game has at most {self.max_game_length} plies.")
-        states = self.initial_states(1) if start is None else start
-        for number, token in enumerate(tokens, start=1):
-            try:
-                states = self.play_text(states, token)
-            except IllegalMove as error:
-                raise IllegalMove(f"move {number}: {error}") from None
-        return states
-
-
-def score(game: Game, start: np.ndarray, actions: Sequence[int]) -> float | None:
-    """Points of seat 0, 1, 0.5 or 0, after `actions` from `start` [1]; None while the game goes on, and where it was
-    over at the start."""
-    states, found = start, None
-    for action in actions:
-        gain = 1 if states["to_play"][0] == 0 else -1
-        step = game.step(states, np.array([action]))
-        states = step.states
-        if step.discount[0] == 0 and found is None:
-            found = 0.5 + 0.5 * gain * float(np.sign(step.reward[0]))
-    return found
-
-
-def points_of(result: str) -> float | None:
-    """The inverse of RESULTS; None for anything else."""
-    return next((points for points, text in RESULTS.items() if text == result), None)
+    def __getstate__(self) -> dict[str, object]:
+        """Facets are left out of pickles and copies, and made anew when asked for."""
+        return {name: value for name, value in self.__dict__.items() if name != "_facets"}
 
 
 def shorten(text: str, limit: int = 40) -> str:

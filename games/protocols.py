@@ -1,6 +1,7 @@
-"""What a game has to offer to be written in the protocols of engines and their interfaces: UCI, and Hub for draughts.
+"""Protocols: how a game is written in the protocols of engines and their interfaces. One of the four facets of a game.
 
-Knows no game. `IllegalMove` is that of `base`.
+UCI is for games of many kinds, Hub for draughts. By default a game has neither. Knows positions and moves, no process
+and no engine.
 """
 
 from __future__ import annotations
@@ -9,6 +10,8 @@ from collections.abc import Mapping, Sequence
 from typing import Protocol
 
 import numpy as np
+
+from games.base import Game
 
 
 class UciText(Protocol):
@@ -53,3 +56,18 @@ class HubText(Protocol):
 
     def actions(self, state: np.void, text: str) -> list[int]:
         """The inverse. Raises IllegalMove, naming the legal moves."""
+
+
+class Protocols:
+    """The protocols of one game. ``games.facet(game, Protocols)`` makes it."""
+
+    def __init__(self, game: Game) -> None:
+        self.game = game
+
+    def uci(self) -> UciText | None:
+        """How the game is written in UCI, for engines and interfaces of others; None where there is no such way."""
+        return None
+
+    def hub(self) -> HubText | None:
+        """How the game is written in the Hub protocol; None where there is no such way."""
+        return None

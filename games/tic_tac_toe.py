@@ -1,7 +1,8 @@
-"""Tic-tac-toe in plain NumPy: the smallest whole game, and the one to copy. Rules only.
+"""Tic-tac-toe in plain NumPy: the smallest whole game, and the one to copy.
 
-Cells are numbered 0–8 by rows from the top left; in text they are 1–9. A position keeps the stones of the player to
-move (`own`) and all stones (`mask`) as 9-bit sets, so that one colour's code serves both.
+The class `TicTacToe` is the rules, which is all that a game must have; its facets follow. Cells are numbered 0–8 by
+rows from the top left; in text they are 1–9. A position keeps the stones of the player to move (`own`) and all stones
+(`mask`) as 9-bit sets, so that one colour's code serves both.
 """
 
 from __future__ import annotations
@@ -11,8 +12,12 @@ from functools import cache
 
 import numpy as np
 
-from games import appearance, base
+from games import base
+from games.appearance import Appearance, Board, Piece
 from games.checks import exhaustive
+from games.knowledge import EvalSet, Knowledge
+from games.notation import Notation
+from games.protocols import Protocols
 from games.text import drops
 
 CELLS = 9
@@ -23,7 +28,8 @@ _LINES = [(0, 1, 2), (3, 4, 5), (6, 7, 8), (0, 3, 6), (1, 4, 7), (2, 5, 8), (0, 
 HAS_LINE = np.array([any(all(stones >> cell & 1 for cell in line) for line in _LINES) for stones in range(512)])
 BITS = (np.arange(512)[:, None] >> np.arange(CELLS)) & 1
 
-# CELL_AFTER[symmetry, cell]: where the eight symmetries of the square take each cell; number 0 is the identity.
+# CELL_AFTER[symmetry, cell]: where the eight symmetries of the square take each cell; number 0 is the identity. A
+# turned board lists, at each place, the cell that came there; its argsort is the inverse: the place each cell goes to.
 _square = np.arange(CELLS).reshape(3, 3)
 _turns = [np.rot90(board, turn) for board in (_square, _square.T) for turn in range(4)]
 CELL_AFTER = np.array([np.argsort(turned.ravel()) for turned in _turns], dtype=np.int32)
@@ -38,11 +44,14 @@ class TicTacToe(base.Game):
     num_actions = CELLS
     max_legal_actions = CELLS
     max_game_length = CELLS
-    observation_shape = (2, 3, 3)  # own stones, the opponent's stones
-    num_symmetries = 8
-    move_separator = ""
-    seat_names = ("X", "O")
-    pieces = {"X": appearance.Piece(0, "X", "X", "X", "white"), "O": appearance.Piece(1, "O", "O", "O", "black")}
+    observation_shape = (2, 3, 3)  # what a network sees: own stones, the opponent's stones
+    num_symmetries = 8  # training data is turned by these; 1, the default, where a board has none
+    facets = {
+        "notation": "games.tic_tac_toe:TicTacToeNotation",
+        "protocols": "games.tic_tac_toe:TicTacToeProtocols",
+        "appearance": "games.tic_tac_toe:TicTacToeAppearance",
+        "knowledge": "games.tic_tac_toe:TicTacToeKnowledge",
+    }
 
     def initial_states(self, batch: int) -> np.ndarray:
         return np.zeros(batch, dtype=self.state_dtype)
@@ -95,30 +104,54 @@ class TicTacToe(base.Game):
         cells = [mark[0] if own >> c & 1 else mark[1] if mask >> c & 1 else str(c + 1) for c in range(CELLS)]
         return "\n".join(" " + " | ".join(cells[row : row + 3]) for row in (0, 3, 6))
 
-    def uci_text(self) -> base.UciText:
-        return drops.Text(self, "tictactoe", bits=np.arange(CELLS).reshape(3, 3), in_a_row=3, falls=False)
 
-    def board(self, state: np.void) -> appearance.Board:
-        marks = self.to_string(state).replace("|", "").split()
+# What follows is optional: without it, and without `facets` above, the game can be trained, played and rated all the
+# same. A larger game has a file for each facet.
+
+
+class TicTacToeNotation(Notation):
+    """Moves are digits written one after the other: "519"."""
+
+    move_separator = ""
+
+
+class TicTacToeProtocols(Protocols):
+    def uci(self) -> drops.DropUciText:
+        return drops.DropUciText(self.game, "tictactoe", bits=np.arange(CELLS).reshape(3, 3), in_a_row=3, falls=False)
+
+
+class TicTacToeAppearance(Appearance):
+    """A checkered board whose empty cells show their numbers."""
+
+    seat_names = ("X", "O")
+    # By the marks that `to_string` writes: whose piece, its name, its sign without and with colour, its colour.
+    pieces = {"X": Piece(0, "X", "X", "X", "white"), "O": Piece(1, "O", "O", "O", "black")}
+
+    def board(self, state: np.void) -> Board:
+        marks = self.game.to_string(state).replace("|", "").split()
         names = np.arange(1, CELLS + 1).astype(str).reshape(3, 3).tolist()
         cells = [["" if mark.isdigit() else mark for mark in marks[row : row + 3]] for row in (0, 3, 6)]
         grounds = [[("light", "dark")[(row + column) % 2] for column in range(3)] for row in range(3)]
-        return appearance.Board(cells, names, grounds, [""] * 3, [""] * 3, numbered=True)
+        return Board(cells, names, grounds, left=[""] * 3, below=[""] * 3, numbered=True)
 
     def move_in_words(self, state: np.void, actions: Sequence[int]) -> str:
         return f"cell {actions[0] + 1}"
 
-    def exact_action_values(self, states: np.ndarray) -> np.ndarray:
-        return _table(self).action_values(self, states)
 
-    def yardstick(self) -> base.EvalSet:
+class TicTacToeKnowledge(Knowledge):
+    """Exact: the game is small enough to visit every position once."""
+
+    def exact_action_values(self, states: np.ndarray) -> np.ndarray:
+        return _table(self.game).action_values(self.game, states)
+
+    def eval_set(self) -> EvalSet:
         """All 4,520 non-terminal positions that play can reach."""
-        table = _table(self)
+        table = _table(self.game)
         states = table.states[~table.states["terminal"]]
         stage = np.zeros(len(states), dtype=np.int8)
-        return base.EvalSet(states, table.action_values(self, states), stage, ("all",))
+        return EvalSet(states, table.action_values(self.game, states), stage, ("all",))
 
 
 @cache
-def _table(game: TicTacToe) -> exhaustive.ValueTable:
+def _table(game: base.Game) -> exhaustive.ValueTable:
     return exhaustive.solve(game)

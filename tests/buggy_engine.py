@@ -14,6 +14,8 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+from facets import protocols_of
+
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))  # so that the checkout's games are used
 
 SQUARES = [column + row for row in "321" for column in "abc"]
@@ -122,13 +124,13 @@ def hub_move(words: dict[str, str]) -> str:
     from games.checkers import moves
 
     game = games.make("checkers")
-    text = game.hub_text()
+    text = protocols_of(game).hub()
     assert text is not None
     state = text.from_position(words["pos"])[0]
     for move in words.get("moves", "").split():
         for action in text.actions(state, move):
             state = game.play(state, action).states[0]
-    legal = moves.whole_moves(game, state)
+    legal = moves.legal(game, state)
     return text.move(state, max(legal, key=lambda move: (len(move.actions), rng.random())).actions)
 
 

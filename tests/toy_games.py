@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from games import base
+from games.notation import Notation
 
 _COINS = 8
 
@@ -25,7 +26,7 @@ class Coins(base.Game):
     max_legal_actions = _COINS
     max_game_length = _COINS
     observation_shape = (2, 1, _COINS)  # coins of the player to move, of the other
-    move_separator = ""
+    facets = {"notation": "toy_games:CoinsNotation"}
 
     WORTH = np.array([6, 5, 4, 3, 2, 2, 1, 1])
     TURN_ENDS_AFTER = (1, 3, 6)  # coins taken
@@ -70,6 +71,12 @@ class Coins(base.Game):
         own, other = int(state["own"]), int(state["other"])
         owners = (mark[0] if own >> c & 1 else mark[1] if other >> c & 1 else "." for c in range(_COINS))
         return " ".join(f"{worth}{owner}" for worth, owner in zip(self.WORTH, owners, strict=True))
+
+
+class CoinsNotation(Notation):
+    """Coins are letters, written one after the other."""
+
+    move_separator = ""
 
 
 class Bandit(base.Game):

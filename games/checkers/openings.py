@@ -62,9 +62,9 @@ def derive(game: rules.Checkers, depth: int = 11) -> list[str]:
     """Makes the list anew, with a search of `depth` moves for each opening; 11 to 15 moves give the same list."""
     searcher = engine.CheckersEngine(game)
     found: dict[tuple[int, ...], tuple[str, np.void]] = {}
-    for first in moves.whole_moves(game, game.initial_states(1)[0]):
-        for second in moves.whole_moves(game, first.states[0]):
-            for third in moves.whole_moves(game, second.states[0]):
+    for first in moves.legal(game, game.initial_states(1)[0]):
+        for second in moves.legal(game, first.states[0]):
+            for third in moves.legal(game, second.states[0]):
                 opening = f"{first.ends} {second.ends} {third.ends}"
                 found.setdefault(moves.placement(third.states[0]), (opening, third.states[0]))
     scores = {opening: searcher.analyze(state, depth).score for opening, state in found.values()}

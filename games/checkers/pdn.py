@@ -16,6 +16,8 @@ import numpy as np
 
 from games import base
 from games.checkers import fen, moves, rules
+from games.text import records, whole_moves
+from games.text.records import GameRecord
 
 RESULTS = ("1-0", "0-1", "1/2-1/2", "*")
 GAME_TYPE = "21"  # English checkers in the list of PDN
@@ -43,12 +45,12 @@ class PdnError(base.IllegalMove):
     """Text that is no PDN of a game by the rules; the message says where and why."""
 
 
-class Record(NamedTuple):
+class PdnGame(NamedTuple):
     """One game."""
 
     tags: Mapping[str, str]  # as read, or as given to `record`
     start: np.ndarray  # [1] state_dtype
-    moves: Sequence[moves.Move]
+    moves: Sequence[moves.CheckersMove]
     result: str  # one of RESULTS
 
     @property
@@ -65,15 +67,15 @@ class Record(NamedTuple):
 # Reading
 
 
-def read(text: str, game: rules.Checkers | None = None) -> list[Record]:
+def read(text: str, game: rules.Checkers | None = None) -> list[PdnGame]:
     """All games of a text, at least one. Raises PdnError in one sentence at the first thing that is wrong."""
     game = game or rules.Checkers()
-    games: list[Record] = []
-    reader = _Reader(game)
+    games: list[PdnGame] = []
+    reader = _PdnReader(game)
     for kind, token, position in _tokens(text):
         if kind == "tag" and reader.in_moves:
             games.append(reader.finish())
-            reader = _Reader(game)
+            reader = _PdnReader(game)
         try:
             reader.take(kind, token)
         except base.IllegalMove as error:
@@ -81,7 +83,7 @@ def read(text: str, game: rules.Checkers | None = None) -> list[Record]:
             raise PdnError(f"game {len(games) + 1}, line {line}: {error}") from None
         if reader.done:
             games.append(reader.finish())
-            reader = _Reader(game)
+            reader = _PdnReader(game)
     try:
         if reader.touched:
             games.append(reader.finish())
@@ -123,15 +125,15 @@ def _tokens(text: str) -> Iterator[tuple[str, re.Match, int]]:
         raise PdnError(f"line {text.count(chr(10), 0, opened) + 1}: a variation begins with ( and does not end.")
 
 
-class _Reader:
+class _PdnReader:
     """One game as it is read, token by token."""
 
     def __init__(self, game: rules.Checkers) -> None:
         self.game = game
         self.tags: dict[str, str] = {}
         self.start = self.now = game.initial_states(1)
-        self.moves: list[moves.Move] = []
-        self.part: moves.Move | None = None  # of a jump that goes on with the next token
+        self.moves: list[moves.CheckersMove] = []
+        self.part: moves.CheckersMove | None = None  # of a jump that goes on with the next token
         self.result = ""
         self.in_moves = self.done = False
 
@@ -172,7 +174,7 @@ class _Reader:
             raise PdnError(f"move {len(self.moves) + 1}: {error}") from None
         self.now = move.states
         if self.part is not None:
-            move = moves.Move(
+            move = moves.CheckersMove(
                 self.part.squares + move.squares[1:], self.part.actions + move.actions, move.states, True
             )  # fmt: skip
         self.part = move if self.now["jumper"][0] else None
@@ -193,12 +195,12 @@ class _Reader:
         if by_rule != "*" and self.result not in ("*", by_rule):
             raise PdnError(f"the result is given as {self.result}, but the game ended {by_rule} on the board.")
 
-    def finish(self) -> Record:
+    def finish(self) -> PdnGame:
         self._check_end()
-        return Record(self.tags, self.start, tuple(self.moves), self.result)
+        return PdnGame(self.tags, self.start, tuple(self.moves), self.result)
 
 
-def result_of(game: rules.Checkers, start: np.ndarray, played: Sequence[moves.Move]) -> str:
+def result_of(game: rules.Checkers, start: np.ndarray, played: Sequence[moves.CheckersMove]) -> str:
     """What the rules say of a game: one of RESULTS, "*" while it goes on. start: [1] state_dtype."""
     end = played[-1].states if played else start
     if not end["terminal"][0]:
@@ -219,32 +221,23 @@ def record(
     start: np.ndarray | None = None,
     tags: Mapping[str, str] | None = None,
     result: str | None = None,
-) -> Record:
+) -> PdnGame:
     """A game from its plies. start: [1] state_dtype; result: None for what the rules say. Raises IllegalMove."""
     start = game.initial_states(1) if start is None else start.copy()
     if start["jumper"][0]:
         raise PdnError("a game cannot begin in the middle of a jump.")
-    played, states = [], start
-    squares: tuple[int, ...] = ()
-    since = 0
-    for ply, action in enumerate(actions):
-        state = states[0]
-        states = game.play(state, int(action)).states
-        text = game.action_to_string(state, int(action))
-        numbers = tuple(map(int, re.findall(r"\d+", text)))
-        squares = squares + numbers[1:] if squares else numbers
-        if not states["jumper"][0]:
-            played.append(moves.Move(squares, tuple(map(int, actions[since : ply + 1])), states, "x" in text))
-            squares, since = (), ply + 1
-    if squares:
-        raise PdnError("the actions end in the middle of a jump.")
+    played = []
+    for move in whole_moves.split(game, start, actions, checked=True):
+        if not move.complete:
+            raise PdnError("the actions end in the middle of a jump.")
+        played.append(moves.described(move))
     by_rule = result_of(game, start, played)
     if result is not None and (result not in RESULTS or by_rule not in ("*", result)):
         raise PdnError(f"the result cannot be '{base.shorten(result)}' where the rules say {by_rule}.")
-    return Record(dict(tags or {}), start, tuple(played), result or by_rule)
+    return PdnGame(dict(tags or {}), start, tuple(played), result or by_rule)
 
 
-def write(game: rules.Checkers, played: Record, comments: Mapping[int, str] | None = None) -> str:
+def write(game: rules.Checkers, played: PdnGame, comments: Mapping[int, str] | None = None) -> str:
     """The game as PDN, ending in an empty line. comments: by index of the whole move that they follow. Raises PdnError
     for tags that PDN has no way to say."""
     tags = {name: value for name, value in played.tags.items() if name not in _OWN_TAGS}
@@ -267,7 +260,7 @@ def write(game: rules.Checkers, played: Record, comments: Mapping[int, str] | No
     return "\n".join([*lines, "", wrapped, "", ""])
 
 
-def move_texts(game: rules.Checkers, played: Record, number_sign: str = "") -> list[str]:
+def move_texts(game: rules.Checkers, played: PdnGame, number_sign: str = "") -> list[str]:
     """The moves in their shortest clear form; with a number_sign, move numbers and that sign before Black's."""
     texts: list[str] = []
     before, number = played.start, 0
@@ -283,7 +276,7 @@ def move_texts(game: rules.Checkers, played: Record, number_sign: str = "") -> l
     return texts
 
 
-def _means(game: rules.Checkers, state: np.void, move: moves.Move) -> bool:
+def _means(game: rules.Checkers, state: np.void, move: moves.CheckersMove) -> bool:
     """Whether the ends of a move are enough to name it."""
     try:
         return moves.placement(moves.resolve(game, state, move.ends).states[0]) == moves.placement(move.states[0])
@@ -294,8 +287,8 @@ def _means(game: rules.Checkers, state: np.void, move: moves.Move) -> bool:
 # As the contract has it
 
 
-def write_record(game: rules.Checkers, played: base.GameRecord) -> str:
-    """See `Game.write_record`: Black, who moves first, is seat 0. A comment follows the whole move that it is in."""
+def write_record(game: rules.Checkers, played: GameRecord) -> str:
+    """See `Notation.write_record`: Black, who moves first, is seat 0. A comment follows the whole move it is in."""
     tags = {_TAG_OF.get(name, name): text for name, text in played.tags.items()}
     result = None if played.result is None else _result(played.result)
     found = record(game, played.actions, played.start, tags, result)
@@ -308,18 +301,18 @@ def write_record(game: rules.Checkers, played: base.GameRecord) -> str:
     return write(game, found, comments)
 
 
-def read_records(game: rules.Checkers, text: str) -> list[base.GameRecord]:
-    """See `Game.read_records`."""
+def read_records(game: rules.Checkers, text: str) -> list[GameRecord]:
+    """See `Notation.read_records`."""
     name_of = {tag: name for name, tag in _TAG_OF.items()}
-    records = []
+    played = []
     for found in read(text, game):
         tags = {name_of.get(tag, tag): value for tag, value in found.tags.items() if tag not in _OWN_TAGS}
-        by_rule = base.score(game, found.start, found.actions)
+        by_rule = records.score(game, found.start, found.actions)
         told = None if found.result == "*" else {"1-0": 0.0, "0-1": 1.0}.get(found.result, 0.5)
-        records.append(base.GameRecord(found.start, found.actions, tags, {}, told if by_rule is None else None))
-    return records
+        played.append(GameRecord(found.start, found.actions, tags, {}, told if by_rule is None else None))
+    return played
 
 
 def _result(points: float) -> str:
     """PDN gives White's points first."""
-    return base.RESULTS[1 - points]
+    return records.RESULTS[1 - points]

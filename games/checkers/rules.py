@@ -1,18 +1,15 @@
 """English checkers (draughts on 32 squares) on bitboards: the game contract around the kernels.
 
-The words of a position and the numbering of squares and directions are those of `board.py`; text of whole games is in
-`pdn.py`, fast counts of the move tree in `counting.py`, an opponent in `engine.py`.
+The words of a position and the numbering of squares and directions are those of `board.py`. Knows no FEN, no record and
+no engine.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import numpy as np
 
-from games import appearance, base
-from games.checkers import board, counting, kernels
-from games.checkers import moves as whole
+from games import base
+from games.checkers import board, kernels
 
 QUIET_PLIES = 80
 OCCURRENCES = 3
@@ -71,14 +68,11 @@ class Checkers(base.Game):
     max_legal_actions = MAX_LEGAL_ACTIONS
     max_game_length = (_MAX_IRREVERSIBLE_PLIES + 1) * QUIET_PLIES
     observation_shape = (7, board.SIDE, board.SIDE)
-    has_fen = True
-    record_suffix = "pdn"
-    seat_names = ("Black", "White")
-    pieces = {
-        "b": appearance.Piece(0, "black man", "⛂", "●", "black"),
-        "B": appearance.Piece(0, "black king", "⛃", "♛", "black"),
-        "w": appearance.Piece(1, "white man", "⛀", "●", "white"),
-        "W": appearance.Piece(1, "white king", "⛁", "♛", "white"),
+    facets = {
+        "notation": "games.checkers.notation:CheckersNotation",
+        "protocols": "games.checkers.protocols:CheckersProtocols",
+        "appearance": "games.checkers.appearance:CheckersAppearance",
+        "knowledge": "games.checkers.knowledge:CheckersKnowledge",
     }
 
     def __init__(self, quiet_plies: int = QUIET_PLIES, occurrences: int = OCCURRENCES) -> None:
@@ -136,10 +130,6 @@ class Checkers(base.Game):
         keys = base.mix64(base.mix64(first) ^ second)
         return np.where(keys == 0, np.uint64(1), keys)
 
-    def perft(self, state: np.void, depth: int, keep: bool = True) -> int:
-        """Sequences of `depth` whole moves, rules of draw aside. keep: see `counting.py`."""
-        return counting.perft(np.array([state], dtype=self.state_dtype), depth, keep)
-
     @np.errstate(over="ignore")
     def playouts(self, states: np.ndarray, seeds: np.ndarray, plies: np.ndarray | None = None) -> np.ndarray:
         outcome, played = np.empty(len(states), dtype=np.int8), np.zeros(len(states), dtype=np.int64)
@@ -155,28 +145,6 @@ class Checkers(base.Game):
         square, plane = np.divmod(np.arange(self.num_actions), board.DIRECTIONS * 2)
         return (plane * board.SIDE + board.ROW_OF[square]) * board.SIDE + board.COLUMN_OF[square]
 
-    # -- rough knowledge -----------------------------------------------------------------------------
-
-    def heuristic(self, states: np.ndarray) -> np.ndarray:
-        """Material, a king counting half as much again as a man: tanh(lead / 3 men)."""
-        own, other = (
-            np.bitwise_count(states[field]) + 0.5 * np.bitwise_count(states[field] & states["kings"])
-            for field in ("own", "other")
-        )
-        lead: np.ndarray = np.tanh((own - other) / 3).astype(np.float32)
-        return lead
-
-    def engine(self) -> base.Engine:
-        from games.checkers import engine
-
-        return engine.CheckersEngine(self)
-
-    def openings(self) -> np.ndarray:
-        """[174] state_dtype: the three-move openings of `openings.py`."""
-        from games.checkers import openings
-
-        return openings.states(self)
-
     # -- text ----------------------------------------------------------------------------------------
 
     def action_to_string(self, state: np.void, action: int) -> str:
@@ -184,59 +152,6 @@ class Checkers(base.Game):
         start, target, over = board.squares_of(int(action))
         to_play = int(state["to_play"])
         return f"{board.number(start, to_play)}{'x' if over >= 0 else '-'}{board.number(target, to_play)}"
-
-    def play_text(self, states: np.ndarray, text: str) -> np.ndarray:
-        """PDN: a jump over several pieces is one move ("22x15x8", or "22x8" where that is clear) or several plies
-        ("22x15 15x8")."""
-        return whole.resolve(self, states[0], text).states
-
-    def move_to_string(self, state: np.void, actions: Sequence[int]) -> str:
-        """A whole move: "11-15", "22x15x8"."""
-        texts = [self.action_to_string(state, action) for action in actions]
-        return "x".join([texts[0], *(text.partition("x")[2] for text in texts[1:])])
-
-    def board(self, state: np.void) -> appearance.Board:
-        cells, names, grounds = ([[fill] * board.SIDE for _ in range(board.SIDE)] for fill in ("", "", "light"))
-        for square, mark in enumerate(marks_of(state)):
-            row, column = int(board.ROW_OF[square]), int(board.COLUMN_OF[square])
-            cells[row][column] = "" if mark == "." else mark
-            names[row][column], grounds[row][column] = str(square + 1), "dark"
-        return appearance.Board(cells, names, grounds, [""] * board.SIDE, [""] * board.SIDE, bottom=1, numbered=True)
-
-    def move_in_words(self, state: np.void, actions: Sequence[int]) -> str:
-        """ "11 to 15", "22 jumps to 15, 8"."""
-        move = self.move_to_string(state, actions)
-        start, _, others = move.replace("-", "x").partition("x")
-        return f"{start} {'jumps to' if 'x' in move else 'to'} {others.replace('x', ', ')}"
-
-    def from_fen(self, text: str) -> np.ndarray:
-        """[1] state_dtype: PDN's FEN, such as "B:W21,22,K24:B1,2,K30"; see `fen.py`."""
-        from games.checkers import fen
-
-        return fen.read(text, self)
-
-    def to_fen(self, state: np.void) -> str | None:
-        """PDN's FEN; None in the middle of a jump."""
-        from games.checkers import fen
-
-        return None if state["jumper"] else fen.write(state)
-
-    def write_record(self, record: base.GameRecord) -> str:
-        """PDN."""
-        from games.checkers import pdn
-
-        return pdn.write_record(self, record)
-
-    def read_records(self, text: str) -> list[base.GameRecord]:
-        """PDN, main lines without comments."""
-        from games.checkers import pdn
-
-        return pdn.read_records(self, text)
-
-    def hub_text(self) -> base.HubText:
-        from games.checkers import hub
-
-        return hub.Text(self)
 
     def to_string(self, state: np.void) -> str:
         """The board with White at the bottom: b and w men, B and W kings. Square numbers stand on the left."""

@@ -14,9 +14,12 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+import games
 from games import base
+from games.checks import outcomes
 from games.checks.answers import answers_of, any_legal, legal_set, require, require_kind, require_same
 from games.checks.random_play import Sample, same
+from games.notation import Notation
 
 NONSENSE = "not-a-move"  # text that is a move in no game
 
@@ -140,19 +143,20 @@ def legal_actions_run_out_at_the_end(game: base.Game, sample: Sample) -> None:
 
 def moves_round_trip_through_text(game: base.Game, sample: Sample) -> None:
     """Each legal action has its own text, which names it again and can stand in a game record."""
+    notation = games.facet(game, Notation)
     for state in sample.some(200):
         here = np.array([state], dtype=game.state_dtype)
         actions, count = game.legal_actions(here.copy())
         for action in actions[0, : count[0]]:
             text = game.action_to_string(state, int(action))
-            require(game.action_from_string(state, text) == action, game, here, f"'{text}' is not action {action}")
-            one_token = len(text.split()) == 1 and text == text.strip() and (game.move_separator or len(text) == 1)
+            require(notation.action_from_string(state, text) == action, game, here, f"'{text}' is not action {action}")
+            one_token = len(text.split()) == 1 and text == text.strip() and (notation.move_separator or len(text) == 1)
             require(bool(one_token), game, here, f"'{text}' cannot be told apart in a game record")
     for played in sample.games[:10]:
         pairs = zip(played.states[:-1], played.actions, strict=True)
-        record = game.move_separator.join(game.action_to_string(state, int(action)) for state, action in pairs)
+        record = notation.move_separator.join(game.action_to_string(state, int(action)) for state, action in pairs)
         end = played.states[-1:]
-        require(same(game.state_after(record), end), game, end, f"the record '{record}' leads elsewhere")
+        require(same(notation.state_after(record), end), game, end, f"the record '{record}' leads elsewhere")
 
 
 def boards_are_plain_text(game: base.Game, sample: Sample) -> None:
@@ -163,11 +167,12 @@ def boards_are_plain_text(game: base.Game, sample: Sample) -> None:
 
 def illegal_moves_are_refused(game: base.Game, sample: Sample) -> None:
     """`action_from_string` names what is legal; `play` takes nothing that is not."""
+    notation = games.facet(game, Notation)
     for state in sample.some(50):
         here = np.array([state], dtype=game.state_dtype)
         legal = {int(action): game.action_to_string(state, int(action)) for action in legal_set(game, state)}
         try:
-            game.action_from_string(state, NONSENSE)
+            notation.action_from_string(state, NONSENSE)
         except base.IllegalMove as error:
             named = all(text in str(error) for text in legal.values())
             require(named, game, here, f"the message '{error}' does not name the legal moves")
@@ -183,11 +188,12 @@ def illegal_moves_are_refused(game: base.Game, sample: Sample) -> None:
 
 def fen_says_where_the_pieces_are(game: base.Game, sample: Sample) -> None:
     """A position and the one read from its FEN have the same mover, board and legal actions, if the game has FEN."""
-    for state in sample.some(100) if game.has_fen else ():
-        fen = game.to_fen(state)
+    notation = games.facet(game, Notation)
+    for state in sample.some(100) if notation.has_fen else ():
+        fen = notation.to_fen(state)
         if fen is None or state["terminal"]:
             continue
-        read = game.from_fen(fen)
+        read = notation.from_fen(fen)
         one, other = ((each["to_play"], game.to_string(each), legal_set(game, each)) for each in (read[0], state))
         require(one == other, game, np.array([state], dtype=game.state_dtype), f"'{fen}' is another position")
 
@@ -333,32 +339,6 @@ def symmetries_commute_with_play(game: base.Game, sample: Sample) -> None:
         require(equal, game, states, f"symmetry {number} changes reward or discount")
 
 
-# The checks: rough knowledge, random play
-
-
-def heuristics_stay_in_range(game: base.Game, sample: Sample) -> None:
-    worth = game.heuristic(sample.states)
-    require_kind("heuristic", worth, (len(sample.states),), np.float32)
-    require(np.abs(worth) <= 1, game, sample.states, "heuristic is outside [-1, 1]")
-
-
-def playouts_are_the_games_of_the_contract(game: base.Game, sample: Sample) -> None:
-    """By position and seed, whatever else is in the batch: draw for draw those that `Game.playouts` of `base` plays."""
-    states = sample.some(len(sample.games))
-    seeds, backwards = np.arange(len(states), dtype=np.uint64), slice(None, None, -1)
-    kept, kept_seeds, plies = states.copy(), seeds.copy(), np.ones(len(states), dtype=np.int64)
-    outcome = game.playouts(states, seeds, plies)
-    require_kind("playouts", outcome, (len(states),), np.int8)
-    require(same(states, kept) & (seeds == kept_seeds), game, kept, "playouts change their input")
-    expected_plies = np.ones(len(states), dtype=np.int64)
-    expected = base.Game.playouts(game, states, seeds, expected_plies)
-    require(outcome == expected, game, states, "playouts have other outcomes than the contract's")
-    require(plies == expected_plies, game, states, "playouts have other lengths than the contract's")
-    require(~states["terminal"] | (plies == 1), game, states, "playouts go on where the game is over")
-    again = game.playouts(states[backwards], seeds[backwards])
-    require(again[backwards] == outcome, game, states, "playouts depend on what else is in the batch")
-
-
 def _fields(state: np.void) -> tuple[bytes, ...]:
     """What a record holds, without the bytes between its fields."""
     return tuple(np.asarray(state[name]).tobytes() for name in state.dtype.names or ())
@@ -394,6 +374,6 @@ CHECKS: tuple[Callable[[base.Game, Sample], None], ...] = (
     positions_are_seen_by_the_mover,
     keys_identify_positions,
     symmetries_commute_with_play,
-    heuristics_stay_in_range,
-    playouts_are_the_games_of_the_contract,
+    outcomes.heuristics_stay_in_range,
+    outcomes.playouts_are_the_games_of_the_contract,
 )

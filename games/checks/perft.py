@@ -7,10 +7,15 @@ counts as one move, however the game encodes it.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 
+import games
 from games import base
 from games.checks import exhaustive
+from games.notation import Notation
+from games.text import whole_moves
 
 CHUNK = 1 << 15  # positions expanded at once; bounds memory to about CHUNK * K * depth positions
 
@@ -40,24 +45,24 @@ def perft(game: base.Game, depth: int, states: np.ndarray | None = None) -> int:
     return total
 
 
-def divide(game: base.Game, depth: int, states: np.ndarray | None = None) -> dict[str, int]:
-    """perft(depth) of one position ([1] state_dtype) by first move, in the game's notation; counted by `game.perft`.
+def divide(
+    game: base.Game,
+    depth: int,
+    states: np.ndarray | None = None,
+    count: Callable[[np.void, int], int] | None = None,
+) -> dict[str, int]:
+    """perft(depth) of one position ([1] state_dtype) by first move, in the game's notation.
 
-    Turns a wrong total into one wrong move: compare with another program's, play the move that differs, repeat.
+    count: of the sequences after it, such as the game's `Knowledge.perft`; `perft` by default. Turns a wrong total into
+    one wrong move: compare with another program's, play the move that differs, repeat.
     """
     states = game.initial_states(1) if states is None else states
+    notation = games.facet(game, Notation)
     counts = {}
-    pending: list[tuple[list[int], np.ndarray]] = [([], states)]
-    while pending:
-        begun, here = pending.pop()
-        longer = []
-        _, actions, step = exhaustive.expand(game, here)
-        for i, action in enumerate(actions.tolist()):
-            after = step.states[i : i + 1]
-            if step.discount[i] > 0:
-                longer.append(([*begun, action], after))
-                continue
-            text = game.move_to_string(states[0], [*begun, action])
-            counts[text] = int(depth == 1) if step.discount[i] == 0 else game.perft(after[0], depth - 1)
-        pending.extend(reversed(longer))
+    for move in whole_moves.legal(game, states):
+        text = notation.move_to_string(states[0], move.actions)
+        if move.last.discount[0] == 0:
+            counts[text] = int(depth == 1)
+        else:
+            counts[text] = perft(game, depth - 1, move.after) if count is None else count(move.after[0], depth - 1)
     return counts

@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import numpy as np
 
+import games
 from games import base
+from games.notation import Notation
 
 WIDTH = 110  # characters; planes are drawn side by side up to here
 LABEL = "planes "
@@ -35,7 +37,7 @@ def playthrough(game: base.Game, seed: int) -> str:
         lines += [f"reward: {step.reward[0]:g}", f"discount: {step.discount[0]:g}"]
         states = step.states
         ply += 1
-    lines += ["", f"record: {game.move_separator.join(moves)}"]
+    lines += ["", f"record: {games.facet(game, Notation).move_separator.join(moves)}"]
     return "\n".join(line.rstrip() for line in lines) + "\n"
 
 

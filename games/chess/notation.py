@@ -1,364 +1,44 @@
-"""Chess in text: FEN, SAN and PGN. The only file that imports python-chess, and only when it is asked something.
-
-python-chess parses and writes; what it lets through unchecked (positions that cannot be, moves pushed unseen, errors
-put aside in a list) is checked here. Whatever is wrong with a text is said in one sentence, as `base.IllegalMove`.
-"""
+"""Chess as text: moves in UCI and SAN, positions as FEN, games as PGN. The parsing is in `fen.py` and `pgn.py`."""
 
 from __future__ import annotations
 
-import importlib
-import io
-from collections.abc import Sequence
-from typing import Any, NamedTuple
-
 import numpy as np
 
-from games import base
-from games.chess import geometry
-from games.chess.rules import Chess
-
-MAX_FEN = 120  # characters; the longest sensible one has about 90
-MAX_PGN = 1_000_000  # characters of one game, comments included
-MAX_MOVE_NUMBER = 9999
-MAX_CLOCK = 100
-
-_UPSIDE_DOWN = 56
-_FAULTS = {  # python-chess's names of what it finds, in the order in which they are told
-    "EMPTY": "the board is empty",
-    "NO_WHITE_KING": "white has no king",
-    "NO_BLACK_KING": "black has no king",
-    "TOO_MANY_KINGS": "a side has more than one king",
-    "TOO_MANY_WHITE_PAWNS": "white has more than eight pawns",
-    "TOO_MANY_BLACK_PAWNS": "black has more than eight pawns",
-    "PAWNS_ON_BACKRANK": "a pawn stands on the first or last rank",
-    "TOO_MANY_WHITE_PIECES": "white has more than sixteen pieces",
-    "TOO_MANY_BLACK_PIECES": "black has more than sixteen pieces",
-    "OPPOSITE_CHECK": "the side that is not to move is in check",
-    "BAD_CASTLING_RIGHTS": "it lets a king castle that is not at home, or with a rook that is not there",
-    "INVALID_EP_SQUARE": "no pawn can just have passed its en passant square",
-    "TOO_MANY_CHECKERS": "more pieces give check than one move can make",
-    "IMPOSSIBLE_CHECK": "no last move can have given this check",
-}
-
-
-def _library(name: str = "chess") -> Any:
-    """python-chess, or one of its modules."""
-    try:
-        return importlib.import_module(name)
-    except ModuleNotFoundError as error:
-        raise ImportError("FEN, SAN and PGN need python-chess, which is not installed (pip install chess).") from error
-
-
-# Positions
-
-
-def from_fen(game: Chess, text: str, chess960: bool = False) -> np.ndarray:
-    """[1] state_dtype. Raises IllegalMove, saying what is wrong, for text that is no FEN or no possible position.
-
-    chess960: castling rights may belong to kings and rooks of any file (X-FEN or Shredder-FEN).
-    """
-    chess = _library()
-    shown = base.shorten(text)
-    if len(text) > MAX_FEN or not text.isascii() or not 4 <= len(text.split()) <= 6:
-        raise base.IllegalMove(
-            f"'{shown}' is no FEN: that has four to six fields (pieces, side to move, castling, en passant, clock,"
-            f" move number) and at most {MAX_FEN} characters."
-        )
-    try:
-        board = chess.Board(" ".join(text.split()), chess960=chess960)
-    except ValueError as error:
-        raise base.IllegalMove(f"'{shown}' is no FEN: {base.shorten(str(error), 100)}.") from None
-    fault = _fault(board)
-    if fault:
-        raise base.IllegalMove(f"'{shown}' is not a possible position: {fault}.")
-    return game.settled(_state_of(game, board))
-
-
-def _fault(board: Any) -> str | None:
-    """What keeps a board from being a position of chess, or None."""
-    status = board.status()
-    for name, fault in _FAULTS.items():
-        if status & getattr(_library(), f"STATUS_{name}"):
-            return fault
-    if status:
-        return f"python-chess says {status!r}"
-    for colour, name in ((True, "white"), (False, "black")):
-        count = [len(board.pieces(kind, colour)) for kind in range(1, 6)]
-        promoted = sum(max(n - start, 0) for n, start in zip(count[1:], (2, 2, 2, 1), strict=True))
-        if promoted > 8 - count[0]:
-            return f"{name} has more promoted pieces than missing pawns"
-    if board.halfmove_clock > MAX_CLOCK:
-        return f"its clock is {board.halfmove_clock}, but the game is drawn after {MAX_CLOCK} plies"
-    if not 1 <= board.fullmove_number <= MAX_MOVE_NUMBER:
-        return f"its move number is {board.fullmove_number}, but must be 1 to {MAX_MOVE_NUMBER}"
-    return None
-
-
-def _state_of(game: Chess, board: Any) -> np.ndarray:
-    """[1] state_dtype, without history; `terminal` is not set."""
-    state = np.zeros(1, dtype=game.state_dtype)
-    words = {
-        "own": board.occupied_co[board.turn], "pawns": board.pawns, "knights": board.knights,
-        "diagonals": board.bishops | board.queens, "straights": board.rooks | board.queens, "kings": board.kings,
-        "castling": board.clean_castling_rights(),
-        "en_passant": 1 << board.ep_square if board.has_legal_en_passant() else 0,
-    }  # fmt: skip
-    for name, word in words.items():
-        state[name] = word if board.turn else _turned(word)
-    state["clock"], state["first_move"], state["to_play"] = board.halfmove_clock, board.fullmove_number, not board.turn
-    return state
-
-
-def _turned(word: int) -> int:
-    """A set of squares upside down."""
-    return int.from_bytes(word.to_bytes(8, "little"), "big")
-
-
-def board_of(state: np.void) -> Any:
-    """The position as a python-chess board, without its past moves."""
-    chess = _library()
-    board = chess.Board(None, chess960=True)
-    white = not state["to_play"]
-    names = ("own", "pawns", "knights", "diagonals", "straights", "kings", "castling", "en_passant")
-    words = {name: int(state[name]) if white else _turned(int(state[name])) for name in names}
-    board.turn = white
-    board.pawns, board.knights, board.kings = words["pawns"], words["knights"], words["kings"]
-    board.queens = words["diagonals"] & words["straights"]
-    board.bishops, board.rooks = words["diagonals"] ^ board.queens, words["straights"] ^ board.queens
-    board.occupied = words["pawns"] | words["knights"] | words["diagonals"] | words["straights"] | words["kings"]
-    board.occupied_co[white], board.occupied_co[not white] = words["own"], board.occupied ^ words["own"]
-    board.castling_rights = words["castling"]
-    board.ep_square = words["en_passant"].bit_length() - 1 if words["en_passant"] else None
-    board.halfmove_clock = int(state["clock"])
-    ply, to_play = int(state["ply"]), int(state["to_play"])
-    started = (to_play ^ ply) & 1  # who moved first in this game
-    board.fullmove_number = int(state["first_move"]) + (ply + started) // 2
-    return board
-
-
-def to_fen(state: np.void) -> str:
-    """FEN with the en passant square only where a capture is legal; castling letters as in X-FEN."""
-    fen: str = board_of(state).fen()
-    return fen
-
-
-def result(state: np.void) -> str:
-    """1-0, 0-1, 1/2-1/2, or * while the game goes on."""
-    if not state["terminal"]:
-        return "*"
-    if board_of(state).is_checkmate():
-        return "1-0" if state["to_play"] else "0-1"
-    return "1/2-1/2"
-
-
-# Moves
-
-
-def _move(state: np.void, action: int) -> Any:
-    """python-chess's move; castling is the king's move onto his rook."""
-    source, target, promotion = map(int, geometry.MOVE[action])
-    arrives = int(state["pawns"]) >> source & 1 and target >= 56
-    turn = _UPSIDE_DOWN if state["to_play"] else 0
-    pieces = (5, 2, 3, 4)  # queen, knight, bishop, rook in python-chess
-    return _library().Move(source ^ turn, target ^ turn, pieces[promotion] if arrives else None)
-
-
-def _action(board: Any, move: Any) -> int:
-    """The code of a legal move."""
-    target = move.to_square
-    if board.is_castling(move) and not board.rooks >> target & 1:
-        target += 1 if target > move.from_square else -2  # usual castling, written as the king's two-square move
-    turn = 0 if board.turn else _UPSIDE_DOWN
-    promotion = {None: 0, 5: 0, 2: 1, 3: 2, 4: 3}[move.promotion]
-    return int(geometry.CODE[promotion, move.from_square ^ turn, target ^ turn])
-
-
-def san(state: np.void, action: int) -> str:
-    """The legal action in standard algebraic notation, with + or #."""
-    text: str = board_of(state).san(_move(state, action))
-    return text
-
-
-def san_moves(game: Chess, state: np.void) -> dict[str, int]:
-    """Legal actions by their SAN; none where python-chess is not installed."""
-    try:
-        board = board_of(state)
-    except ImportError:
-        return {}
-    return {board.san(_move(state, action)): action for action in game.legal_moves(state).values()}
-
-
-def action_from_san(game: Chess, state: np.void, text: str) -> int:
-    """Raises IllegalMove, naming the legal moves, when `text` is not one of them."""
-    if state["terminal"]:
-        raise base.IllegalMove(f"'{base.shorten(text)}' cannot be played: the game is over.")
-    board = board_of(state)
-    try:
-        move = board.parse_san(text) if len(text) <= 16 and text.isascii() else None
-    except ValueError:
-        move = None
-    if not move:  # python-chess also takes "--", a move that moves nothing
-        legal = ", ".join(sorted(board.san(each) for each in board.legal_moves))
-        raise base.IllegalMove(f"'{base.shorten(text)}' is not a legal move here. Legal moves: {legal}.")
-    return _action(board, move)
-
-
-# Games
-
-
-_HEADER_OF = {"First": "White", "Second": "Black"}
-_OWN_HEADERS = ("Result", "SetUp", "FEN", "Variant")  # said by the record's other fields
-
-
-class Ply(NamedTuple):
-    """One move of a record, and what is said about it."""
-
-    action: int
-    comment: str = ""
-    nags: tuple[int, ...] = ()  # numeric annotation glyphs: 1 is !, 2 is ?, …
-
-
-class Record(NamedTuple):
-    """A game as a PGN file has it."""
-
-    start: np.ndarray  # [1] state_dtype
-    plies: list[Ply]
-    headers: dict[str, str]
-
-
-def write_pgn(
-    game: Chess, start: np.ndarray, plies: Sequence[Ply], headers: dict[str, str] | None = None, comment: str = ""
-) -> str:
-    """The text of one game from `start` [1] on. Raises IllegalMove, naming the ply, for a move that is not legal.
-
-    The result is the position's, unless headers name another (a resignation, say). comment: before the first move.
-    """
-    chess_pgn = _library("chess.pgn")
-    tree = chess_pgn.Game()
-    tree.comment = comment
-    if to_fen(start[0]) != to_fen(game.initial_states(1)[0]):
-        board = board_of(start[0])
-        board.chess960 = False
-        board.chess960 = board.clean_castling_rights() != board.castling_rights
-        tree.setup(board)
-    node, states = tree, start
-    for number, ply in enumerate(plies, start=1):
-        try:
-            step = game.play(states[0], ply.action)
-        except base.IllegalMove as error:
-            raise base.IllegalMove(f"ply {number}: {error}") from None
-        node = node.add_variation(_move(states[0], ply.action), comment=ply.comment, nags=ply.nags)
-        states = step.states
-    tree.headers["Result"] = result(states[0])
-    tree.headers.update(headers or {})
-    text: str = tree.accept(chess_pgn.StringExporter(columns=80))
-    return f"{text}\n"
-
-
-def read_pgn(game: Chess, text: str) -> Record:
-    """The main line of the first game in `text`, checked move by move by our rules. Variations are passed over.
-
-    Raises IllegalMove for text without a game, a wrong move or position, and a game that goes on after its end.
-    """
-    if len(text) > MAX_PGN:
-        raise base.IllegalMove(f"the text has {len(text)} characters, but one game may have at most {MAX_PGN}.")
-    found = _read(game, io.StringIO(text))
-    if found is None:
-        raise base.IllegalMove(f"there is no chess game in '{base.shorten(text.strip())}'.")
-    return found
-
-
-def _read(game: Chess, text: io.StringIO) -> Record | None:
-    """The next game of a text, checked as `read_pgn` says; None where there is none."""
-    found: Record | None = _library("chess.pgn").read_game(text, Visitor=_visitor(game))
-    if found is None or not (found.plies or found.headers):
-        return None
-    states = found.start
-    for number, ply in enumerate(found.plies, start=1):
-        try:
-            states = game.play(states[0], ply.action).states
-        except base.IllegalMove as error:
-            why = "the game had ended before, by mate or a draw by rule" if states["terminal"][0] else str(error)
-            raise base.IllegalMove(f"ply {number}: {why}.") from None
-    return found
-
-
-def write_record(game: Chess, record: base.GameRecord) -> str:
-    """PGN; see `Game.write_record`."""
-    plies = [Ply(action, record.comments.get(index, "")) for index, action in enumerate(record.actions)]
-    headers = {_HEADER_OF.get(name, name): text for name, text in record.tags.items()}
-    if record.result is not None:
-        headers["Result"] = base.RESULTS[record.result]
-    return write_pgn(game, record.start, plies, headers, record.comments.get(-1, "")) + "\n"
-
-
-def read_records(game: Chess, text: str) -> list[base.GameRecord]:
-    """See `Game.read_records`. Raises IllegalMove."""
-    stream = io.StringIO(text)
-    found: list[base.GameRecord] = []
-    while True:
-        try:
-            game_read = _read(game, stream)
-        except base.IllegalMove as error:
-            raise base.IllegalMove(f"game {len(found) + 1}: {error}") from None
-        if game_read is None:
-            break
-        tag_of = {header: tag for tag, header in _HEADER_OF.items()}
-        tags = {tag_of.get(name, name): value for name, value in game_read.headers.items() if name not in _OWN_HEADERS}
-        comments = {index: ply.comment for index, ply in enumerate(game_read.plies) if ply.comment}
-        told = base.points_of(game_read.headers.get("Result", "*"))
-        actions = [ply.action for ply in game_read.plies]
-        by_rule = base.score(game, game_read.start, actions)
-        found.append(base.GameRecord(game_read.start, actions, tags, comments, told if by_rule is None else None))
-    if not found:
-        raise base.IllegalMove(f"there is no chess game in '{base.shorten(text.strip())}'.")
-    return found
-
-
-def _visitor(game: Chess) -> Any:
-    """A visitor for python-chess's parser that gathers a Record and lets no error pass."""
-    chess_pgn = _library("chess.pgn")
-
-    class Gather(chess_pgn.BaseVisitor):  # type: ignore[name-defined]
-        def begin_game(self) -> None:
-            self.record = Record(game.initial_states(1), [], {})
-
-        def visit_header(self, name: str, value: str) -> None:
-            self.record.headers[name] = value
-
-        def end_headers(self) -> None:
-            headers = self.record.headers
-            variant = headers.get("Variant", "Standard").lower().replace(" ", "")
-            chess960 = variant in ("chess960", "fischerandom", "fischerrandom")
-            if not chess960 and variant not in ("standard", "chess", "normal", "fromposition"):
-                raise base.IllegalMove(f"the game is of the variant '{base.shorten(variant)}', not of chess.")
-            if "FEN" in headers:
-                self.record = self.record._replace(start=from_fen(game, headers["FEN"], chess960))
-
-        def begin_variation(self) -> Any:
-            return chess_pgn.SKIP
-
-        def visit_move(self, board: Any, move: Any) -> None:
-            if not move or len(self.record.plies) >= game.max_game_length:
-                why = "it is no move" if not move else f"a game has at most {game.max_game_length} plies"
-                raise base.IllegalMove(f"ply {len(self.record.plies) + 1}: {why}.")
-            self.record.plies.append(Ply(_action(board, move)))
-
-        def visit_comment(self, comment: str) -> None:
-            if self.record.plies:
-                last = self.record.plies[-1]
-                self.record.plies[-1] = last._replace(comment=f"{last.comment} {comment}".strip())
-
-        def visit_nag(self, nag: int) -> None:
-            if self.record.plies:
-                last = self.record.plies[-1]
-                self.record.plies[-1] = last._replace(nags=(*last.nags, nag))
-
-        def handle_error(self, error: Exception) -> None:
-            message = base.shorten(str(error), 100)
-            raise base.IllegalMove(f"ply {len(self.record.plies) + 1}: {message}.") from None
-
-        def result(self) -> Record:
-            return self.record
-
-    return Gather
+from games.chess import fen, geometry, pgn, rules
+from games.notation import Notation
+from games.text.records import GameRecord
+
+
+class ChessNotation(Notation):
+    game: rules.Chess
+    record_suffix = "pgn"
+    has_fen = True
+
+    def action_from_string(self, state: np.void, text: str) -> int:
+        """Takes UCI, with either way to write castling."""
+        king = (int(state["own"]) & int(state["kings"])).bit_length() - 1
+        for rook in range(8):
+            if int(state["castling"]) >> rook & 1:
+                castling = int(geometry.CODE[geometry.NO_PROMOTION, king, rook])
+                if text in (self.game.uci(state, castling, chess960=True), self.game.uci(state, castling)):
+                    text = self.game.action_to_string(state, castling)
+        return super().action_from_string(state, text)
+
+    def move_names(self, state: np.void) -> dict[str, int]:
+        """SAN; none where python-chess is not installed."""
+        return fen.san_moves(self.game, state)
+
+    def from_fen(self, text: str) -> np.ndarray:
+        """[1] state_dtype; see `fen.from_fen`."""
+        return fen.from_fen(self.game, text, self.game.chess960)
+
+    def to_fen(self, state: np.void) -> str:
+        return fen.to_fen(state)
+
+    def write_record(self, record: GameRecord) -> str:
+        """PGN."""
+        return pgn.write_record(self.game, record)
+
+    def read_records(self, text: str) -> list[GameRecord]:
+        """PGN, main lines."""
+        return pgn.read_records(self.game, text)

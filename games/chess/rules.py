@@ -1,24 +1,19 @@
 """Chess as the project's game contract sees it: records, actions, planes, keys, Chess960. Kernels do the work.
 
 The board is always seen by the player to move, his pawns going up, so that one colour's code, planes and actions serve
-both. Text here is UCI and a drawing; FEN, SAN and PGN are `notation.py`, the only part that needs python-chess.
+both. The text of moves is UCI. FEN and records are in `fen.py` and `pgn.py`, which need python-chess.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import numpy as np
 
-from games import appearance, base
+from games import base
 from games.chess import geometry, history, kernels, playout_kernels
 
 STANDARD = 518  # number of the usual start among the 960
 _PIECES = ".pnbrk.q"  # by the sum of boards, as in history.kind_at
-_NAMES = {"p": "pawn", "n": "knight", "b": "bishop", "r": "rook", "q": "queen", "k": "king"}
-_SHAPES = {"p": "♟", "n": "♞", "b": "♝", "r": "♜", "q": "♛", "k": "♚"}
-_OUTLINES = {"p": "♙", "n": "♘", "b": "♗", "r": "♖", "q": "♕", "k": "♔"}
-_PROMOTIONS = "qnbr"  # by geometry's promotion number
+PROMOTIONS = "qnbr"  # by geometry's promotion number
 
 
 class Chess(base.Game):
@@ -59,12 +54,11 @@ class Chess(base.Game):
     max_game_length = 512
     history_length = 2  # positions in the planes, 1 to 8; the record holds enough for any
     observation_shape = (2 * history.PER_POSITION + history.CONSTANT_PLANES, 8, 8)
-    has_fen = True
-    record_suffix = "pgn"
-    seat_names = ("White", "Black")
-    pieces = {
-        **{m.upper(): appearance.Piece(0, f"white {_NAMES[m]}", _OUTLINES[m], _SHAPES[m], "white") for m in _NAMES},
-        **{m: appearance.Piece(1, f"black {_NAMES[m]}", _SHAPES[m], _SHAPES[m], "black") for m in _NAMES},
+    facets = {
+        "notation": "games.chess.notation:ChessNotation",
+        "protocols": "games.chess.protocols:ChessProtocols",
+        "appearance": "games.chess.appearance:ChessAppearance",
+        "knowledge": "games.chess.knowledge:ChessKnowledge",
     }
 
     def __init__(
@@ -127,15 +121,6 @@ class Chess(base.Game):
         history.zobrist(base.kernel_ready(states), _ZOBRIST, keys)
         return keys
 
-    def perft(self, state: np.void, depth: int, bulk: bool = True) -> int:
-        """Move sequences of `depth` moves, rules of draw aside. With bulk the last moves are counted, not made."""
-        if depth <= 0:
-            return 1
-        stack = np.zeros(depth + 1, dtype=kernels.PERFT_LEVEL)
-        for name, _ in kernels.POSITION:
-            stack[0][name] = state[name]
-        return int(kernels.perft(stack, np.empty((depth, geometry.SQUARES), dtype=np.uint64), depth, bulk))
-
     def playouts(self, states: np.ndarray, seeds: np.ndarray, plies: np.ndarray | None = None) -> np.ndarray:
         outcome, played = np.empty(len(states), dtype=np.int8), np.zeros(len(states), dtype=np.int64)
         targets = np.empty(geometry.SQUARES, dtype=np.uint64)
@@ -159,68 +144,15 @@ class Chess(base.Game):
         source = geometry.MOVE[:, 0].astype(np.int64)
         return (geometry.PLANE * 8 + 7 - source // 8) * 8 + source % 8
 
-    def heuristic(self, states: np.ndarray) -> np.ndarray:
-        """Material by the usual 1, 3, 3, 5, 9: tanh(lead / 6 pawns)."""
-        worth = [np.zeros(len(states)), np.zeros(len(states))]
-        for side, mine in enumerate((states["own"], ~states["own"])):
-            for field, value in (("pawns", 1), ("knights", 3), ("diagonals", 3), ("straights", 5)):
-                worth[side] += value * np.bitwise_count(states[field] & mine).astype(np.float64)
-            worth[side] += np.bitwise_count(states["diagonals"] & states["straights"] & mine)  # a queen is worth 9
-        lead: np.ndarray = np.tanh((worth[0] - worth[1]) / 6).astype(np.float32)
-        return lead
-
-    def engine(self) -> base.Engine:
-        from games.chess import engine
-
-        return engine.ChessEngine(self)
-
-    def from_fen(self, text: str) -> np.ndarray:
-        """[1] state_dtype; see `notation.from_fen`."""
-        from games.chess import notation
-
-        return notation.from_fen(self, text, self.chess960)
-
-    def to_fen(self, state: np.void) -> str:
-        from games.chess import notation
-
-        return notation.to_fen(state)
-
-    def write_record(self, record: base.GameRecord) -> str:
-        """PGN."""
-        from games.chess import notation
-
-        return notation.write_record(self, record)
-
-    def read_records(self, text: str) -> list[base.GameRecord]:
-        """PGN, main lines."""
-        from games.chess import notation
-
-        return notation.read_records(self, text)
-
-    def uci_text(self) -> base.UciText:
-        from games.chess import uci_text
-
-        return uci_text.Text(self)
-
     def action_to_string(self, state: np.void, action: int) -> str:
         """UCI; see `uci`."""
         return self.uci(state, action, self.chess960)
-
-    def action_from_string(self, state: np.void, text: str) -> int:
-        """Takes UCI, with either way to write castling."""
-        king = (int(state["own"]) & int(state["kings"])).bit_length() - 1
-        for rook in range(8):
-            if int(state["castling"]) >> rook & 1:
-                castling = int(geometry.CODE[geometry.NO_PROMOTION, king, rook])
-                if text in (self.uci(state, castling, chess960=True), self.uci(state, castling)):
-                    text = self.action_to_string(state, castling)
-        return super().action_from_string(state, text)
 
     def uci(self, state: np.void, action: int, chess960: bool = False) -> str:
         """Castling is the king's two-square move where king and rook stand as in usual chess, unless chess960 is set;
         otherwise the king's move onto his rook."""
         source, target, promotion = map(int, geometry.MOVE[action])
-        suffix = _PROMOTIONS[promotion] if int(state["pawns"]) >> source & 1 and target >= 56 else ""
+        suffix = PROMOTIONS[promotion] if int(state["pawns"]) >> source & 1 and target >= 56 else ""
         usual = source == 4 and target in (0, 7) and int(state["castling"]) >> target & 1
         if usual and int(state["kings"]) >> source & 1 and not chess960:
             target = 6 if target == 7 else 2
@@ -234,31 +166,6 @@ class Chess(base.Game):
             row = [piece_at(state, rank * 8 + file) for file in range(8)]
             lines.append(f"{rank + 1} {' '.join(row)}")
         return "\n".join([*lines, "  a b c d e f g h"])
-
-    def board(self, state: np.void) -> appearance.Board:
-        """White below, whoever moves."""
-        cells = [row[1:] for row in appearance.marks_of(self.to_string(state))[:8]]
-        names = [[square_name(rank * 8 + file) for file in range(8)] for rank in range(7, -1, -1)]
-        grounds = [[("light", "dark")[(row + file) % 2] for file in range(8)] for row in range(8)]
-        return appearance.Board(cells, names, grounds, list("87654321"), list("abcdefgh"), bottom=0)
-
-    def move_names(self, state: np.void) -> dict[str, int]:
-        """SAN; none where python-chess is not installed."""
-        from games.chess import notation
-
-        return notation.san_moves(self, state)
-
-    def move_in_words(self, state: np.void, actions: Sequence[int]) -> str:
-        """ "knight g1 to f3", "pawn e4 takes d5", "castles short"."""
-        source, target, promotion = map(int, geometry.MOVE[actions[0]])
-        if int(state["own"]) >> target & 1:  # the king goes onto his own rook
-            return "castles short" if target > source else "castles long"
-        turn = 56 if state["to_play"] else 0
-        kind = piece_at(state, source ^ turn).lower()
-        takes = piece_at(state, target ^ turn) != "." or (kind == "p" and (target - source) % 8)
-        becomes = f", becomes a {_NAMES[_PROMOTIONS[promotion]]}" if kind == "p" and target >= 56 else ""
-        link = "takes" if takes else "to"
-        return f"{_NAMES[kind]} {square_name(source ^ turn)} {link} {square_name(target ^ turn)}{becomes}"
 
 
 def square_name(square: int) -> str:

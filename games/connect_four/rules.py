@@ -1,4 +1,4 @@
-"""Connect four on bitboards, compiled with Numba. Rules only; exact values come from `solver.py`.
+"""Connect four on bitboards, compiled with Numba. Rules only: exact values come from `solver.py`.
 
 Bit index = column * 7 + row, row 0 at the bottom; the seventh bit of each column stays empty and keeps shifted lines
 from running into the next column (the layout of J. Tromp's Fhourstones). `own` holds the stones of the player to move.
@@ -6,14 +6,10 @@ from running into the next column (the layout of J. Tromp's Fhourstones). `own` 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from functools import cache
-
 import numpy as np
 from numba import njit
 
-from games import appearance, base
-from games.connect_four import eval_set, legality, solver
+from games import base
 
 COLUMNS = 7
 ROWS = 6
@@ -31,11 +27,11 @@ class ConnectFour(base.Game):
     max_game_length = COLUMNS * ROWS
     observation_shape = (2, ROWS, COLUMNS)  # own stones, the opponent's stones; row 0 of the planes is the top
     num_symmetries = 2
-    move_separator = ""
-    seat_names = ("Red", "Yellow")
-    pieces = {
-        "X": appearance.Piece(0, "red", "●", "●", "red"),
-        "O": appearance.Piece(1, "yellow", "○", "●", "yellow"),
+    facets = {
+        "notation": "games.connect_four.notation:ConnectFourNotation",
+        "protocols": "games.connect_four.notation:ConnectFourProtocols",
+        "appearance": "games.connect_four.appearance:ConnectFourAppearance",
+        "knowledge": "games.connect_four.knowledge:ConnectFourKnowledge",
     }
 
     def initial_states(self, batch: int) -> np.ndarray:
@@ -95,45 +91,6 @@ class ConnectFour(base.Game):
             bits = [column * STRIDE + row for column in range(COLUMNS)]
             lines.append(" ".join(mark[0] if own >> b & 1 else mark[1] if mask >> b & 1 else "." for b in bits))
         return "\n".join([*lines, " ".join(str(column + 1) for column in range(COLUMNS))])
-
-    def board(self, state: np.void) -> appearance.Board:
-        rows, columns = range(ROWS, 0, -1), range(1, COLUMNS + 1)
-        cells = appearance.marks_of(self.to_string(state))[:ROWS]
-        names = [[f"column {column} row {row}" for column in columns] for row in rows]
-        grounds, below = [["blue"] * COLUMNS] * ROWS, [str(column) for column in columns]
-        return appearance.Board(cells, names, grounds, [""] * ROWS, below, stacked=True)
-
-    def move_in_words(self, state: np.void, actions: Sequence[int]) -> str:
-        return f"column {actions[0] + 1}"
-
-    def uci_text(self) -> base.UciText:
-        from games.connect_four import uci_text
-
-        return uci_text.make(self)
-
-    def exact_action_values(self, states: np.ndarray) -> np.ndarray:
-        return _solver().solve_many(states["own"], states["mask"])
-
-    def yardstick(self) -> base.EvalSet:
-        """600 positions, 200 each of opening, middle and end, labelled by the exact solver."""
-        labelled = eval_set.load()
-        states = self.initial_states(len(labelled.own))
-        states["own"], states["mask"] = labelled.own, labelled.mask
-        states["to_play"] = np.bitwise_count(labelled.mask) & 1
-        return base.EvalSet(states, labelled.values, labelled.stage, eval_set.STAGE_NAMES)
-
-    def stones(self, states: np.ndarray) -> np.ndarray:
-        own, other = self.observe(states).astype(np.int8).transpose(1, 0, 2, 3)
-        return (own - other) * (1 - 2 * states["to_play"])[:, None, None]
-
-    def faults(self, stones: np.ndarray) -> np.ndarray:
-        return legality.faults(stones)
-
-
-@cache
-def _solver() -> solver.Solver:
-    """One solver with one transposition table a process, made when first asked."""
-    return solver.Solver()
 
 
 def mirror(boards: np.ndarray) -> np.ndarray:

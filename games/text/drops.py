@@ -2,7 +2,7 @@
 
 A move is ``P@d1``, the stone and its square; column a is the left one, row 1 the lowest. In FEN the stones of the
 player who begins are P, those of the other p, and the stones still in hand stand in brackets after the board. That is
-how Fairy-Stockfish reads and writes such games; what it has to be told about them is in `Text.definition`.
+how Fairy-Stockfish reads and writes such games; what it has to be told about them is in `DropUciText.definition`.
 Knows no rules but lines: moves are made by the game.
 """
 
@@ -18,8 +18,8 @@ MAX_FEN = 200  # characters; connect four needs 107
 _OFF = ("king", "queen", "rook", "bishop", "knight", "pawn")  # pieces of chess that are not there
 
 
-class Text:
-    """A `base.UciText` for a game with the fields `own` and `mask`: sets of squares, of the mover and of both."""
+class DropUciText:
+    """A `games.protocols.UciText` for games with the fields `own` and `mask`: squares of the mover and of both."""
 
     options: Mapping[str, str] = {}  # that an engine must have set for this notation, besides UCI_Variant
 

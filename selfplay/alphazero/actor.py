@@ -18,7 +18,9 @@ from typing import Any, NamedTuple
 import numpy as np
 import torch
 
+import games
 from games.base import Game, Step
+from games.knowledge import Knowledge
 from selfplay.alphazero import loss
 from selfplay.alphazero.config import ActorConfig
 from selfplay.networks import inference
@@ -197,7 +199,7 @@ class Actor:
         limit = self.config.adjudicate_after
         if limit is None or (plies + 1 < limit).all():
             return step.reward, step.discount
-        lead = self.game.heuristic(step.states)
+        lead = games.facet(self.game, Knowledge).heuristic(step.states)
         open_yet = (np.abs(lead) < self.config.adjudicate_below) | (plies + 1 >= 2 * limit)
         late = (step.discount != 0) & (plies + 1 >= limit) & open_yet
         self._count(adjudicated=late.sum())

@@ -40,7 +40,7 @@ class ActorConfig:
     """Positions whose evaluation is remembered, until new weights come; 0 turns it off."""
 
     adjudicate_after: Annotated[int, Meta(ge=1)] | None = None
-    """Searched plies after which a game that goes on is scored by `Game.heuristic` instead; None: never."""
+    """Searched plies after which a game that goes on is scored by `Knowledge.heuristic` instead; None: never."""
 
     adjudicate_below: Annotated[float, Meta(ge=0, le=1)] = 0.9
     """While the heuristic is beyond this, a game may go on for as many plies again: winning is to be learned too."""

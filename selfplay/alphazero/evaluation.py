@@ -9,7 +9,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from games.base import ILLEGAL, EvalSet, Game
+import games
+from games.base import ILLEGAL, Game
+from games.knowledge import EvalSet, Knowledge
 from selfplay.alphazero.config import EvaluationConfig
 from selfplay.players import match, openings, player, reference
 from selfplay.search import search
@@ -22,18 +24,18 @@ def measure(
     game: Game, evaluate: search.Evaluate, first: search.Evaluate, config: SearchConfig,
     settings: EvaluationConfig, seed: int,
 ) -> dict[str, float]:  # fmt: skip
-    """Figures against the game's yardstick, where it has one, and against the opponents asked for.
+    """Figures against the game's eval set, where it has one, and against the opponents asked for.
 
     accuracy and mistakes with search, raw_accuracy of the policy alone, contested_accuracy over positions that have a
     wrong move, accuracy by stage, value_accuracy (sign of the raw value where the game is not drawn), positions;
     score_OPPONENT, points a game in [0, 1], and games. first: the evaluator of the first generation.
     """
     found: dict[str, float] = {}
-    yardstick = game.yardstick()
-    if yardstick is not None:
-        raw = player.choices(game, yardstick.states, evaluate, config, 0)
-        searched = player.choices(game, yardstick.states, evaluate, config, settings.num_simulations)
-        found = figures(yardstick, raw, searched)
+    eval_set = games.facet(game, Knowledge).eval_set()
+    if eval_set is not None:
+        raw = player.choices(game, eval_set.states, evaluate, config, 0)
+        searched = player.choices(game, eval_set.states, evaluate, config, settings.num_simulations)
+        found = figures(eval_set, raw, searched)
     me = player.SearchPlayer("agent", game, evaluate, config, settings.num_simulations)
     for name in settings.opponents:
         opponent = (
@@ -65,31 +67,31 @@ def _starts(game: Game, number: int, settings: EvaluationConfig, seed: int) -> l
     return starts or openings.random(game, number, settings.random_opening_plies, rng)
 
 
-def figures(yardstick: EvalSet, raw: search.Results, searched: search.Results) -> dict[str, float]:
+def figures(eval_set: EvalSet, raw: search.Results, searched: search.Results) -> dict[str, float]:
     """See `measure`."""
-    best = yardstick.values.max(axis=1)
-    worst = np.where(yardstick.values == ILLEGAL, 2, yardstick.values).min(axis=1)
+    best = eval_set.values.max(axis=1)
+    worst = np.where(eval_set.values == ILLEGAL, 2, eval_set.values).min(axis=1)
     contested = worst < best
-    kept = keeps_result(yardstick, searched)
+    kept = keeps_result(eval_set, searched)
     decided = best != 0
     found = {
         "accuracy": kept.mean(),
         "contested_accuracy": kept[contested].mean(),
-        "raw_accuracy": keeps_result(yardstick, raw).mean(),
+        "raw_accuracy": keeps_result(eval_set, raw).mean(),
         "value_accuracy": (np.sign(raw.value[decided]) == best[decided]).mean(),
         "mistakes": float((~kept).sum()),
         "positions": float(len(kept)),
         "contested": float(contested.sum()),
     }
-    if len(yardstick.stage_names) > 1:
-        for index, name in enumerate(yardstick.stage_names):
-            found[f"accuracy_{name}"] = kept[yardstick.stage == index].mean()
+    if len(eval_set.stage_names) > 1:
+        for index, name in enumerate(eval_set.stage_names):
+            found[f"accuracy_{name}"] = kept[eval_set.stage == index].mean()
     return {name: float(value) for name, value in found.items()}
 
 
-def keeps_result(yardstick: EvalSet, results: search.Results) -> np.ndarray:
+def keeps_result(eval_set: EvalSet, results: search.Results) -> np.ndarray:
     """[B] bool: the chosen action keeps the best result that the position offers."""
     rows = np.arange(len(results.play))
     chosen = results.actions[rows, results.play]
-    kept: np.ndarray = yardstick.values[rows, chosen] == yardstick.values.max(axis=1)
+    kept: np.ndarray = eval_set.values[rows, chosen] == eval_set.values.max(axis=1)
     return kept

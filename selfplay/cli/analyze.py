@@ -104,7 +104,7 @@ def _answer(player: Any, lines: list[str], default_simulations: int) -> list[dic
             found += player.analyze([state for _, state, _ in group[start : start + size]], simulations)
         for (index, state, request), answer in zip(group, found, strict=True):
             answer.pop("details")
-            fen = player.game.to_fen(state)
+            fen = _notation(player).to_fen(state)
             reached = {} if fen is None else {"fen": fen}
             answers[index] = {"moves": "", **_echo(request), **reached, **answer, "simulations": simulations}
     return answers
@@ -148,11 +148,19 @@ def _position(player: Any, request: dict[str, Any]) -> Any:
         raise ValueError("fen must be a string.")
     if len(given) == 2 and given[0] != given[1]:
         raise ValueError("fen and start_fen mean the same, the position that moves start from: give one of them.")
-    start = player.game.from_fen(given[0]) if given else None
-    state = player.game.state_after(moves, start)[0]
+    start = _notation(player).from_fen(given[0]) if given else None
+    state = _notation(player).state_after(moves, start)[0]
     if state["terminal"]:
         raise ValueError("the game is over in this position: there is nothing to choose.")
     return state
+
+
+def _notation(player: Any) -> Any:
+    """The facet of the player's game."""
+    import games
+    from games.notation import Notation
+
+    return games.facet(player.game, Notation)
 
 
 def _print_table(player: Any, request: dict[str, str], simulations: int) -> None:

@@ -68,15 +68,16 @@ def _make(name: str, **options: int) -> Game:
 
 def _list() -> int:
     import games
-    from games import base
+    from games.knowledge import Knowledge
 
     print(f"{'name':16} {'actions':>8} {'plies':>6}  {'planes':10} {'symmetries':>10}  "
           f"{'solver':6}  {'engine':6}  options")  # fmt: skip
     for name in games.available():
         game = games.make(name)
         planes = "×".join(map(str, game.observation_shape))
-        exact = type(game).exact_action_values is not base.Game.exact_action_values
-        engine = type(game).engine is not base.Game.engine
+        knowledge = games.facet(game, Knowledge)
+        exact = type(knowledge).exact_action_values is not Knowledge.exact_action_values
+        engine = type(knowledge).engine is not Knowledge.engine
         print(f"{name:16} {game.num_actions:8} {game.max_game_length:6}  {planes:10} {game.num_symmetries:10}  "
               f"{'yes' if exact else 'no':6}  {'yes' if engine else 'no':6}  "
               f"{', '.join(inspect.signature(type(game)).parameters) or '–'}")  # fmt: skip
@@ -101,18 +102,23 @@ def _perft(arguments: argparse.Namespace) -> int:
     game = _make(arguments.name, **({"chess960": True} if arguments.chess960 else {}))
     if not 0 <= arguments.depth <= MAX_DEPTH:
         raise UserError(f"--depth is {arguments.depth}, and must lie between 0 and {MAX_DEPTH}.")
+    import games
     from games import base
     from games.checks import perft
+    from games.knowledge import Knowledge
 
     try:
         text = arguments.position
         states = game.initial_states(1) if text is None else _position(game, text)
     except base.IllegalMove as error:
         raise UserError(str(error)) from None
-    game.perft(states[0], min(2, arguments.depth))  # compiles what there is to compile
+    knowledge = games.facet(game, Knowledge)
+    knowledge.perft(states[0], min(2, arguments.depth))  # compiles what there is to compile
     began = time.perf_counter()
-    divided = perft.divide(game, arguments.depth, states) if arguments.divide and arguments.depth else {}
-    nodes = sum(divided.values()) if divided else game.perft(states[0], arguments.depth)
+    divided = (
+        perft.divide(game, arguments.depth, states, knowledge.perft) if arguments.divide and arguments.depth else {}
+    )
+    nodes = sum(divided.values()) if divided else knowledge.perft(states[0], arguments.depth)
     seconds = time.perf_counter() - began
     found = {"nodes": nodes, "seconds": round(seconds, 6), "nodes_per_s": round(nodes / max(seconds, 1e-9))}
     if arguments.json:
@@ -126,4 +132,8 @@ def _perft(arguments: argparse.Namespace) -> int:
 
 
 def _position(game: Game, text: str) -> np.ndarray:
-    return game.from_fen(text) if game.has_fen else game.state_after(text)
+    import games
+    from games.notation import Notation
+
+    notation = games.facet(game, Notation)
+    return notation.from_fen(text) if notation.has_fen else notation.state_after(text)

@@ -58,11 +58,13 @@ def run(arguments: argparse.Namespace) -> NoReturn:
 def _load(folder: Path) -> EngineSession:
     import numpy as np
 
+    import games
+    from games.protocols import Protocols
     from selfplay.players import player as players
     from selfplay.serve import engine_session
 
     player = players.load(folder)
-    text = player.game.hub_text()
+    text = games.facet(player.game, Protocols).hub()
     if text is None:
         raise ConfigError(f"{player.game.name} is not written in Hub.")
     engine = engine_session.EngineSession(player, engine_session.HubNotation(text), np.random.default_rng())

@@ -139,6 +139,8 @@ def _kept(arguments: argparse.Namespace, game: Game, names: list[str]) -> Tourna
     """The folder that results are kept in, if one was asked for."""
     if arguments.out is None:
         return None
+    import games
+    from games.notation import Notation
     from selfplay.players import registry
     from selfplay.ratings import tournament
 
@@ -146,7 +148,8 @@ def _kept(arguments: argparse.Namespace, game: Game, names: list[str]) -> Tourna
         tournament.Participant(name, registry.digest(text, arguments.game, arguments.simulations))
         for name, text in zip(names, [arguments.first, arguments.second], strict=True)
     ]
-    return tournament.Tournament(arguments.out, entrants, conditions.terms(game, arguments), game.record_suffix)
+    suffix = games.facet(game, Notation).record_suffix
+    return tournament.Tournament(arguments.out, entrants, conditions.terms(game, arguments), suffix)
 
 
 def _until(

@@ -178,7 +178,7 @@ def _set_table(game: Game, arguments: argparse.Namespace) -> GameSession:
         if arguments.load:
             table.load(records.load(game, arguments.load)[0])
         if arguments.fen:
-            table.set_up(game.from_fen(arguments.fen))
+            table.set_up(table.notation.from_fen(arguments.fen))
         table.play_record(arguments.moves or "")
     except IllegalMove as error:
         raise UserError(str(error)) from None

@@ -65,18 +65,21 @@ def run(arguments: argparse.Namespace) -> NoReturn:
 
 def _text_of(name: str, game_options: Mapping[str, Any]) -> Any:
     import games
+    from games.protocols import Protocols
 
-    return games.make(name, **game_options).uci_text()
+    return games.facet(games.make(name, **game_options), Protocols).uci()
 
 
 def _load(folder: Path) -> EngineSession:
     import numpy as np
 
+    import games
+    from games.protocols import Protocols
     from selfplay.players import player as players
     from selfplay.serve import engine_session
 
     player = players.load(folder)
-    text = player.game.uci_text()
+    text = games.facet(player.game, Protocols).uci()
     if text is None:
         raise ConfigError(f"{player.game.name} is not written in UCI.")
     engine = engine_session.EngineSession(player, engine_session.UciNotation(text), np.random.default_rng())

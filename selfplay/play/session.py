@@ -8,15 +8,20 @@ from __future__ import annotations
 
 import dataclasses
 import difflib
+import itertools
 import re
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
 
+import games
 from games import base
 from games.base import Game
+from games.notation import Notation
+from games.text import records, whole_moves
+from games.text.records import GameRecord
 from selfplay.errors import UserError
 from selfplay.players import levels
 from selfplay.players import time_manager as clocks
@@ -41,6 +46,7 @@ class GameSession:
 
     def __init__(self, game: Game, clock: TwoClocks | None = None) -> None:
         self.game, self.clock = game, clock
+        self.notation = games.facet(game, Notation)
         self.set_up(game.initial_states(1))
 
     def set_up(self, start: np.ndarray) -> None:
@@ -75,7 +81,7 @@ class GameSession:
     @property
     def points(self) -> float | None:
         """Of seat 0: 1, 0.5 or 0; None while the game goes on, or where it was over when it was set up."""
-        return self.agreed if self.agreed is not None else base.score(self.game, self.start, self.actions)
+        return self.agreed if self.agreed is not None else records.score(self.game, self.start, self.actions)
 
     @property
     def before(self) -> np.ndarray | None:
@@ -93,7 +99,7 @@ class GameSession:
             before, whole, clocks = last.before, last.actions + whole, last.clocks
         for action in actions:
             self.states = self.game.play(self.states[0], action).states
-        move = Move(mover, whole, text_of(self.game, before[0], whole), before, comment, clocks)
+        move = Move(mover, whole, self.notation.move_in_short(before[0], whole), before, comment, clocks)
         self.moves.append(move)
         if self.ahead and self.ahead[-1].actions == whole:
             self.ahead.pop()
@@ -129,15 +135,15 @@ class GameSession:
 
         Raises IllegalMove, naming the legal moves."""
         state = self.states[0]
-        known = {**whole_moves(self.game, self.states), **_singly(self.game.move_names(state))}
+        known = {**self.notation.whole_moves(self.states), **_singly(self.notation.move_names(state))}
         for simple in (str, _without_signs, _careless):
             alike = {tuple(actions) for name, actions in known.items() if simple(name) == simple(text)}
             if len(alike) == 1:
                 return list(alike.pop())
         try:
-            after = self.game.play_text(self.states, text)
+            after = self.notation.play_text(self.states, text)
         except base.IllegalMove:
-            names = self.game.move_names(state)
+            names = self.notation.move_names(state)
             if not names:
                 raise
             near = difflib.get_close_matches(text[:16], [*names, *known], 1)
@@ -145,25 +151,24 @@ class GameSession:
             raise base.IllegalMove(
                 f"'{base.shorten(text)}' is not a legal move here.{hint} Legal moves: {', '.join(names)}."
             ) from None
-        for actions, states in _walks(self.game, self.states):
-            if all(np.array_equal(states[name], after[name]) for name in self.game.state_dtype.names or ()):
-                return actions
+        for move in whole_moves.legal(self.game, self.states, beginnings=True):
+            if all(np.array_equal(move.after[name], after[name]) for name in self.game.state_dtype.names or ()):
+                return list(move.actions)
         raise base.IllegalMove(f"'{base.shorten(text)}' cannot be played here.")
 
     def play_record(self, text: str) -> None:
         """Plays moves as they are written one after the other: "4453", "1. e4 e5 2. Nf3". Raises IllegalMove, naming
         the move; those before it have been played then."""
-        tokens = text.split() if self.game.move_separator else [mark for mark in text if not mark.isspace()]
-        moves = [token for token in tokens if not _NUMBER.fullmatch(token)]
+        moves = [token for token in self.notation.split(text) if not _NUMBER.fullmatch(token)]
         for number, token in enumerate(moves, start=1):
             try:
-                self.play(self.read(_NUMBER.sub("", token) if self.game.move_separator else token))
+                self.play(self.read(_NUMBER.sub("", token) if self.notation.move_separator else token))
             except base.IllegalMove as error:
                 raise base.IllegalMove(f"move {number}: {error}") from None
 
     def names(self) -> list[str]:
         """All that `read` would take as a move here, the names that people use first."""
-        return [*self.game.move_names(self.states[0]), *whole_moves(self.game, self.states)]
+        return [*self.notation.move_names(self.states[0]), *self.notation.whole_moves(self.states)]
 
     # -- records -----------------------------------------------------------------------------------------
 
@@ -171,7 +176,7 @@ class GameSession:
         """Ends the game otherwise than by the rules. points: of seat 0."""
         self.agreed, self.reason = points, reason
 
-    def record(self, players: Sequence[str], tags: Mapping[str, str]) -> base.GameRecord:
+    def record(self, players: Sequence[str], tags: Mapping[str, str]) -> GameRecord:
         """The game with its comments. players: of seats 0 and 1."""
         comments, played = {}, -1
         for move in self.moves:
@@ -181,21 +186,16 @@ class GameSession:
         told = {"First": players[0], "Second": players[1], **tags}
         if self.reason:
             told["Termination"] = self.reason
-        return base.GameRecord(self.start, self.actions, told, comments, self.agreed)
+        return GameRecord(self.start, self.actions, told, comments, self.agreed)
 
-    def load(self, record: base.GameRecord) -> None:
+    def load(self, record: GameRecord) -> None:
         """The game of a record, at its end."""
         self.set_up(record.start)
-        pending: list[int] = []
-        states, comment = record.start, ""
-        for index, action in enumerate(record.actions):
-            step = self.game.play(states[0], action)
-            states = step.states
-            pending.append(action)
-            comment = f"{comment} {record.comments.get(index, '')}".strip()
-            if step.discount[0] <= 0 or index == len(record.actions) - 1:
-                self.play(pending, comment)
-                pending, comment = [], ""
+        index = 0
+        for move in whole_moves.split(self.game, record.start, record.actions, checked=True):
+            comments = [record.comments.get(index + k, "") for k in range(len(move.actions))]
+            self.play(move.actions, " ".join(filter(None, comments)))
+            index += len(move.actions)
         if record.result is not None and not self.over:
             self.end(record.result, record.tags.get("Termination", "as the record says"))
 
@@ -214,54 +214,11 @@ def _singly(names: Mapping[str, int]) -> dict[str, list[int]]:
     return {name: [action] for name, action in names.items()}
 
 
-def _walks(game: Game, states: np.ndarray) -> Iterator[tuple[list[int], np.ndarray]]:
-    """(actions, [1] position after them) of every whole move and every beginning of one."""
-    pending: list[tuple[list[int], np.ndarray]] = [([], states)]
-    while pending:
-        played, here = pending.pop()
-        actions, count = game.legal_actions(here)
-        for action in actions[0, : count[0]].tolist():
-            step = game.step(here, np.array([action]))
-            walk = ([*played, action], step.states)
-            yield walk
-            if step.discount[0] > 0:
-                pending.append(walk)
-
-
-def whole_moves(game: Game, states: np.ndarray) -> dict[str, list[int]]:
-    """Every whole move from states [1] in the game's own notation."""
-    mover = states["to_play"][0]
-    return {
-        game.move_to_string(states[0], actions): actions
-        for actions, after in _walks(game, states)
-        if after["terminal"][0] or after["to_play"][0] != mover
-    }
-
-
-def text_of(game: Game, state: np.void, actions: Sequence[int]) -> str:
-    """A whole move as people write it."""
-    if len(actions) == 1:
-        for name, action in game.move_names(state).items():
-            if action == actions[0]:
-                return name
-    return game.move_to_string(state, actions)
-
-
 def variation(game: Game, states: np.ndarray, actions: Sequence[int], most: int = 8) -> list[str]:
     """The first whole moves of a sequence of actions from states [1], as people write them."""
-    texts: list[str] = []
-    pending: list[int] = []
-    before = states
-    for action in actions:
-        step = game.step(states, np.array([action]))
-        states = step.states
-        pending.append(action)
-        if step.discount[0] <= 0:
-            texts.append(text_of(game, before[0], pending))
-            before, pending = states, []
-        if len(texts) == most:
-            break
-    return texts + ([text_of(game, before[0], pending)] if pending else [])
+    notation = games.facet(game, Notation)
+    moves = itertools.islice(whole_moves.split(game, states, actions), most)
+    return [notation.move_in_short(move.before[0], move.actions) for move in moves]
 
 
 @dataclasses.dataclass

@@ -14,8 +14,10 @@ from typing import Annotated, NamedTuple
 import numpy as np
 from msgspec import Meta
 
-from games import base
+import games
 from games.base import Game
+from games.knowledge import Knowledge
+from games.text.records import GameRecord
 from selfplay.players.openings import Opening
 from selfplay.players.player import Player, Turn
 
@@ -152,7 +154,7 @@ def _called_off(
     if rules.exact_after:
         slots = [slot for slot, table in tables.items() if len(table.actions) >= rules.exact_after]
         slots = [slot for slot in slots if not states["terminal"][slot]]
-        values = game.exact_action_values(states[slots]) if slots else None
+        values = games.facet(game, Knowledge).exact_action_values(states[slots]) if slots else None
         if values is not None:
             gain = np.where(states["to_play"][slots] == 0, 1, -1) * values.max(axis=1)
             found |= {slot: (0.5 + 0.5 * float(g), "by the solver") for slot, g in zip(slots, gain, strict=True)}
@@ -223,7 +225,7 @@ def summary(played: Iterable[PlayedGame], player: int = 0) -> Summary:
     return Summary(wins, draws, len(points) - wins - draws)
 
 
-def record(game: Game, played: PlayedGame, names: Sequence[str], tags: dict[str, str]) -> base.GameRecord:
+def record(game: Game, played: PlayedGame, names: Sequence[str], tags: dict[str, str]) -> GameRecord:
     """A game for a file; the players' expectations are its comments. names: of all players."""
     first, second = (names[player] for player in played.fixture.seats)
     tags = tags | {"First": first, "Second": second}
@@ -232,4 +234,4 @@ def record(game: Game, played: PlayedGame, names: Sequence[str], tags: dict[str,
     said = {index: value for index, value in enumerate(played.values) if not math.isnan(value)}
     comments = {index: f"{round(value, 2) + 0:+.2f}" for index, value in said.items()}
     points = played.points if played.adjudicated else None
-    return base.GameRecord(played.fixture.opening.start, played.actions, tags, comments, points)
+    return GameRecord(played.fixture.opening.start, played.actions, tags, comments, points)

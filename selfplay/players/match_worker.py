@@ -8,7 +8,9 @@ import zlib
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
+import games
 from games.base import Game
+from games.notation import Notation
 from selfplay.players import match, openings, registry
 from selfplay.players import player as players
 from selfplay.players.player import SearchPlayer
@@ -77,7 +79,8 @@ class MatchWorker:
         texts = []
         for seat, played in enumerate(both):
             tags = {"Event": "selfplay arena", "Date": date, "Round": f"{task.opening + 1}.{seat + 1}"}
-            texts.append(self.game.write_record(match.record(self.game, played, self.plan.names, tags)))
+            record = match.record(self.game, played, self.plan.names, tags)
+            texts.append(games.facet(self.game, Notation).write_record(record))
         return tournament.TaskResult(
             task,
             points=(both[0].points_of(task.first), both[1].points_of(task.first)),

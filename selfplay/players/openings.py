@@ -11,7 +11,10 @@ from typing import NamedTuple
 
 import numpy as np
 
+import games
 from games.base import Game, IllegalMove
+from games.knowledge import Knowledge
+from games.notation import Notation
 from selfplay.errors import ConfigError
 
 MAX_BOOK = 50_000_000  # bytes
@@ -63,7 +66,7 @@ def usual_plies(game: Game) -> int:
 
 def customary(game: Game, number: int, rng: np.random.Generator) -> list[Opening] | None:
     """`number` of the game's customary openings, shuffled, each as often as any other; None where there are none."""
-    states = game.openings()
+    states = games.facet(game, Knowledge).openings()
     if states is None:
         return None
     order = np.concatenate([rng.permutation(len(states)) for _ in range(-(-number // len(states)))])
@@ -117,11 +120,12 @@ def _drawn(game: Game, plies: int, rng: np.random.Generator) -> list[Opening]:
 
 def exact_judge(game: Game) -> Judge | None:
     """The game's exact solver as a judge; None where it has none."""
-    if game.exact_action_values(game.initial_states(1)[:0]) is None:
+    knowledge = games.facet(game, Knowledge)
+    if not knowledge.has_solver:
         return None
 
     def judge(states: np.ndarray) -> np.ndarray:
-        values = game.exact_action_values(states)
+        values = knowledge.exact_action_values(states)
         assert values is not None
         return values.max(axis=1).astype(np.float32)
 
@@ -137,7 +141,8 @@ def book(game: Game, path: Path) -> list[Opening]:
         text = path.read_text("utf-8", errors="replace")
     except OSError as error:
         raise ConfigError(f"cannot read the book '{path}': {error.strerror}.") from None
-    found = _records(game, text, path) if path.suffix.lstrip(".") == game.record_suffix else _lines(game, text, path)
+    is_record = path.suffix.lstrip(".") == games.facet(game, Notation).record_suffix
+    found = _records(game, text, path) if is_record else _lines(game, text, path)
     going_on = [opening for opening in found if not opening.states(game)["terminal"][0]]
     if not going_on:
         raise ConfigError(f"the book '{path}' has no position in which there is something to play.")
@@ -146,7 +151,7 @@ def book(game: Game, path: Path) -> list[Opening]:
 
 def _records(game: Game, text: str, path: Path) -> list[Opening]:
     try:
-        records = game.read_records(text)
+        records = games.facet(game, Notation).read_records(text)
     except IllegalMove as error:
         raise ConfigError(f"the book '{path}', {error}") from None
     openings = [Opening(record.start, tuple(record.actions)) for record in records]
@@ -170,16 +175,17 @@ def _lines(game: Game, text: str, path: Path) -> list[Opening]:
 
 
 def _line(game: Game, line: str) -> Opening:
-    if game.has_fen:
+    notation = games.facet(game, Notation)
+    if notation.has_fen:
         try:
-            return Opening(game.from_fen(line), ())
+            return Opening(notation.from_fen(line), ())
         except IllegalMove as error:
             try:
-                return Opening(game.state_after(line), ())
+                return Opening(notation.state_after(line), ())
             except IllegalMove:
                 raise error from None
     states, actions = game.initial_states(1), []
-    for text in line.split() if game.move_separator else line.replace(" ", ""):
-        actions.append(game.action_from_string(states[0], text))
+    for text in notation.split(line):
+        actions.append(notation.action_from_string(states[0], text))
         states = game.step(states, np.array(actions[-1:])).states
     return Opening(game.initial_states(1), tuple(actions))

@@ -11,6 +11,7 @@ import numpy as np
 
 import games
 from games.base import ILLEGAL, Game
+from games.knowledge import Knowledge
 from selfplay import config as configs
 from selfplay import device
 from selfplay.errors import CheckpointError
@@ -125,7 +126,7 @@ class NetworkPlayer:
 
     def exact_values(self, state: np.void) -> dict[str, int] | None:
         """Game-theoretic value of each legal move for the player to move, where the game has a solver."""
-        values = self.game.exact_action_values(np.array([state], dtype=self.game.state_dtype))
+        values = games.facet(self.game, Knowledge).exact_action_values(np.array([state], dtype=self.game.state_dtype))
         if values is None:
             return None
         legal = self.game.legal_moves(state)

@@ -1,7 +1,7 @@
 """Reference players, which need no training: for measurements, matches and play in any game.
 
 random                  uniformly random legal actions
-greedy                  the action after which `Game.heuristic` is best, ties drawn
+greedy                  the action after which `Knowledge.heuristic` is best, ties drawn
 uct:1000                UCT with as many simulations, a random game each (Kocsis & Szepesvári 2006)
 alphabeta:6             the game's own alpha–beta engine, so many moves deep
 alphabeta:nodes=20000   the same, as deep as it gets in so many positions
@@ -15,7 +15,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from games.base import Engine, Game
+import games
+from games.base import Game
+from games.knowledge import Engine, Knowledge
 from selfplay.errors import ConfigError
 from selfplay.players import player
 from selfplay.players.player import Choice, Turn
@@ -47,14 +49,14 @@ class GreedyPlayer:
     name = "greedy"
 
     def __init__(self, game: Game) -> None:
-        self.game = game
+        self.game, self.knowledge = game, games.facet(game, Knowledge)
 
     def choose(self, turn: Turn) -> Choice:
         actions, count = self.game.legal_actions(turn.states)
         rows = np.repeat(np.arange(len(actions)), count)
         step = self.game.step(turn.states[rows], actions[actions >= 0])
         worth = np.full(actions.shape, -np.inf)
-        worth[actions >= 0] = step.reward + step.discount * self.game.heuristic(step.states)
+        worth[actions >= 0] = step.reward + step.discount * self.knowledge.heuristic(step.states)
         return player.without_values(_best_of(actions, worth, turn.rngs))
 
 
@@ -64,10 +66,10 @@ class SolverPlayer:
     name = "solver"
 
     def __init__(self, game: Game) -> None:
-        self.game = game
+        self.knowledge = games.facet(game, Knowledge)
 
     def choose(self, turn: Turn) -> Choice:
-        values = self.game.exact_action_values(turn.states)
+        values = self.knowledge.exact_action_values(turn.states)
         assert values is not None, "`make` looks for a solver first"
         actions = np.broadcast_to(np.arange(values.shape[1]), values.shape)
         return Choice(_best_of(actions, values.astype(np.float64), turn.rngs), values.max(axis=1).astype(np.float32))
@@ -125,13 +127,13 @@ def make(game: Game, text: str) -> player.Player:
     if kind == "uct":
         return RolloutPlayer(text, game, _number(text, number or KINDS[kind], 1, MAX_SIMULATIONS))
     if kind == "alphabeta":
-        engine = game.engine()
+        engine = games.facet(game, Knowledge).engine()
         if engine is None:
             raise ConfigError(f"{game.name} has no alpha–beta engine; 'uct:1000' plays every game.")
         if number.startswith("nodes="):
             return AlphaBetaPlayer(text, engine, None, _number(text, number.removeprefix("nodes="), 1, 10**12))
         return AlphaBetaPlayer(text, engine, _number(text, number or KINDS[kind], 1, MAX_DEPTH), None)
-    if game.exact_action_values(game.initial_states(1)[:0]) is None:
+    if not games.facet(game, Knowledge).has_solver:
         raise ConfigError(f"{game.name} has no exact solver; 'uct:1000' plays every game.")
     return SolverPlayer(game)
 

@@ -14,8 +14,12 @@ from typing import NamedTuple, Protocol
 
 import numpy as np
 
+import games
 from games import base
 from games.base import Game
+from games.knowledge import Knowledge
+from games.protocols import HubText, UciText
+from games.text import records, whole_moves
 from selfplay import config as configs
 from selfplay.errors import UserError
 from selfplay.players import levels
@@ -54,7 +58,7 @@ class Notation(Protocol):
 class UciNotation:
     """See `Notation`."""
 
-    def __init__(self, text: base.UciText) -> None:
+    def __init__(self, text: UciText) -> None:
         self.read, self.write = text.from_fen, text.to_fen
         self._text = text
 
@@ -72,7 +76,7 @@ class UciNotation:
 class HubNotation:
     """See `Notation`."""
 
-    def __init__(self, text: base.HubText) -> None:
+    def __init__(self, text: HubText) -> None:
         self.read, self.write, self.move, self.actions = text.from_position, text.position, text.move, text.actions
 
     def fresh(self, state: np.void) -> np.ndarray:
@@ -190,7 +194,7 @@ class EngineSession:
     def lost(self) -> bool:
         """Whether the game is over and the player to move has lost it, as far as that is known."""
         position = self._position
-        points = base.score(self.game, position.start, position.actions)
+        points = records.score(self.game, position.start, position.actions)
         return points is not None and points == float(self.to_play)
 
     def set_position(self, start: str | None, moves: Sequence[str]) -> None:
@@ -228,33 +232,18 @@ class EngineSession:
 
     def perft(self, depth: int, task: SearchRequest) -> Iterator[tuple[str, int]]:
         """By move, the number of move sequences `depth` long; ends early when the task is stopped."""
-        for actions, states in self._whole_moves(self._position.states):
-            count = self._count(states, depth - 1, task)
+        for move in whole_moves.legal(self.game, self._position.states):
+            count = self._count(move.after, depth - 1, task)
             if task.stopped.is_set():
                 return
-            yield self.notation.move(self._position.states[0], actions), count
+            yield self.notation.move(move.before[0], move.actions), count
 
     def _count(self, states: np.ndarray, depth: int, task: SearchRequest) -> int:
         if depth <= _PERFT_AT_ONCE:
-            return self.game.perft(states[0], depth) if depth else 1
+            return games.facet(self.game, Knowledge).perft(states[0], depth) if depth else 1
         if task.stopped.is_set():
             return 0
-        return sum(self._count(after, depth - 1, task) for _, after in self._whole_moves(states))
-
-    def _whole_moves(self, states: np.ndarray) -> Iterator[tuple[list[int], np.ndarray]]:
-        """Every whole move from `states` [1], and where it leads [1]."""
-        pending: list[tuple[list[int], np.ndarray]] = [([], states)]
-        while pending:
-            begun, here = pending.pop()
-            actions, count = self.game.legal_actions(here)
-            longer = []
-            for action in actions[0, : count[0]].tolist():
-                step = self.game.step(here, np.array([action]))
-                if step.discount[0] > 0:
-                    longer.append(([*begun, action], step.states))
-                else:
-                    yield [*begun, action], step.states
-            pending.extend(reversed(longer))
+        return sum(self._count(move.after, depth - 1, task) for move in whole_moves.legal(self.game, states))
 
     # -- thinking ------------------------------------------------------------------------------------------
 
@@ -326,18 +315,13 @@ class EngineSession:
     def _in_moves(self, actions: Sequence[int]) -> tuple[list[str], int | None]:
         """Actions from the position on as whole moves, less what ends within one; and the value of the end of the game
         for the player to move in the position, None where they do not lead there."""
-        states, moves, begun, view = self._position.states, [], [], 1.0
-        before = states[0]
-        for action in actions:
-            begun.append(action)
-            step = self.game.step(states, np.array([action]))
-            states, reward, discount = step.states, float(step.reward[0]), float(step.discount[0])
-            if discount <= 0:
-                moves.append(self.notation.move(before, begun))
-                before, begun = states[0], []
-            if discount == 0:
-                return moves, round(view * reward)
-            view *= discount
+        moves, mover = [], self.to_play
+        for move in whole_moves.split(self.game, self._position.states, actions):
+            if move.complete:
+                moves.append(self.notation.move(move.before[0], move.actions))
+            if move.last.discount[0] == 0:
+                sign = 1 if move.before["to_play"][0] == mover else -1
+                return moves, round(sign * float(move.last.reward[0]))
         return moves, None
 
     def _variations(self, thought: SearchInfo, number: int) -> list[Variation]:

@@ -12,6 +12,7 @@ import pytest
 import tiny
 import torch
 import toy_games
+from facets import knowledge_of
 
 import games
 from games.base import Game
@@ -145,7 +146,11 @@ def test_a_proven_value_replaces_what_the_game_happened_to_end_with() -> None:
         for row, exact, reward, discount in reversed(moves):
             wanted = reward + discount * wanted
             if exact is not None:
-                truth = TIC_TAC_TOE.exact_action_values(np.array([row["state"]], dtype=TIC_TAC_TOE.state_dtype)).max()
+                truth = (
+                    knowledge_of(TIC_TAC_TOE)
+                    .exact_action_values(np.array([row["state"]], dtype=TIC_TAC_TOE.state_dtype))
+                    .max()
+                )
                 assert exact == truth
                 proven, wanted = proven + 1, exact
             assert row["outcome"] == wanted
@@ -163,7 +168,7 @@ def test_a_game_that_goes_on_too_long_is_scored_by_the_heuristic_of_where_it_sta
     def is_late(states: np.ndarray, played: int) -> np.ndarray:
         return (np.abs(heuristic(states)) < 0.4) & (played >= limit) | (played >= 2 * limit)
 
-    game.heuristic = heuristic  # type: ignore[method-assign]
+    knowledge_of(game).heuristic = heuristic  # type: ignore[method-assign]
     wanted = {"adjudicate_after": limit, "adjudicate_below": 0.4, "adjudication_scale": 0.5}
     config = replace(CONFIG, random_opening_plies=1, **wanted)
     actor = with_hash(make(config, game=game))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import tiny
+from facets import notation_of
 
 import games
 from selfplay.alphazero import buckets, loss
@@ -17,7 +18,7 @@ GAME = games.make("tic-tac-toe")
 def rows_of(*records: str, outcome: float = 0.0) -> np.ndarray:
     rows = np.zeros(len(records), dtype=loss.row_dtype(GAME))
     for row, record in zip(rows, records, strict=True):
-        row["state"] = GAME.state_after(record)[0]
+        row["state"] = notation_of(GAME).state_after(record)[0]
         row["ply"] = len(record)
     rows["outcome"] = outcome
     return rows

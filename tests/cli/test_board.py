@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from facets import appearance_of, notation_of
 
 import games
 from games import appearance
@@ -54,8 +55,8 @@ DRAWN = {  # by game: moves, the drawing without colour; what the last move chan
 def positions(name: str, moves: str) -> tuple[Game, np.void, np.void]:
     """(game, position, the one before)."""
     game = games.make(name)
-    before = moves[:-1] if not game.move_separator else moves.rpartition(" ")[0]
-    return game, game.state_after(moves)[0], game.state_after(before)[0]
+    before = moves[:-1] if not notation_of(game).move_separator else moves.rpartition(" ")[0]
+    return game, notation_of(game).state_after(moves)[0], notation_of(game).state_after(before)[0]
 
 
 @pytest.mark.parametrize(("name", "moves"), DRAWN, ids=[name for name, _ in DRAWN])
@@ -78,20 +79,22 @@ def test_cells_agree_with_the_board_as_text(name: str) -> None:
     """Every piece is on both, as many times."""
     game = games.make(name)
     moves = {"tic-tac-toe": "519", "connect-four": "44534", "checkers": "11-15", "chess": "g1f3"}
-    state = game.state_after(moves[name])
-    cells = game.board(state[0])
+    state = notation_of(game).state_after(moves[name])
+    cells = appearance_of(game).board(state[0])
     assert cells is not None
     marks = [mark for row in cells.cells for mark in row if mark]
     text = "\n".join(line[2:] for line in game.to_string(state[0]).splitlines()[:8])
     text = game.to_string(state[0]) if name in ("tic-tac-toe", "connect-four") else text
-    assert set(marks) <= set(game.pieces)
-    for mark in game.pieces:
+    assert set(marks) <= set(appearance_of(game).pieces)
+    for mark in appearance_of(game).pieces:
         assert marks.count(mark) == text.count(mark), mark
     assert {len(row) for table in (cells.cells, cells.names, cells.grounds) for row in table} == {len(cells.below)}
     assert len(cells.left) == len(cells.cells)
-    assert len({piece.symbol for piece in game.pieces.values()}) == len(game.pieces), "told apart without colour"
-    drawn = {(piece.shape, piece.colour) for piece in game.pieces.values()}
-    assert len(drawn) == len(game.pieces), "told apart in colour"
+    assert len({piece.symbol for piece in appearance_of(game).pieces.values()}) == len(appearance_of(game).pieces), (
+        "told apart without colour"
+    )
+    drawn = {(piece.shape, piece.colour) for piece in appearance_of(game).pieces.values()}
+    assert len(drawn) == len(appearance_of(game).pieces), "told apart in colour"
 
 
 @pytest.mark.parametrize("name", GAMES)
@@ -99,9 +102,9 @@ def test_all_colours_of_a_board_are_known(name: str) -> None:
     game = games.make(name)
     state = game.initial_states(1)[0]
     drawn = board.draw(game, state, state, flipped=False, colour=True)
-    cells = game.board(state)
+    cells = appearance_of(game).board(state)
     assert cells is not None and len(drawn.spans) >= len(cells.cells) * len(cells.below)
-    assert {piece.colour for piece in game.pieces.values()} <= set(board.PIECES) & set(board.BAR)
+    assert {piece.colour for piece in appearance_of(game).pieces.values()} <= set(board.PIECES) & set(board.BAR)
 
 
 def _contrast(one: str, other: str) -> float:
@@ -119,10 +122,10 @@ def _contrast(one: str, other: str) -> float:
 @pytest.mark.parametrize("name", GAMES)
 def test_pieces_stand_out_from_the_board(name: str) -> None:
     game = games.make(name)
-    cells = game.board(game.initial_states(1)[0])
+    cells = appearance_of(game).board(game.initial_states(1)[0])
     assert cells is not None
     for ground in {ground for row in cells.grounds for ground in row}:
-        for piece in game.pieces.values():
+        for piece in appearance_of(game).pieces.values():
             for back in (board.GROUNDS[ground], board.TOUCHED[ground]):
                 assert _contrast(board.PIECES[piece.colour], back) >= 3, (piece.name, ground)
 
@@ -130,9 +133,9 @@ def test_pieces_stand_out_from_the_board(name: str) -> None:
 def test_boards_are_said_in_words() -> None:
     def said(name: str, moves: str) -> list[str]:
         game = games.make(name)
-        cells = game.board(game.state_after(moves)[0])
+        cells = appearance_of(game).board(notation_of(game).state_after(moves)[0])
         assert cells is not None
-        return appearance.in_words(cells, game.pieces)
+        return appearance.in_words(cells, appearance_of(game).pieces)
 
     assert said("tic-tac-toe", "519") == ["X: 5, 9.", "O: 1."]
     assert said("tic-tac-toe", "") == ["The board is empty."]
@@ -144,8 +147,12 @@ def test_boards_are_said_in_words() -> None:
 def test_moves_are_said_in_words() -> None:
     def said(name: str, start: str, move: str) -> str:
         game = games.make(name)
-        state = game.state_after(start)[0] if "/" not in start and ":" not in start else game.from_fen(start)[0]
-        return game.move_in_words(state, [game.action_from_string(state, move)])
+        state = (
+            notation_of(game).state_after(start)[0]
+            if "/" not in start and ":" not in start
+            else notation_of(game).from_fen(start)[0]
+        )
+        return appearance_of(game).move_in_words(state, [notation_of(game).action_from_string(state, move)])
 
     assert said("tic-tac-toe", "", "5") == "cell 5"
     assert said("connect-four", "44", "4") == "column 4"

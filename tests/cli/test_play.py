@@ -17,6 +17,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from facets import notation_of
 from toy_games import Coins
 
 import games
@@ -77,11 +78,11 @@ def test_a_whole_game_is_played_saved_and_read_back(play: Any, name: str, tmp_pa
     assert said.code == 0 and said.err == ""
     assert said.out.count("Game over after") >= 1
     game = games.make(name)
-    (record,) = game.read_records((tmp_path / f"game.{game.record_suffix}").read_text())
+    (record,) = notation_of(game).read_records((tmp_path / f"game.{notation_of(game).record_suffix}").read_text())
     at = session.GameSession(game)
     at.load(record)
     assert at.over and at.record(["a", "b"], {}).actions == record.actions
-    again = play(name, *QUICK, "--load", f"game.{game.record_suffix}", lines="moves")
+    again = play(name, *QUICK, "--load", f"game.{notation_of(game).record_suffix}", lines="moves")
     assert again.after("moves") == said.after("moves")
 
 
@@ -210,7 +211,7 @@ def test_a_file_is_not_replaced_unless_asked(play: Any, tmp_path: Path) -> None:
 def test_every_game_is_added_to_the_record_with_what_the_agent_thought(play: Any, tmp_path: Path) -> None:
     said = play("tic-tac-toe", *QUICK, "--record", "all.txt", lines="5|new|1|resign|new")
     assert said.out.count("The game was added to all.txt.") == 2
-    first, second = games.make("tic-tac-toe").read_records((tmp_path / "all.txt").read_text())
+    first, second = notation_of(games.make("tic-tac-toe")).read_records((tmp_path / "all.txt").read_text())
     assert first.actions[0] == 4 and first.result is None and "visits" in first.comments[1]
     assert second.result == 0.0 and second.tags["Termination"] == "X resigned"
     numbered = play("tic-tac-toe", *QUICK, lines="load all.txt 2|load all.txt 3")
@@ -338,7 +339,7 @@ def test_a_record_with_move_numbers_is_read() -> None:
 
 def test_a_variation_is_told_in_whole_moves() -> None:
     game = games.make("checkers")
-    states = game.from_fen("B:W6,15,32:B1")
+    states = notation_of(game).from_fen("B:W6,15,32:B1")
     at = session.GameSession(game)
     at.set_up(states)
     actions = at.read("1x10x19")

@@ -10,10 +10,11 @@ from pathlib import Path
 import naive_checkers as naive
 import numpy as np
 import pytest
+from facets import notation_of
 from numba import config as numba_config
 
 from games import base
-from games.checkers import board, counting, fen, kernels, moves, rules
+from games.checkers import board, fen, kernels, knowledge, moves, rules
 from games.checks import contract, perft, random_play
 
 GAME = rules.Checkers()
@@ -34,7 +35,7 @@ def state_of(text: str, game: rules.Checkers = GAME) -> np.void:
 def after(text: str, plies: str, game: rules.Checkers = GAME) -> np.ndarray:
     states = np.array([state_of(text, game)])
     for ply in plies.split():
-        states = game.step(states, np.array([game.action_from_string(states[0], ply)])).states
+        states = game.step(states, np.array([notation_of(game).action_from_string(states[0], ply)])).states
     return states
 
 
@@ -44,21 +45,21 @@ def after(text: str, plies: str, game: rules.Checkers = GAME) -> np.ndarray:
 @pytest.mark.parametrize("keep", [True, False])
 @pytest.mark.parametrize("depth", range(1, 5 if SLOW_MACHINE else 10))
 def test_perft_is_the_published_count(depth: int, keep: bool) -> None:
-    assert counting.perft(START, depth, keep) == PERFT[depth - 1]
+    assert knowledge.perft(START, depth, keep) == PERFT[depth - 1]
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("keep", [True, False])
 @pytest.mark.parametrize("depth", [10, 11])
 def test_perft_is_the_published_count_deep(depth: int, keep: bool) -> None:
-    assert counting.perft(START, depth, keep) == PERFT[depth - 1]
+    assert knowledge.perft(START, depth, keep) == PERFT[depth - 1]
 
 
 @pytest.mark.slow
 @pytest.mark.timeout(600)
 @pytest.mark.parametrize("keep", [True, False])
 def test_perft_twelve_depends_on_whether_paths_over_the_same_men_count_apart(keep: bool) -> None:
-    assert counting.perft(START, 12, keep) == PERFT_12[keep]
+    assert knowledge.perft(START, 12, keep) == PERFT_12[keep]
 
 
 @pytest.mark.parametrize("depth", range(1, 4 if SLOW_MACHINE else 8))
@@ -77,11 +78,11 @@ def test_divide_adds_up_and_agrees_with_the_contract() -> None:
 def test_counts_are_not_those_of_related_games() -> None:
     """Known signs of wrong rules: the numbers are what those rules count."""
     assert naive.perft(naive.NaiveCheckers(forced=False), 3) == 379 != PERFT[2]  # captures optional
-    assert counting.perft(START, 3) != 379
+    assert knowledge.perft(START, 3) != 379
     if not SLOW_MACHINE:
-        assert counting.perft(START, 5) not in (7473, 7482)  # Brazilian; Russian and pool
-        assert counting.perft(START, 8) != 845925  # captures told apart by their ends alone
-        assert counting.perft(START, 9) != 3963648  # Thai
+        assert knowledge.perft(START, 5) not in (7473, 7482)  # Brazilian; Russian and pool
+        assert knowledge.perft(START, 8) != 845925  # captures told apart by their ends alone
+        assert knowledge.perft(START, 9) != 3963648  # Thai
 
 
 @pytest.mark.slow
@@ -90,11 +91,11 @@ def test_counts_are_not_those_of_related_games() -> None:
 def test_telling_captures_apart_by_their_ends_alone_loses_six_moves_at_depth_eight() -> None:
     level = START
     for _ in range(6):
-        level = np.concatenate([move.states for state in level for move in moves.whole_moves(GAME, state)])
+        level = np.concatenate([move.states for state in level for move in moves.legal(GAME, state)])
     total = 0
     for state in level:
-        by_ends = {move.ends: move.states for move in moves.whole_moves(GAME, state)}
-        total += sum(len({move.ends for move in moves.whole_moves(GAME, last[0])}) for last in by_ends.values())
+        by_ends = {move.ends: move.states for move in moves.legal(GAME, state)}
+        total += sum(len({move.ends for move in moves.legal(GAME, last[0])}) for last in by_ends.values())
     assert total == 845925
 
 
@@ -106,9 +107,9 @@ def test_two_ways_round_are_two_moves_or_one() -> None:
     13-16  .   w   w   .
     """
     state = state_of(ROUNDABOUT)
-    assert [move.path for move in moves.whole_moves(GAME, state)] == ["2x9x18x11x2", "2x11x18x9x2"]
+    assert [move.path for move in moves.legal(GAME, state)] == ["2x9x18x11x2", "2x11x18x9x2"]
     states = np.array([state])
-    assert (counting.perft(states, 1), counting.perft(states, 1, keep=False)) == (2, 1)
+    assert (knowledge.perft(states, 1), knowledge.perft(states, 1, keep=False)) == (2, 1)
     assert naive.perft(naive.NaiveCheckers.from_fen(ROUNDABOUT), 1) == 2
 
 
@@ -119,14 +120,14 @@ OTHER_POSITIONS = [ROUNDABOUT, "W:W27,K19,10:BK1,2,12,K32", "B:WK1,K5:BK28,K32",
 def test_counts_from_other_positions_are_the_twins(text: str) -> None:
     states, twin = np.array([state_of(text)]), naive.NaiveCheckers.from_fen(text)
     for depth in range(1, 4):
-        assert counting.perft(states, depth) == naive.perft(twin, depth)
+        assert knowledge.perft(states, depth) == naive.perft(twin, depth)
 
 
 def test_counting_goes_on_in_the_middle_of_a_jump() -> None:
     states = after(ROUNDABOUT, "2x9")
-    assert states["jumper"] and counting.perft(states, 1) == 1
+    assert states["jumper"] and knowledge.perft(states, 1) == 1
     assert perft.divide(GAME, 1, states) == {"9x18x11x2": 1}
-    assert counting.perft(after("B:W6:B1", "1x10"), 3) == 0  # the game is over
+    assert knowledge.perft(after("B:W6:B1", "1x10"), 3) == 0  # the game is over
 
 
 def test_the_bound_on_legal_actions_is_reached() -> None:
@@ -219,17 +220,17 @@ def test_a_jump_that_goes_on_keeps_the_move_and_names_the_piece() -> None:
     21-24  .   w   .   .
     """
     state = state_of("B:W14,22,7:B10,3")
-    step = GAME.play(state, GAME.action_from_string(state, "10x17"))
+    step = GAME.play(state, notation_of(GAME).action_from_string(state, "10x17"))
     assert (step.discount[0], step.reward[0], step.states["to_play"][0]) == (1, 0, 0)
     assert list(GAME.legal_moves(step.states[0])) == ["17x26"], "3 may not jump now"
     assert GAME.to_string(step.states[0]).endswith("17 jumps on")
-    done = GAME.play(step.states[0], GAME.action_from_string(step.states[0], "17x26"))
+    done = GAME.play(step.states[0], notation_of(GAME).action_from_string(step.states[0], "17x26"))
     assert done.discount[0] == -1 and done.states["to_play"][0] == 1 and done.states["jumper"][0] == 0
 
 
 def test_a_man_that_is_crowned_stops_though_a_king_could_jump_on() -> None:
     state = state_of("B:W26,27:B22")
-    step = GAME.play(state, GAME.action_from_string(state, "22x31"))
+    step = GAME.play(state, notation_of(GAME).action_from_string(state, "22x31"))
     assert step.discount[0] == -1 and rules.marks_of(step.states[0])[30] == "B"
     assert list(GAME.legal_moves(step.states[0])), "27 stands and moves"
 
@@ -250,24 +251,26 @@ def test_who_cannot_move_loses_even_when_the_game_would_be_drawn() -> None:
     game = rules.Checkers(quiet_plies=1)
     state = state_of("B:W12:B3,K4,K31", game)
     for move, reward in (("4-8", 1), ("31-27", 0)):
-        step = game.play(state, game.action_from_string(state, move))
+        step = game.play(state, notation_of(game).action_from_string(state, move))
         assert (step.reward[0], step.discount[0]) == (reward, 0) and step.states["terminal"][0]
 
 
 def test_a_record_may_name_a_jump_as_one_move_or_ply_by_ply() -> None:
     opening = "11-16 21-17 8-11 23-18 16-19"
-    path, ends, plies = (GAME.state_after(f"{opening} {jump}") for jump in ("24x15x8", "24x8", "24x15 15x8"))
+    path, ends, plies = (
+        notation_of(GAME).state_after(f"{opening} {jump}") for jump in ("24x15x8", "24x8", "24x15 15x8")
+    )
     assert random_play.same(path, ends) and random_play.same(ends, plies) and plies["to_play"] == 0
-    assert GAME.state_after(f"{opening} 24x15")["jumper"] == 32 - 15 + 1
+    assert notation_of(GAME).state_after(f"{opening} 24x15")["jumper"] == 32 - 15 + 1
     with pytest.raises(base.IllegalMove, match=r"move 6: '24-20' is not a legal move here. A jump is forced."):
-        GAME.state_after(f"{opening} 24-20")
+        notation_of(GAME).state_after(f"{opening} 24-20")
     with pytest.raises(base.IllegalMove, match="13521 moves were given, but a game has at most 13520"):
-        GAME.state_after("11-15 " * 13521)
+        notation_of(GAME).state_after("11-15 " * 13521)
 
 
 def test_a_lost_last_piece_loses() -> None:
     state = state_of("B:W6:B1")
-    step = GAME.play(state, GAME.action_from_string(state, "1x10"))
+    step = GAME.play(state, notation_of(GAME).action_from_string(state, "1x10"))
     assert (step.reward[0], step.discount[0]) == (1, 0) and step.states["terminal"][0]
 
 
@@ -281,7 +284,7 @@ def test_the_third_occurrence_is_a_draw() -> None:
     assert twice["repetitions"] == 1 and not twice["terminal"] and twice["clock"] == 4
     almost = after(text, f"{TO_AND_FRO} {TO_AND_FRO[:-6]}")
     assert not almost["terminal"]
-    thrice = GAME.play(almost[0], GAME.action_from_string(almost[0], "25-29"))
+    thrice = GAME.play(almost[0], notation_of(GAME).action_from_string(almost[0], "25-29"))
     assert thrice.states["terminal"] and thrice.states["repetitions"] == 2
     assert (thrice.reward[0], thrice.discount[0]) == (0, 0)
     free = rules.Checkers(occurrences=0)
@@ -301,11 +304,13 @@ def test_eighty_plies_without_capture_or_mans_move_are_a_draw() -> None:
     game = rules.Checkers(occurrences=0)
     states = np.array([state_of("B:WK29,21:BK4,12", game)])
     for ply in range(79):
-        states = game.step(states, np.array([game.action_from_string(states[0], TO_AND_FRO.split()[ply % 4])])).states
+        states = game.step(
+            states, np.array([notation_of(game).action_from_string(states[0], TO_AND_FRO.split()[ply % 4])])
+        ).states
         assert not states["terminal"] and states["clock"] == ply + 1
-    ended = game.step(states, np.array([game.action_from_string(states[0], "25-29")]))
+    ended = game.step(states, np.array([notation_of(game).action_from_string(states[0], "25-29")]))
     assert ended.states["terminal"] and (ended.reward[0], ended.discount[0]) == (0, 0)
-    moved = game.step(states, np.array([game.action_from_string(states[0], "21-17")])).states
+    moved = game.step(states, np.array([notation_of(game).action_from_string(states[0], "21-17")])).states
     assert moved["clock"] == 0 and not moved["terminal"] and not moved["history"].any()
 
 
@@ -381,10 +386,10 @@ def test_positions_inside_packed_rows_are_read_right() -> None:
 FRESH = """
 import numpy as np
 from games.checks import random_play as sample
-from games.checkers import counting, engine, kernels, rules
+from games.checkers import engine, kernels, knowledge, rules
 game = rules.Checkers()
 played = sample.random_games(game, np.random.default_rng(4), 3)
-print([one.actions.sum() for one in played], counting.perft(game.initial_states(1), 5))
+print([one.actions.sum() for one in played], knowledge.perft(game.initial_states(1), 5))
 value = game.playouts(played[0].states[:9], np.arange(9))
 print(engine.CheckersEngine(game, 12).analyze(game.initial_states(1)[0], 5), value.tolist())
 print(sum(kernels.step.stats.cache_hits.values()) + sum(kernels.perft.stats.cache_hits.values()), "loaded")

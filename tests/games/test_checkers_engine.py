@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from facets import notation_of
 from numba import config as numba_config
 
-from games.checkers import counting, engine, fen, moves, openings, rules
+from games.checkers import engine, fen, knowledge, moves, openings, rules
 from games.checkers import engine_kernels as kernels
 from games.checkers import kernels as rules_kernels
 from games.checks import random_play
@@ -97,7 +98,7 @@ def test_positions_before_are_known_from_the_history() -> None:
     states = np.array([state_of("B:WK29:BK4,K31")])
     earlier = [states[0]]
     for ply in ("4-8", "29-25", "8-12", "25-22", "12-8", "22-25"):
-        states = GAME.step(states, np.array([GAME.action_from_string(states[0], ply)])).states
+        states = GAME.step(states, np.array([notation_of(GAME).action_from_string(states[0], ply)])).states
         earlier.append(states[0])
     clock = int(states["clock"][0])
     past = np.zeros(clock, dtype=np.uint64)
@@ -265,4 +266,4 @@ def test_long_lines_end_at_the_last_level(monkeypatch: pytest.MonkeyPatch) -> No
     monkeypatch.setattr(kernels, "MAX_LEVELS", 5)
     searcher = engine.CheckersEngine(GAME, table_bits=8)
     assert searcher.analyze(START, depth=4 if SLOW_MACHINE else 12).action in GAME.legal_moves(START).values()
-    assert counting.perft(GAME.initial_states(1), 1) == 7
+    assert knowledge.perft(GAME.initial_states(1), 1) == 7

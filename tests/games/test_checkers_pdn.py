@@ -72,7 +72,7 @@ def test_two_jumps_over_the_same_men_mean_the_same() -> None:
     13-16  .   w   w   .
     """
     state = fen.read("B:W6,14,7,15,32:BK2", GAME)[0]
-    paths = [move.path for move in moves.whole_moves(GAME, state)]
+    paths = [move.path for move in moves.legal(GAME, state)]
     assert paths == ["2x9x18x11x2", "2x11x18x9x2"]
     assert moves.resolve(GAME, state, "2x2").path == paths[0], "both ways over the same men: one position"
 
@@ -88,7 +88,7 @@ def test_two_jumps_with_equal_ends_over_other_men_must_be_named_in_full() -> Non
     25-28    .   .   w   w
     """
     state = fen.read("B:W7,8,15,16,23,24,26,27,28:B3", GAME)[0]
-    assert [move.path for move in moves.whole_moves(GAME, state)] == ["3x10x19", "3x12x19"]
+    assert [move.path for move in moves.legal(GAME, state)] == ["3x10x19", "3x12x19"]
     with pytest.raises(base.IllegalMove, match="'3x19' can mean 3x10x19 or 3x12x19; name all squares"):
         moves.resolve(GAME, state, "3x19")
     assert moves.resolve(GAME, state, "3x12x19").path == "3x12x19"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from facets import knowledge_of, notation_of
 from numba import config as numba_config
 from numba import njit
 
@@ -14,7 +15,7 @@ from games.chess import geometry, kernels, rules
 chess = pytest.importorskip("chess")
 import naive_chess  # noqa: E402
 
-from games.chess import notation  # noqa: E402
+from games.chess import fen as texts  # noqa: E402
 
 GAME = rules.Chess()
 SLOW_MACHINE = bool(numba_config.DISABLE_JIT)  # kernels run as plain Python: shallower counts, fewer games
@@ -42,12 +43,12 @@ QUICK = [(name, depth) for name, depth in COUNTS if PERFT[name][1][depth - 1] <=
 
 
 def at(fen: str, chess960: bool = False) -> np.ndarray:
-    return notation.from_fen(GAME, fen, chess960)
+    return texts.from_fen(GAME, fen, chess960)
 
 
 def after(states: np.ndarray, moves: str) -> np.ndarray:
     for text in moves.split():
-        states = GAME.step(states, np.array([GAME.action_from_string(states[0], text)])).states
+        states = GAME.step(states, np.array([notation_of(GAME).action_from_string(states[0], text)])).states
     return states
 
 
@@ -61,21 +62,21 @@ def moves_of(states: np.ndarray) -> set[str]:
 @pytest.mark.parametrize(("name", "depth"), QUICK)
 def test_perft_is_the_published_count(name: str, depth: int) -> None:
     fen, counts = PERFT[name]
-    assert GAME.perft(at(fen)[0], depth) == counts[depth - 1]
+    assert knowledge_of(GAME).perft(at(fen)[0], depth) == counts[depth - 1]
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize(("name", "depth"), [pair for pair in COUNTS if pair not in QUICK])
 def test_perft_is_the_published_count_deeper(name: str, depth: int) -> None:
     fen, counts = PERFT[name]
-    assert GAME.perft(at(fen)[0], depth) == counts[depth - 1]
+    assert knowledge_of(GAME).perft(at(fen)[0], depth) == counts[depth - 1]
 
 
 @pytest.mark.parametrize("name", PERFT)
 def test_perft_making_every_move_and_perft_through_the_contract_count_the_same(name: str) -> None:
     fen, counts = PERFT[name]
     depth = 2 if SLOW_MACHINE else 4
-    assert GAME.perft(at(fen)[0], depth, bulk=False) == counts[depth - 1]
+    assert knowledge_of(GAME).perft(at(fen)[0], depth, bulk=False) == counts[depth - 1]
     assert perft.perft(GAME, depth - 1, at(fen)) == counts[depth - 2]
     assert sum(perft.divide(GAME, 2, at(fen)).values()) == counts[1]
 
@@ -125,14 +126,14 @@ def test_captures_checks_and_mates_are_the_published_counts_deeper() -> None:
 def test_chess960_sums_are_the_published_counts(depth: int) -> None:
     states = GAME.chess960_states(np.arange(960))
     assert len({GAME.to_string(state) for state in states}) == 960
-    assert sum(GAME.perft(state, depth) for state in states) == CHESS960_SUMS[depth]
+    assert sum(knowledge_of(GAME).perft(state, depth) for state in states) == CHESS960_SUMS[depth]
 
 
 def test_start_518_of_chess960_is_the_usual_one_and_numbers_are_pythonchess_s() -> None:
     assert GAME.chess960_states([518]).tobytes() == GAME.initial_states(1).tobytes()
     for number in (0, 1, 77, 518, 959):
         state = GAME.chess960_states([number])[0]
-        assert notation.to_fen(state).split()[0] == chess.Board.from_chess960_pos(number).fen().split()[0]
+        assert texts.to_fen(state).split()[0] == chess.Board.from_chess960_pos(number).fen().split()[0]
     with pytest.raises(ValueError, match="960 is no start position"):
         GAME.chess960_states([960])
 
@@ -183,21 +184,21 @@ def agree(num_positions: int, seed: int) -> dict[str, int]:
     """Compares every position of random games with the twin; returns how often each kind of end was met."""
     met: dict[str, int] = {}
     for game in games_with(num_positions, seed):
-        twin = naive_chess.Twin(notation.to_fen(game.states[0]))
+        twin = naive_chess.Twin(texts.to_fen(game.states[0]))
         legal, count = GAME.legal_actions(game.states)
         planes = rules.Chess(history_length=8).observe(game.states)
         for ply, state in enumerate(game.states):
-            board, fen = twin.board, notation.to_fen(state)
+            board, fen = twin.board, texts.to_fen(state)
             actions = twin.actions()
             assert fen == board.fen(en_passant="legal")
             assert legal[ply, : count[ply]].tolist() == sorted(actions), fen
             assert bool(state["terminal"]) == twin.over() and bool(state["to_play"]) != board.turn, fen
-            assert notation.result(state) == (board.result(claim_draw=False) if not twin.drawn_by_rule() or
+            assert texts.result(state) == (board.result(claim_draw=False) if not twin.drawn_by_rule() or
                                               board.is_checkmate() else "1/2-1/2"), fen  # fmt: skip
             for action, move in actions.items():
                 assert GAME.uci(state, action, chess960=True) == move.uci(), fen
             for action in sorted(actions)[:: 1 if ply % 8 == 0 else 9]:  # + and # show that checks and mates agree
-                assert notation.san(state, action) == board.san(actions[action]), fen
+                assert texts.san(state, action) == board.san(actions[action]), fen
             if ply % 4 == 0 or state["terminal"]:
                 assert np.array_equal(planes[ply], twin.planes(8)), fen
             if ply < len(game.actions):
@@ -238,7 +239,7 @@ def test_shorter_histories_are_the_first_planes_of_longer_ones(history_length: i
 def test_playouts_are_the_same_games_played_through_the_contract_one_by_one() -> None:
     starts = [GAME.initial_states(1), GAME.chess960_states([7]), at("4k3/8/8/8/8/8/4Q3/4K3 b - - 0 1")]
     starts.append(at("k7/8/1K6/8/8/8/1Q1Q4/8 w - - 0 1"))
-    starts.append(GAME.state_after("f2f3 e7e5 g2g4 d8h4"))
+    starts.append(notation_of(GAME).state_after("f2f3 e7e5 g2g4 d8h4"))
     seeds = np.arange(200, 203 if SLOW_MACHINE else 230, dtype=np.uint64)
     batch = np.concatenate([starts[2 if SLOW_MACHINE else int(seed) % len(starts)] for seed in seeds])
     plies = np.zeros(len(batch), dtype=np.int64)
@@ -335,27 +336,27 @@ def test_castling(fen: str, chess960: bool, legal: str, illegal: str) -> None:
         assert text in castling, fen
         twin = chess.Board(fen, chess960=chess960)
         twin.push_uci(text)
-        assert notation.to_fen(after(states, text)[0]) == twin.fen(en_passant="legal")
+        assert texts.to_fen(after(states, text)[0]) == twin.fen(en_passant="legal")
     assert not castling & set(illegal.split()), fen
 
 
 def test_castling_may_be_written_both_ways() -> None:
     states = at("r3k2r/8/8/8/8/8/8/R3K2R b KQkq - 0 1")
-    short = GAME.action_from_string(states[0], "e8g8")
-    assert GAME.action_from_string(states[0], "e8h8") == short
+    short = notation_of(GAME).action_from_string(states[0], "e8g8")
+    assert notation_of(GAME).action_from_string(states[0], "e8h8") == short
     assert GAME.action_to_string(states[0], short) == "e8g8" and GAME.uci(states[0], short, chess960=True) == "e8h8"
 
 
 def test_rights_are_lost_when_the_rook_is_taken() -> None:
     states = after(at("r3k2r/8/8/8/8/8/8/R3K2R w KQkq - 0 1"), "a1a8")
-    assert notation.to_fen(states[0]).split()[2] == "Kk"
+    assert texts.to_fen(states[0]).split()[2] == "Kk"
 
 
 # Ends
 
 
 def ended(states: np.ndarray, move: str) -> tuple[float, float, bool]:
-    step = GAME.play(states[0], GAME.action_from_string(states[0], move))
+    step = GAME.play(states[0], notation_of(GAME).action_from_string(states[0], move))
     return float(step.reward[0]), float(step.discount[0]), bool(step.states["terminal"][0])
 
 
@@ -363,7 +364,7 @@ WIN, DRAW, ON = (1.0, 0.0, True), (0.0, 0.0, True), (0.0, -1.0, False)
 
 
 def test_mate_wins_and_stalemate_draws() -> None:
-    assert ended(GAME.state_after("f2f3 e7e5 g2g4"), "d8h4") == WIN
+    assert ended(notation_of(GAME).state_after("f2f3 e7e5 g2g4"), "d8h4") == WIN
     assert ended(at("7k/5Q2/8/6K1/8/8/8/8 w - - 0 1"), "g5g6") == DRAW
 
 
@@ -376,10 +377,10 @@ def test_mate_on_the_hundredth_ply_still_wins() -> None:
 
 def test_the_third_occurrence_is_a_draw_and_the_second_is_seen_in_the_planes() -> None:
     back_and_forth = "g1f3 g8f6 f3g1 f6g8 "
-    twice = GAME.state_after(back_and_forth)
+    twice = notation_of(GAME).state_after(back_and_forth)
     once_before, twice_before = GAME.observe(twice)[0, 12:14]
     assert once_before.all() and not twice_before.any()
-    assert ended(GAME.state_after(back_and_forth + "g1f3 g8f6 f3g1"), "f6g8") == DRAW
+    assert ended(notation_of(GAME).state_after(back_and_forth + "g1f3 g8f6 f3g1"), "f6g8") == DRAW
 
 
 def test_positions_with_other_rights_are_not_the_same() -> None:
@@ -422,7 +423,7 @@ def test_a_game_is_drawn_at_its_greatest_length() -> None:
     game = rules.Chess(max_game_length=3)
     states = game.initial_states(1)
     for move, over in (("e2e4", False), ("e7e5", False), ("g1f3", True)):
-        step = game.play(states[0], game.action_from_string(states[0], move))
+        step = game.play(states[0], notation_of(game).action_from_string(states[0], move))
         states = step.states
         assert bool(states["terminal"][0]) == over and step.reward[0] == 0
 
@@ -432,7 +433,7 @@ def test_a_game_is_drawn_at_its_greatest_length() -> None:
 
 def test_keys_know_side_rights_repetition_and_a_near_end() -> None:
     start = GAME.initial_states(1)
-    again = GAME.state_after("g1f3 g8f6 f3g1 f6g8")
+    again = notation_of(GAME).state_after("g1f3 g8f6 f3g1 f6g8")
     assert GAME.position_key(start) == GAME.position_key(again) and GAME.key(start) != GAME.key(again)
     e4 = "rnbqkbnr/pppppppp/8/8/4P3/8/PPPP1PPP/RNBQKBNR b {} - {} 1"
     keys = {
@@ -444,16 +445,16 @@ def test_keys_know_side_rights_repetition_and_a_near_end() -> None:
 
 
 def test_a_useless_en_passant_square_changes_no_key() -> None:
-    assert GAME.key(GAME.state_after("e2e4")) == GAME.key(
+    assert GAME.key(notation_of(GAME).state_after("e2e4")) == GAME.key(
         at("rnbqkbnr/pppppppp/8/8/4P3/8/PPPP1PPP/RNBQKBNR b KQkq e3 0 1")
     )
 
 
 def test_the_board_is_drawn_with_white_below_for_both() -> None:
-    drawing = GAME.to_string(GAME.state_after("e2e4")[0]).split("\n")
+    drawing = GAME.to_string(notation_of(GAME).state_after("e2e4")[0]).split("\n")
     assert drawing[0] == "8 r n b q k b n r" and drawing[4] == "4 . . . . P . . ." and drawing[8] == "  a b c d e f g h"
 
 
 def test_wrong_moves_name_the_legal_ones() -> None:
     with pytest.raises(base.IllegalMove, match=r"'e2e5' is not a legal move here\. Did you mean 'e2e"):
-        GAME.action_from_string(GAME.initial_states(1)[0], "e2e5")
+        notation_of(GAME).action_from_string(GAME.initial_states(1)[0], "e2e5")

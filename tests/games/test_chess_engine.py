@@ -5,11 +5,13 @@ from __future__ import annotations
 import chess
 import numpy as np
 import pytest
+from facets import notation_of
 from numba import config as numba_config
 
 from games.checks import random_play
-from games.chess import engine, geometry, notation, rules
+from games.chess import engine, geometry, rules
 from games.chess import engine_kernels as kernels
+from games.chess import fen as texts
 from games.chess import kernels as rules_kernels
 from games.engines import deepening
 
@@ -21,7 +23,7 @@ PIECE_VALUE = {chess.PAWN: 1, chess.KNIGHT: 3, chess.BISHOP: 3, chess.ROOK: 5, c
 
 
 def state_of(fen: str) -> np.void:
-    return GAME.from_fen(fen)[0]
+    return notation_of(GAME).from_fen(fen)[0]
 
 
 def some_states(seed: int, num_games: int, game: rules.Chess = GAME) -> list[np.void]:
@@ -63,7 +65,7 @@ def worth_of(state: np.void) -> int:
 def minimax(states: np.ndarray, depth: int, ply: int, line: list[int], past: list[int]) -> int:
     """Score of [1] state_dtype, not over, for the player to move; `line` and `past` hold the keys of earlier positions
     in the search and before it."""
-    state, board = states[0], notation.board_of(states[0])
+    state, board = states[0], texts.board_of(states[0])
     line = [*line, int(GAME.position_key(states)[0])]
     if board.is_check() and depth > 0 and ply > 0:
         depth += 1
@@ -128,7 +130,7 @@ def test_scores_are_those_of_plain_minimax_with_a_table_too(num_states: int, dep
     states = [state for state in some_states(1, 12) if np.bitwise_count(everything(state)) <= most_pieces]
     for state in states[:: max(len(states) // (1 if SLOW_MACHINE else num_states), 1)]:
         found = searcher.analyze(state, depth)
-        assert found.score == minimax(np.array([state]), found.depth, 0, [], []), GAME.to_fen(state)
+        assert found.score == minimax(np.array([state]), found.depth, 0, [], []), notation_of(GAME).to_fen(state)
 
 
 def test_repetitions_of_the_games_own_positions_are_those_of_plain_minimax() -> None:
@@ -139,7 +141,7 @@ def test_repetitions_of_the_games_own_positions_are_those_of_plain_minimax() -> 
         for depth in range(1, 2 if SLOW_MACHINE else 4):
             assert searcher.analyze(states[0], depth).score == minimax(states, depth, 0, [], past), (text, depth)
         past.append(int(GAME.position_key(states)[0]))
-        states = GAME.play_text(states, text)
+        states = notation_of(GAME).play_text(states, text)
 
 
 def test_moves_positions_and_clocks_are_the_rules() -> None:
@@ -236,11 +238,11 @@ def test_repetition_is_avoided_by_the_winner_and_sought_by_the_loser() -> None:
     searcher = engine.ChessEngine(GAME, table_bits=12)
     states = np.array([state_of("6k1/5pp1/7p/8/8/8/Q4PPP/6K1 w - - 0 1")])
     for text in ["a2a3", "g8h8", "a3a2", "h8g8", "a2a3", "g8h8"]:
-        states = GAME.play_text(states, text)
+        states = notation_of(GAME).play_text(states, text)
     for depth in range(2, 7):
         found = searcher.analyze(states[0], depth)
         assert found.score > 500 and GAME.uci(states[0], found.action) != "a3a2"
-    states = GAME.play_text(states, "a3a2")
+    states = notation_of(GAME).play_text(states, "a3a2")
     for depth in range(1, 7):
         found = searcher.analyze(states[0], depth)
         assert found.score == 0 and GAME.uci(states[0], found.action) == "h8g8"
@@ -326,7 +328,7 @@ def test_deeper_beats_shallower(deep: int, shallow: int, num_openings: int) -> N
     searcher = engine.ChessEngine(GAME, table_bits=14)
     strong = lambda state: searcher.best_action(state, depth=deep)  # noqa: E731
     weak = lambda state: searcher.best_action(state, depth=shallow)  # noqa: E731
-    starts = [GAME.state_after(moves)[0] for moves in OPENINGS[:num_openings]]
+    starts = [notation_of(GAME).state_after(moves)[0] for moves in OPENINGS[:num_openings]]
     points = [play(strong, weak, start) for start in starts] + [1 - play(weak, strong, start) for start in starts]
     assert np.mean(points) > 0.75, points
 
@@ -366,7 +368,7 @@ def test_limits_are_kept() -> None:
         with pytest.raises(ValueError, match=r"a limit|must be at least 1"):
             searcher.best_action(START, **wrong)
     with pytest.raises(ValueError, match="the game is over"):
-        searcher.best_action(GAME.state_after("f2f3 e7e5 g2g4 d8h4")[0], depth=1)
+        searcher.best_action(notation_of(GAME).state_after("f2f3 e7e5 g2g4 d8h4")[0], depth=1)
     with pytest.raises(ValueError, match="table_bits is 3"):
         engine.ChessEngine(GAME, table_bits=3)
 

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from facets import knowledge_of, notation_of
 from numba import config as numba_config
 
 from games.chess import history, kernels, playout_kernels, rules
@@ -20,7 +21,7 @@ SCRIPT = """
 import hashlib, sys
 import numpy as np
 from games.checks import random_play as sample
-from games.chess import history, kernels, playout_kernels, rules
+from games.chess import history, kernels, knowledge, playout_kernels, rules
 game, digest = rules.Chess(history_length=3), hashlib.sha256()
 for played in sample.random_games(game, np.random.default_rng(3), 2):
     states = played.states[: int(sys.argv[1])]
@@ -28,9 +29,10 @@ for played in sample.random_games(game, np.random.default_rng(3), 2):
         digest.update(np.ascontiguousarray(answer).tobytes())
     for name in game.state_dtype.names:
         digest.update(states[name].tobytes())
+counts = knowledge.ChessKnowledge(game)
 for number in (0, 518, 959):
-    digest.update(str([game.perft(game.chess960_states([number])[0], depth) for depth in (1, 2)]).encode())
-digest.update(str(game.perft(game.initial_states(1)[0], 2, bulk=False)).encode())
+    digest.update(str([counts.perft(game.chess960_states([number])[0], depth) for depth in (1, 2)]).encode())
+digest.update(str(counts.perft(game.initial_states(1)[0], 2, bulk=False)).encode())
 digest.update(game.playouts(game.chess960_states([0, 518]), np.arange(2)).tobytes())
 hits = sum(sum(kernel.stats.cache_hits.values()) for kernel in (kernels.advance, kernels.legal_actions, kernels.perft,
            history.judge, history.observe, history.zobrist, playout_kernels.play_out)) if len(sys.argv) > 2 else 0
@@ -86,8 +88,8 @@ def test_each_kernel_is_compiled_once() -> None:
         game.key(view)
         game.settled(view)
         game.playouts(view, np.arange(8)[:: 8 // len(view)], np.zeros(len(view), dtype=np.int32))
-        game.perft(view[0], np.int64(2))
-        game.perft(view[0], 3, bulk=False)
+        knowledge_of(game).perft(view[0], np.int64(2))
+        knowledge_of(game).perft(view[0], 3, bulk=False)
     names = [kernels.advance, kernels.legal_actions, kernels.perft, history.judge, history.observe, history.zobrist]
     for kernel in (*names, history.distinguish, playout_kernels.play_out):
         assert len(kernel.signatures) == 1, kernel.__name__
@@ -96,7 +98,7 @@ def test_each_kernel_is_compiled_once() -> None:
 def test_positions_inside_packed_rows_are_read_right() -> None:
     """A replay row may put a position at an odd address, where compiled code must not look without a copy."""
     game = rules.Chess()
-    states = np.concatenate([game.state_after(moves) for moves in ("", "e2e4", "e2e4 c7c5 g1f3")])
+    states = np.concatenate([notation_of(game).state_after(moves) for moves in ("", "e2e4", "e2e4 c7c5 g1f3")])
     rows = np.zeros(len(states), dtype=[("tag", "u1"), ("state", game.state_dtype)])
     rows["state"] = states
     packed = rows["state"]

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from facets import notation_of
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from numba import config as numba_config
@@ -20,7 +21,8 @@ from games import base
 from games.chess import rules
 
 chess = pytest.importorskip("chess.pgn") and importlib.import_module("chess")
-from games.chess import notation  # noqa: E402
+from games.chess import fen as texts  # noqa: E402
+from games.chess import pgn  # noqa: E402
 
 ROOT = Path(__file__).resolve().parents[2]
 GAME = rules.Chess()
@@ -36,7 +38,7 @@ SEEDS = [
 
 def refused(text: str, chess960: bool = False) -> str:
     with pytest.raises(base.IllegalMove) as caught:
-        notation.from_fen(GAME, text, chess960)
+        texts.from_fen(GAME, text, chess960)
     message = str(caught.value)
     assert message.endswith(".") and "\n" not in message and len(message) < 300
     return message
@@ -77,20 +79,20 @@ def test_an_impossible_fen_is_refused_in_one_sentence(fen: str, reason: str) -> 
 
 def test_a_fen_of_chess960_needs_to_be_called_one() -> None:
     assert "lets a king castle" in refused(SEEDS[4])
-    state = notation.from_fen(GAME, SEEDS[4], chess960=True)[0]
-    assert notation.to_fen(state) == SEEDS[4].replace("HFhf", "KQkq")
+    state = texts.from_fen(GAME, SEEDS[4], chess960=True)[0]
+    assert texts.to_fen(state) == SEEDS[4].replace("HFhf", "KQkq")
 
 
 def test_a_fen_may_leave_out_clock_and_number() -> None:
-    assert notation.to_fen(notation.from_fen(GAME, chess.STARTING_FEN[:-4])[0]) == chess.STARTING_FEN
+    assert texts.to_fen(texts.from_fen(GAME, chess.STARTING_FEN[:-4])[0]) == chess.STARTING_FEN
 
 
 def test_move_numbers_go_on_after_either_side_began() -> None:
     for fen, expected in (("4k3/7p/8/8/8/8/7P/4K3 w - - 0 7", "8"), ("4k3/7p/8/8/8/8/7P/4K3 b - - 0 7", "8")):
-        states = notation.from_fen(GAME, fen)
+        states = texts.from_fen(GAME, fen)
         for _ in range(2):
             states = GAME.step(states, GAME.legal_actions(states)[0][:, 0]).states
-        assert notation.to_fen(states[0]).split()[-1] == expected
+        assert texts.to_fen(states[0]).split()[-1] == expected
 
 
 def check_fen(text: str, chess960: bool) -> None:
@@ -101,16 +103,16 @@ def check_fen(text: str, chess960: bool) -> None:
     except ValueError:
         valid = False
     try:
-        states = notation.from_fen(GAME, text, chess960)
+        states = texts.from_fen(GAME, text, chess960)
     except base.IllegalMove as error:
         assert "\n" not in str(error) and len(str(error)) < 300
         if valid:
             assert any(why in str(error) for why in ("promoted", "clock", "number", "four to six")), text
         return
     assert valid, text
-    assert notation.to_fen(states[0]) == board.fen(en_passant="legal")
+    assert texts.to_fen(states[0]) == board.fen(en_passant="legal")
     over = board.is_insufficient_material() or board.halfmove_clock >= 100
-    expected = set() if over else {chess.Move.uci(move) for move in notation.board_of(states[0]).legal_moves}
+    expected = set() if over else {chess.Move.uci(move) for move in texts.board_of(states[0]).legal_moves}
     actions, count = GAME.legal_actions(states)
     assert {GAME.uci(states[0], int(action), chess960=True) for action in actions[0, : count[0]]} == expected
     assert over or board.legal_moves.count() == count[0]
@@ -154,28 +156,28 @@ def test_any_text_is_a_position_or_a_sentence(text: str) -> None:
 
 
 def test_san_is_read_and_wrong_san_names_the_legal_moves() -> None:
-    states = notation.from_fen(GAME, "r3k2r/8/8/8/8/8/8/R3K2R w KQkq - 0 1")
+    states = texts.from_fen(GAME, "r3k2r/8/8/8/8/8/8/R3K2R w KQkq - 0 1")
     for text in ("O-O", "O-O-O", "Rxa8+", "Kd2"):
-        assert notation.san(states[0], notation.action_from_san(GAME, states[0], text)) == text
+        assert texts.san(states[0], texts.action_from_san(GAME, states[0], text)) == text
     for wrong in ("Kd3", "--", "", "Z0", "O-O-O-O", "x" * 5_000_000):
         with pytest.raises(base.IllegalMove, match=r"is not a legal move here. Legal moves: .*Rxh8\+"):
-            notation.action_from_san(GAME, states[0], wrong)
-    over = GAME.state_after("f2f3 e7e5 g2g4 d8h4")
+            texts.action_from_san(GAME, states[0], wrong)
+    over = notation_of(GAME).state_after("f2f3 e7e5 g2g4 d8h4")
     with pytest.raises(base.IllegalMove, match="the game is over"):
-        notation.action_from_san(GAME, over[0], "a3")
-    assert notation.result(over[0]) == "0-1"
+        texts.action_from_san(GAME, over[0], "a3")
+    assert texts.result(over[0]) == "0-1"
 
 
 # PGN
 
 
-def random_record(start: np.ndarray, rng: np.random.Generator) -> list[notation.Ply]:
+def random_record(start: np.ndarray, rng: np.random.Generator) -> list[pgn.Ply]:
     plies, states = [], start
     while not states["terminal"][0] and len(plies) < 120:
         actions, count = GAME.legal_actions(states)
         action = int(actions[0, int(rng.random() * count[0])])
         comment, nags = f"value {len(plies)}" if len(plies) % 3 else "", (1,) if len(plies) % 5 else ()
-        plies.append(notation.Ply(action, comment, nags))
+        plies.append(pgn.Ply(action, comment, nags))
         states = GAME.step(states, np.array([action])).states
     return plies
 
@@ -184,8 +186,8 @@ def random_record(start: np.ndarray, rng: np.random.Generator) -> list[notation.
 def test_a_written_game_is_read_back_with_its_annotations(number: int) -> None:
     start = GAME.chess960_states([number])
     plies = random_record(start, np.random.default_rng(number))
-    text = notation.write_pgn(GAME, start, plies, {"White": "a", "Black": "b"})
-    found = notation.read_pgn(GAME, text)
+    text = pgn.write_pgn(GAME, start, plies, {"White": "a", "Black": "b"})
+    found = pgn.read_pgn(GAME, text)
     assert found.plies == plies and found.start.tobytes() == start.tobytes()
     assert found.headers["White"] == "a" and (found.headers.get("Variant") == "Chess960") == (number != 518)
     tree = chess.pgn.read_game(io.StringIO(text))
@@ -193,19 +195,19 @@ def test_a_written_game_is_read_back_with_its_annotations(number: int) -> None:
 
 
 def test_a_game_from_a_position_keeps_its_fen_and_result() -> None:
-    start = notation.from_fen(GAME, "7k/8/6K1/8/8/8/8/R7 w - - 0 50")
-    text = notation.write_pgn(GAME, start, [notation.Ply(GAME.action_from_string(start[0], "a1a8"))])
+    start = texts.from_fen(GAME, "7k/8/6K1/8/8/8/8/R7 w - - 0 50")
+    text = pgn.write_pgn(GAME, start, [pgn.Ply(notation_of(GAME).action_from_string(start[0], "a1a8"))])
     assert '[FEN "7k/8/6K1/8/8/8/8/R7 w - - 0 50"]' in text and "50. Ra8# 1-0" in text
-    assert notation.read_pgn(GAME, text).start.tobytes() == start.tobytes()
+    assert pgn.read_pgn(GAME, text).start.tobytes() == start.tobytes()
     usual = GAME.initial_states(1)
     usual.view(np.uint8)[-1] = 77  # a byte between or behind the fields: no field has it
-    assert usual == GAME.initial_states(1) and "FEN" not in notation.write_pgn(GAME, usual, [])
+    assert usual == GAME.initial_states(1) and "FEN" not in pgn.write_pgn(GAME, usual, [])
     with pytest.raises(base.IllegalMove, match="ply 1: action 100 is not legal"):
-        notation.write_pgn(GAME, start, [notation.Ply(100)])
+        pgn.write_pgn(GAME, start, [pgn.Ply(100)])
 
 
 def test_comments_glyphs_and_variations_are_told_apart() -> None:
-    record = notation.read_pgn(GAME, '[Event "x"]\n\n1. e4! {best} e5 (1... c5 {no} 2. Nf3) {solid} 2. Nf3 $3 Nc6 *')
+    record = pgn.read_pgn(GAME, '[Event "x"]\n\n1. e4! {best} e5 (1... c5 {no} 2. Nf3) {solid} 2. Nf3 $3 Nc6 *')
     assert [(ply.comment, ply.nags) for ply in record.plies] == [("best", (1,)), ("solid", ()), ("", (3,)), ("", ())]
 
 
@@ -238,7 +240,7 @@ LETTERS = "".join(chr(NOISE.randrange(1, 1000)) for _ in range(100_000))
 def test_bad_pgn_is_refused_quickly_in_one_sentence(text: str, reason: str) -> None:
     began = time.perf_counter()
     with pytest.raises(base.IllegalMove, match=reason) as caught:
-        notation.read_pgn(GAME, text)
+        pgn.read_pgn(GAME, text)
     assert time.perf_counter() - began < 10  # about 0.1 s; busy machines are slow
     assert "\n" not in str(caught.value) and len(str(caught.value)) < 300
 
@@ -247,9 +249,9 @@ def test_without_python_chess_moves_are_still_text_and_the_rest_says_what_is_mis
     code = (
         "import sys\nsys.modules['chess'] = None\n"
         "from games.chess import notation, rules\ngame = rules.Chess()\n"
-        "state = game.initial_states(1)[0]\n"
-        "print(game.action_to_string(state, game.action_from_string(state, 'e2e4')))\n"
-        "try:\n    notation.from_fen(game, 'x')\nexcept ImportError as error:\n    print(error)\n"
+        "state, texts = game.initial_states(1)[0], notation.ChessNotation(game)\n"
+        "print(game.action_to_string(state, texts.action_from_string(state, 'e2e4')))\n"
+        "try:\n    texts.from_fen('x')\nexcept ImportError as error:\n    print(error)\n"
     )
     done = subprocess.run(
         [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, timeout=100, check=True

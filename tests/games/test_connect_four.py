@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from facets import notation_of
 from numba import config as numba_config
 
 from games import base
@@ -197,7 +198,7 @@ def test_what_only_looks_like_four_does_not_win(picture: str) -> None:
 
 
 def test_the_board_is_drawn_from_the_top() -> None:
-    state = GAME.state_after("44455")[0]
+    state = notation_of(GAME).state_after("44455")[0]
     assert GAME.to_string(state) == "\n".join(
         [
             ". . . . . . .",
@@ -220,17 +221,17 @@ def test_a_full_column_is_closed() -> None:
     . . . O . . .
     . . . X . . .
     """
-    states = GAME.state_after("444444")
+    states = notation_of(GAME).state_after("444444")
     actions, count = GAME.legal_actions(states)
     assert actions[0].tolist() == [0, 1, 2, 4, 5, 6, -1] and count[0] == 6
     with pytest.raises(base.IllegalMove, match=r"move 7: '4' is not a legal move here"):
-        GAME.state_after("4444444")
+        notation_of(GAME).state_after("4444444")
     with pytest.raises(base.IllegalMove, match="action 3 is not legal"):
         GAME.play(states[0], 3)
 
 
 def test_a_full_board_without_four_is_a_draw() -> None:
-    state = GAME.state_after("24713563455523512446622236134541667317777")[0]
+    state = notation_of(GAME).state_after("24713563455523512446622236134541667317777")[0]
     step = GAME.play(state, 0)
     assert GAME.to_string(step.states[0]) == "\n".join(
         [
@@ -251,7 +252,7 @@ def test_the_mirror_exchanges_left_and_right() -> None:
     . O . . . . .          . . . . . O .
     X O X . . . .    ⇄     . . . . X O X
     """
-    states, expected = GAME.state_after("1232"), GAME.state_after("7656")
+    states, expected = notation_of(GAME).state_after("1232"), notation_of(GAME).state_after("7656")
     mirrored = GAME.symmetric_states(states, np.array([1]))
     assert GAME.to_string(mirrored[0]) == GAME.to_string(expected[0])
     assert GAME.key(mirrored) == GAME.key(expected) != GAME.key(states)
@@ -273,7 +274,7 @@ def test_positions_halve_when_mirror_images_count_once() -> None:
 
 def test_positions_inside_packed_rows_are_read_right() -> None:
     """A replay row may put a position at an odd address, where compiled code must not look without a copy."""
-    states = np.concatenate([GAME.state_after(moves) for moves in ("", "4", "44444", "1234567")])
+    states = np.concatenate([notation_of(GAME).state_after(moves) for moves in ("", "4", "44444", "1234567")])
     rows = np.zeros(len(states), dtype=[("tag", "u1"), ("state", GAME.state_dtype)])
     rows["state"] = states
     for n in (1, len(states)):

@@ -10,7 +10,7 @@ from functools import cache
 import numpy as np
 import pytest
 
-from games.connect_four import eval_set, solver
+from games.connect_four import knowledge, solver
 from games.connect_four import solver_kernels as kernels
 
 UNCOMPILED = os.environ.get("NUMBA_DISABLE_JIT", "0") != "0"
@@ -316,27 +316,28 @@ def test_a_fresh_search_agrees_with_the_opening_table() -> None:
         assert searching.value(*position) == looking_up.value(*position)
 
 
-def test_the_yardstick_is_what_it_says() -> None:
-    data = eval_set.load()
-    assert [array.shape for array in data] == [(600,), (600,), (600,), (600, 7), (600,)]
-    assert [array.dtype for array in data[:4]] == [np.uint64, np.uint64, np.int8, np.int8]
-    assert np.array_equal(data.stage, np.repeat([0, 1, 2], 200))
+def test_the_eval_set_is_what_it_says() -> None:
+    data = knowledge.load_eval_set()
+    own, mask, stage, values, moves = (data[name] for name in ("own", "mask", "stage", "values", "moves"))
+    assert [array.shape for array in (own, mask, stage, values, moves)] == [(600,), (600,), (600,), (600, 7), (600,)]
+    assert [array.dtype for array in (own, mask, stage, values)] == [np.uint64, np.uint64, np.int8, np.int8]
+    assert np.array_equal(stage, np.repeat([0, 1, 2], 200))
     keys = set()
-    for own, mask, stage, moves in zip(data.own, data.mask, data.stage, data.moves, strict=True):
-        first, last = eval_set.STAGE_PLIES[stage]
-        assert first <= len(moves) <= last
-        assert solver.position_from_moves(str(moves)) == (own, mask)
-        solver.check_position(int(own), int(mask))
-        keys.add(solver.canonical_key(int(own), int(mask)))
+    for row, text in enumerate(moves):
+        first, last = knowledge.STAGE_PLIES[stage[row]]
+        assert first <= len(text) <= last
+        assert solver.position_from_moves(str(text)) == (own[row], mask[row])
+        solver.check_position(int(own[row]), int(mask[row]))
+        keys.add(solver.canonical_key(int(own[row]), int(mask[row])))
     assert len(keys) == 600
-    legal = np.ma.masked_equal(data.values, solver.ILLEGAL)
+    legal = np.ma.masked_equal(values, solver.ILLEGAL)
     mistakes = (legal.min(axis=1) < legal.max(axis=1)).filled(False)
-    assert all(np.count_nonzero(mistakes[data.stage == stage]) >= 120 for stage in range(3))
+    assert all(np.count_nonzero(mistakes[stage == number]) >= 120 for number in range(3))
 
 
-def test_yardstick_labels_are_found_again() -> None:
-    data = eval_set.load()
-    plies = np.char.str_len(data.moves)
+def test_eval_set_labels_are_found_again() -> None:
+    data = knowledge.load_eval_set()
+    plies = np.char.str_len(data["moves"])
     rows = np.flatnonzero(plies >= 33)[:5] if UNCOMPILED else np.flatnonzero(plies >= 14)[::7]
-    found = searching_solver(table_bits=20).solve_many(data.own[rows], data.mask[rows])
-    np.testing.assert_array_equal(found, data.values[rows])
+    found = searching_solver(table_bits=20).solve_many(data["own"][rows], data["mask"][rows])
+    np.testing.assert_array_equal(found, data["values"][rows])

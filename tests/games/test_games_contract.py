@@ -10,7 +10,7 @@ from toy_games import Bandit, Coins
 import games
 from games import base
 from games.checks import contract, perft, random_play
-from games.tic_tac_toe import CELL_AFTER, TicTacToe
+from games.tic_tac_toe import CELL_AFTER, TicTacToe, TicTacToeKnowledge, TicTacToeNotation
 
 NUM_GAMES = 5 if numba.config.DISABLE_JIT else 50
 
@@ -152,12 +152,16 @@ class _ColouredBoard(TicTacToe):
         return "\x1b[1m" + super().to_string(state)
 
 
-class _ErrorsThatDoNotHelp(TicTacToe):
+class _NotationThatDoesNotHelp(TicTacToeNotation):
     def action_from_string(self, state, text):
         try:
             return super().action_from_string(state, text)
         except base.IllegalMove:
             raise base.IllegalMove("illegal move") from None
+
+
+class _ErrorsThatDoNotHelp(TicTacToe):
+    facets = TicTacToe.facets | {"notation": f"{__name__}:_NotationThatDoesNotHelp"}
 
 
 class _PlayTakesAnything(TicTacToe):
@@ -250,9 +254,13 @@ class _StartIsTheEnd(TicTacToe):
         return states
 
 
-class _HeuristicOutOfRange(TicTacToe):
+class _KnowledgeOutOfRange(TicTacToeKnowledge):
     def heuristic(self, states):
         return states["to_play"].astype(np.float32) * 2
+
+
+class _HeuristicOutOfRange(TicTacToe):
+    facets = TicTacToe.facets | {"knowledge": f"{__name__}:_KnowledgeOutOfRange"}
 
 
 class _ActionsShareAPlace(TicTacToe):
@@ -260,14 +268,18 @@ class _ActionsShareAPlace(TicTacToe):
         return np.arange(9) // 2
 
 
-class _FenForgetsThePieces(TicTacToe):
+class _FenOfTheMoverAlone(TicTacToeNotation):
     has_fen = True
 
     def to_fen(self, state):
         return "X to move"
 
     def from_fen(self, text):
-        return self.initial_states(1)
+        return self.game.initial_states(1)
+
+
+class _FenForgetsThePieces(TicTacToe):
+    facets = TicTacToe.facets | {"notation": f"{__name__}:_FenOfTheMoverAlone"}
 
 
 class _PlayoutsOfTheOtherPlayer(TicTacToe):

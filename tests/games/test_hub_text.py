@@ -4,29 +4,30 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from facets import notation_of, protocols_of
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import games
-from games import base
+from games import base, protocols
 from games.checkers import moves
 
 CHECKERS = games.make("checkers")
 
 
-def hub() -> base.HubText:
-    text = CHECKERS.hub_text()
+def hub() -> protocols.HubText:
+    text = protocols_of(CHECKERS).hub()
     assert text is not None
     return text
 
 
 def after(record: str) -> np.void:
-    return CHECKERS.state_after(record)[0]
+    return notation_of(CHECKERS).state_after(record)[0]
 
 
 def test_other_games_have_no_such_text() -> None:
-    assert games.make("chess").hub_text() is None and games.make("connect-four").hub_text() is None
-    assert CHECKERS.uci_text() is None
+    assert protocols_of(games.make("chess")).hub() is None and protocols_of(games.make("connect-four")).hub() is None
+    assert protocols_of(CHECKERS).uci() is None
 
 
 def test_black_begins_and_stands_on_the_first_squares() -> None:
@@ -38,14 +39,14 @@ def test_black_begins_and_stands_on_the_first_squares() -> None:
 
 def test_a_capture_names_the_squares_it_takes() -> None:
     state = after("11-15 22-18")
-    assert [move.path for move in moves.whole_moves(CHECKERS, state)] == ["15x22"]
+    assert [move.path for move in moves.legal(CHECKERS, state)] == ["15x22"]
     actions = hub().actions(state, "15x22x18")
     assert len(actions) == 1 and hub().move(state, actions) == "15x22x18"
 
 
 def test_a_jump_over_several_pieces_is_one_move_and_any_order_of_its_captures_will_do() -> None:
-    state = CHECKERS.from_fen("W:W22:B10,17,18,K32")[0]
-    jumps = {move.path: list(move.actions) for move in moves.whole_moves(CHECKERS, state)}
+    state = notation_of(CHECKERS).from_fen("W:W22:B10,17,18,K32")[0]
+    jumps = {move.path: list(move.actions) for move in moves.legal(CHECKERS, state)}
     assert hub().move(state, jumps["22x15x6"]) == "22x6x10x18"
     assert hub().actions(state, "22x6x10x18") == hub().actions(state, "22x06x18x10") == jumps["22x15x6"]
 
@@ -63,8 +64,8 @@ def test_every_position_and_every_whole_move_of_random_games_comes_back() -> Non
             state = states[0]
             again = text.from_position(text.position(state))
             assert text.position(again[0]) == text.position(state)
-            assert CHECKERS.to_fen(again[0]) == CHECKERS.to_fen(state)
-            legal = moves.whole_moves(CHECKERS, state)
+            assert notation_of(CHECKERS).to_fen(again[0]) == notation_of(CHECKERS).to_fen(state)
+            legal = moves.legal(CHECKERS, state)
             for move in legal:
                 read = text.actions(state, text.move(state, move.actions))
                 found = next(each for each in legal if list(each.actions) == read)
@@ -76,8 +77,8 @@ def test_every_position_and_every_whole_move_of_random_games_comes_back() -> Non
 
 def test_captures_of_the_same_pieces_in_another_order_end_alike() -> None:
     """A king that goes round four pieces comes back to where it began, either way."""
-    state = CHECKERS.from_fen("B:BK7:W10,11,18,19")[0]
-    legal = moves.whole_moves(CHECKERS, state)
+    state = notation_of(CHECKERS).from_fen("B:BK7:W10,11,18,19")[0]
+    legal = moves.legal(CHECKERS, state)
     texts = [hub().move(state, move.actions) for move in legal]
     assert len(set(texts)) < len(texts)
     for move, text in zip(legal, texts, strict=True):
@@ -99,7 +100,7 @@ def test_a_move_that_is_not_legal_is_refused_and_the_legal_ones_are_named(wrong:
 
 
 def test_nothing_can_be_told_in_the_middle_of_a_jump() -> None:
-    state = CHECKERS.from_fen("W:W22:B10,18")[0]
+    state = notation_of(CHECKERS).from_fen("W:W22:B10,18")[0]
     step = CHECKERS.step(np.array([state]), np.array(hub().actions(state, "22x6x10x18")[:1]))
     assert step.discount[0] == 1
     with pytest.raises(ValueError, match="middle of a jump"):
@@ -107,13 +108,13 @@ def test_nothing_can_be_told_in_the_middle_of_a_jump() -> None:
 
 
 def test_half_a_jump_is_no_move() -> None:
-    state = CHECKERS.from_fen("W:W22:B10,18")[0]
+    state = notation_of(CHECKERS).from_fen("W:W22:B10,18")[0]
     with pytest.raises(base.IllegalMove, match="not a whole move"):
         hub().move(state, hub().actions(state, "22x6x10x18")[:1])
 
 
 def test_a_game_that_is_over_has_no_move() -> None:
-    state = CHECKERS.from_fen("W:W:B1")[0]
+    state = notation_of(CHECKERS).from_fen("W:W:B1")[0]
     with pytest.raises(base.IllegalMove, match="the game is over"):
         hub().actions(state, "9-13")
 

@@ -7,6 +7,7 @@ from functools import cache
 
 import numpy as np
 import pytest
+from facets import knowledge_of, notation_of
 from numba import config as numba_config
 
 import games
@@ -54,11 +55,11 @@ def fillings(count: int) -> np.ndarray:
 def positions_by_ply(plies: int) -> list[np.ndarray]:
     """The boards [N, 6, 7] after each ply, by the rules of the game."""
     level = GAME.initial_states(1)
-    found = [GAME.stones(level)]
+    found = [knowledge_of(GAME).stones(level)]
     for _ in range(plies):
         children = exhaustive.expand(GAME, level)[2].states
         level = children[np.unique(GAME.key(children), return_index=True)[1]]
-        found.append(GAME.stones(level))
+        found.append(knowledge_of(GAME).stones(level))
     return found
 
 
@@ -134,7 +135,7 @@ def random_game_boards(number: int, seed: int) -> np.ndarray:
     """[N, 6, 7]: every position of random games."""
     states, rng, found = GAME.initial_states(number), np.random.default_rng(seed), []
     while True:
-        found.append(GAME.stones(states))
+        found.append(knowledge_of(GAME).stones(states))
         states = states[~states["terminal"]]
         if not len(states):
             return np.concatenate(found)
@@ -207,7 +208,7 @@ def test_full_boards_of_drawn_games_are_accepted() -> None:
     for _ in range(42):
         actions, count = GAME.legal_actions(states)
         states = GAME.step(states, actions[np.arange(len(states)), rng.integers(np.maximum(count, 1))]).states
-    boards = GAME.stones(states)
+    boards = knowledge_of(GAME).stones(states)
     drawn_games = boards[(boards != 0).all(axis=(1, 2)) & ~legality.has_four(boards == 1)]
     drawn_games = drawn_games[~legality.has_four(drawn_games == -1)]
     assert len(drawn_games) >= 3
@@ -219,7 +220,7 @@ def test_no_boards_have_no_faults() -> None:
 
 
 def test_stones_are_told_by_who_began_whoever_is_to_move() -> None:
-    boards = np.concatenate([GAME.stones(GAME.state_after(moves)) for moves in ("4", "44")])
+    boards = np.concatenate([knowledge_of(GAME).stones(notation_of(GAME).state_after(moves)) for moves in ("4", "44")])
     # The first stone lies at the bottom of the middle column in both, the second player's on it.
     assert boards[:, 5, 3].tolist() == [1, 1] and boards[:, 4, 3].tolist() == [0, -1]
     assert np.count_nonzero(boards) == 3 and boards.dtype == np.int8
@@ -227,4 +228,7 @@ def test_stones_are_told_by_who_began_whoever_is_to_move() -> None:
 
 def test_a_game_that_cannot_tell_says_so() -> None:
     chess = games.make("chess")
-    assert chess.stones(chess.initial_states(1)) is None and chess.faults(np.zeros((1, 8, 8), dtype=np.int8)) is None
+    assert (
+        knowledge_of(chess).stones(chess.initial_states(1)) is None
+        and knowledge_of(chess).faults(np.zeros((1, 8, 8), dtype=np.int8)) is None
+    )

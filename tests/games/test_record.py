@@ -7,10 +7,13 @@ import re
 import numpy as np
 import pytest
 import toy_games
+from facets import notation_of
 
 import games
 from games import base
-from games.base import Game, GameRecord
+from games.base import Game
+from games.text import records
+from games.text.records import GameRecord
 
 NAMES = ("tic-tac-toe", "connect-four", "checkers", "chess")
 
@@ -39,11 +42,11 @@ def test_what_is_written_is_read(name: str) -> None:
     for plies in (0, 1, 6, 40, 1000):
         actions = random_game(game, rng, plies)
         tags = {"Event": 'the "last" one', "First": "runs/x at 100", "Second": "uct:1000"}
-        by_rule = base.score(game, game.initial_states(1), actions)
+        by_rule = records.score(game, game.initial_states(1), actions)
         record = GameRecord(game.initial_states(1), actions, tags, {}, 0.5 if by_rule is None and plies else None)
         written.append(record)
-        text += game.write_record(record)
-    found = game.read_records(text)
+        text += notation_of(game).write_record(record)
+    found = notation_of(game).read_records(text)
     assert len(found) == len(written)
     for one, other in zip(found, written, strict=True):
         assert one.actions == other.actions and one.start.tobytes() == other.start.tobytes()
@@ -55,8 +58,8 @@ def test_comments_are_kept(name: str) -> None:
     game = games.make(name)
     actions = random_game(game, np.random.default_rng(1), 5)
     comments = {0: "value +0.12, 100 simulations", 3: "a mistake: 4 was better " * 10}
-    text = game.write_record(GameRecord(game.initial_states(1), actions, {}, comments))
-    (found,) = game.read_records(text)
+    text = notation_of(game).write_record(GameRecord(game.initial_states(1), actions, {}, comments))
+    (found,) = notation_of(game).read_records(text)
     assert found.actions == actions
     assert {index: comment.split() for index, comment in found.comments.items()} == {
         index: comment.split() for index, comment in comments.items()
@@ -65,25 +68,28 @@ def test_comments_are_kept(name: str) -> None:
 
 def test_a_comment_on_a_jump_follows_the_whole_move() -> None:
     game = games.make("checkers")
-    start = game.from_fen("B:W6,14,22,32:B2")
+    start = notation_of(game).from_fen("B:W6,14,22,32:B2")
     actions = []
     states = start
     for text in ("2x9", "9x18", "18x25"):
-        actions.append(game.action_from_string(states[0], text))
+        actions.append(notation_of(game).action_from_string(states[0], text))
         states = game.step(states, np.array(actions[-1:])).states
-    text = game.write_record(GameRecord(start, actions, {"First": "a"}, {1: "in the middle"}))
+    text = notation_of(game).write_record(GameRecord(start, actions, {"First": "a"}, {1: "in the middle"}))
     assert "{in the middle}" in text and '[Black "a"]' in text
-    assert game.read_records(text)[0].actions == actions
+    assert notation_of(game).read_records(text)[0].actions == actions
 
 
 @pytest.mark.parametrize("name", ["checkers", "chess"])
 def test_a_game_from_a_set_up_position_keeps_it(name: str) -> None:
     game = games.make(name)
     fen = {"checkers": "W:W21,22,K24:B1,2,K30", "chess": "6k1/5ppp/8/8/8/8/8/3R2K1 b - - 4 30"}[name]
-    start = game.from_fen(fen)
+    start = notation_of(game).from_fen(fen)
     record = GameRecord(start, random_game(game, np.random.default_rng(0), 7, start), {}, {})
-    (found,) = game.read_records(game.write_record(record))
-    assert game.to_fen(found.start[0]) == game.to_fen(start[0]) and found.actions == record.actions
+    (found,) = notation_of(game).read_records(notation_of(game).write_record(record))
+    assert (
+        notation_of(game).to_fen(found.start[0]) == notation_of(game).to_fen(start[0])
+        and found.actions == record.actions
+    )
 
 
 @pytest.mark.parametrize(("moves", "points"), [("14253", 1.0), ("142576", 0.0), ("159287364", 0.5), ("142", None)])
@@ -91,17 +97,17 @@ def test_the_result_is_seat_0s(moves: str, points: float | None) -> None:
     game = games.make("tic-tac-toe")
     states, actions = game.initial_states(1), []
     for text in moves:
-        actions.append(game.action_from_string(states[0], text))
+        actions.append(notation_of(game).action_from_string(states[0], text))
         states = game.step(states, np.array(actions[-1:])).states
-    text = game.write_record(GameRecord(game.initial_states(1), actions, {}, {}))
-    assert text.rstrip().endswith(base.RESULTS[points])
-    assert base.score(game, game.initial_states(1), actions) == points
+    text = notation_of(game).write_record(GameRecord(game.initial_states(1), actions, {}, {}))
+    assert text.rstrip().endswith(records.RESULTS[points])
+    assert records.score(game, game.initial_states(1), actions) == points
 
 
 def test_checkers_gives_whites_points_first_and_black_is_seat_0() -> None:
     game = games.make("checkers")
     actions = random_game(game, np.random.default_rng(2), 4)
-    text = game.write_record(GameRecord(game.initial_states(1), actions, {"First": "me"}, {}, 1.0))
+    text = notation_of(game).write_record(GameRecord(game.initial_states(1), actions, {"First": "me"}, {}, 1.0))
     assert '[Black "me"]' in text and text.rstrip().endswith("0-1")
 
 
@@ -120,19 +126,21 @@ def test_checkers_gives_whites_points_first_and_black_is_seat_0() -> None:
 )
 def test_a_wrong_record_is_refused_in_one_sentence(text: str, words: str) -> None:
     with pytest.raises(base.IllegalMove, match=re.escape(words)) as refused:
-        games.make("connect-four").read_records(text)
+        notation_of(games.make("connect-four")).read_records(text)
     assert "\n" not in str(refused.value)
 
 
 def test_noise_is_read_or_refused_and_nothing_else() -> None:
     rng, game = np.random.default_rng(0), games.make("connect-four")
-    good = game.write_record(GameRecord(game.initial_states(1), [3, 3, 4], {"First": "a"}, {1: "x"})).encode()
+    good = (
+        notation_of(game).write_record(GameRecord(game.initial_states(1), [3, 3, 4], {"First": "a"}, {1: "x"})).encode()
+    )
     for _ in range(500):
         noise = bytearray(good)
         for _ in range(rng.integers(1, 6)):
             noise[rng.integers(len(noise))] = rng.integers(256)
         try:
-            game.read_records(noise.decode("latin-1"))
+            notation_of(game).read_records(noise.decode("latin-1"))
         except base.IllegalMove as error:
             assert "\n" not in str(error)
 
@@ -146,5 +154,7 @@ def test_a_game_of_somebody_else_has_records_too() -> None:
         except TypeError:
             continue
         actions = random_game(game, np.random.default_rng(1), 100)
-        (found,) = game.read_records(game.write_record(GameRecord(game.initial_states(1), actions, {}, {})))
+        (found,) = notation_of(game).read_records(
+            notation_of(game).write_record(GameRecord(game.initial_states(1), actions, {}, {}))
+        )
         assert found.actions == actions

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from facets import knowledge_of, notation_of
 
 from games import base
 from games.checks import exhaustive, perft
@@ -30,7 +31,7 @@ def test_divide_splits_perft_by_first_move() -> None:
     # Corners, edges and the centre are alike among themselves.
     assert len({by_move[corner] for corner in "1379"}) == len({by_move[edge] for edge in "2468"}) == 1
     assert sum(perft.divide(GAME, 1).values()) == 9
-    assert perft.divide(GAME, 1, GAME.state_after("12435687")) == {"9": 1}
+    assert perft.divide(GAME, 1, notation_of(GAME).state_after("12435687")) == {"9": 1}
 
 
 def test_all_games_by_length_and_result() -> None:
@@ -83,16 +84,16 @@ def test_values_of_all_positions(table: exhaustive.ValueTable) -> None:
     assert table.values[table.find(GAME.key(GAME.initial_states(1)))].tolist() == [0]
 
 
-def test_the_yardstick_is_every_position_in_play() -> None:
-    yardstick = GAME.yardstick()
-    assert len(yardstick.states) == 2836 + 1052 + 632 and not yardstick.states["terminal"].any()
-    assert np.array_equal(np.max(yardstick.values, axis=1) == 1, _best(yardstick.states) == 1)
-    legal = (yardstick.values != base.ILLEGAL).sum(axis=1)
-    assert np.array_equal(legal, GAME.legal_actions(yardstick.states)[1])
+def test_the_eval_set_is_every_position_in_play() -> None:
+    eval_set = knowledge_of(GAME).eval_set()
+    assert len(eval_set.states) == 2836 + 1052 + 632 and not eval_set.states["terminal"].any()
+    assert np.array_equal(np.max(eval_set.values, axis=1) == 1, _best(eval_set.states) == 1)
+    legal = (eval_set.values != base.ILLEGAL).sum(axis=1)
+    assert np.array_equal(legal, GAME.legal_actions(eval_set.states)[1])
 
 
 def _best(states: np.ndarray) -> np.ndarray:
-    return GAME.exact_action_values(states).max(axis=1)
+    return knowledge_of(GAME).exact_action_values(states).max(axis=1)
 
 
 def test_exact_values_see_a_fork() -> None:
@@ -101,7 +102,7 @@ def test_exact_values_see_a_fork() -> None:
     4 | O | 6      O has taken the centre, X the opposite corner: an edge holds the draw for O, a corner loses.
     7 | 8 | X
     """
-    values = GAME.exact_action_values(GAME.state_after("159"))[0]
+    values = knowledge_of(GAME).exact_action_values(notation_of(GAME).state_after("159"))[0]
     no = base.ILLEGAL
     assert values.tolist() == [no, 0, -1, 0, no, 0, -1, 0, no]
 
@@ -112,8 +113,8 @@ def test_a_row_wins_for_the_player_who_made_it() -> None:
     O | O | 6
     7 | 8 | 9
     """
-    state = GAME.state_after("1425")[0]
-    step = GAME.play(state, GAME.action_from_string(state, "3"))
+    state = notation_of(GAME).state_after("1425")[0]
+    step = GAME.play(state, notation_of(GAME).action_from_string(state, "3"))
     assert (step.reward[0], step.discount[0], bool(step.states["terminal"][0])) == (1, 0, True)
     assert GAME.to_string(step.states[0]) == " X | X | X\n O | O | 6\n 7 | 8 | 9"
 
@@ -124,7 +125,7 @@ def test_a_full_board_without_a_row_is_a_draw() -> None:
     X | O | O
     O | X | X
     """
-    before = GAME.state_after("12354687")[0]
+    before = notation_of(GAME).state_after("12354687")[0]
     step = GAME.play(before, 8)
     assert GAME.to_string(step.states[0]) == " X | O | X\n X | O | O\n O | X | X"
     assert (step.reward[0], step.discount[0]) == (0, 0)
@@ -136,7 +137,7 @@ def test_the_last_stone_can_still_win() -> None:
     O | X | O
     O | X | 9      X completes the diagonal on the last free cell.
     """
-    state = GAME.state_after("12345687")[0]
+    state = notation_of(GAME).state_after("12345687")[0]
     step = GAME.play(state, 8)
     assert (step.reward[0], step.discount[0]) == (1, 0)
 
@@ -147,15 +148,15 @@ def test_planes_are_the_movers_stones_first() -> None:
     4 | O | 6
     7 | 8 | X
     """
-    own, other = GAME.observe(GAME.state_after("159"))[0]
+    own, other = GAME.observe(notation_of(GAME).state_after("159"))[0]
     assert own.tolist() == [[0, 0, 0], [0, 1, 0], [0, 0, 0]]
     assert other.tolist() == [[1, 0, 0], [0, 0, 0], [0, 0, 1]]
 
 
 def test_an_illegal_move_in_a_record_names_ply_and_choices() -> None:
     with pytest.raises(base.IllegalMove, match=r"move 3: '5' is not a legal move here.*Legal moves: 2, 3, 4, 6, 7"):
-        GAME.state_after("155")
+        notation_of(GAME).state_after("155")
     with pytest.raises(base.IllegalMove, match="the game is over"):
-        GAME.state_after("142536")
+        notation_of(GAME).state_after("142536")
     with pytest.raises(base.IllegalMove, match="at most 9 plies"):
-        GAME.state_after("1234567891")
+        notation_of(GAME).state_after("1234567891")

@@ -8,11 +8,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from facets import knowledge_of, notation_of, protocols_of
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import games
-from games import base
+from games import base, protocols
 from games.base import Game
 
 TIC_TAC_TOE, CONNECT_FOUR, CHESS = games.make("tic-tac-toe"), games.make("connect-four"), games.make("chess")
@@ -21,8 +22,8 @@ FAIRY = shutil.which("fairy-stockfish", path="/usr/games:/usr/bin:/usr/local/bin
 needs_fairy = pytest.mark.skipif(FAIRY is None, reason="fairy-stockfish is not installed")
 
 
-def text_of(game: Game) -> base.UciText:
-    text = game.uci_text()
+def text_of(game: Game) -> protocols.UciText:
+    text = protocols_of(game).uci()
     assert text is not None
     return text
 
@@ -54,7 +55,7 @@ def test_every_position_and_every_move_of_random_games_comes_back(game: Game) ->
 
 
 def test_all_positions_of_tic_tac_toe_come_back() -> None:
-    text, seen = text_of(TIC_TAC_TOE), TIC_TAC_TOE.yardstick().states
+    text, seen = text_of(TIC_TAC_TOE), knowledge_of(TIC_TAC_TOE).eval_set().states
     assert len({text.to_fen(state) for state in seen}) == len(seen)
     assert all(text.from_fen(text.to_fen(state)).tobytes() == state.tobytes() for state in seen)
 
@@ -65,7 +66,7 @@ def test_connect_four_is_written_as_fairy_stockfish_writes_it() -> None:
     . . . O . . .   (the lowest two of six rows)
     X . . X . . .
     """
-    text, state = text_of(CONNECT_FOUR), CONNECT_FOUR.state_after("441")[0]
+    text, state = text_of(CONNECT_FOUR), notation_of(CONNECT_FOUR).state_after("441")[0]
     assert text.variant == "cfour"
     assert text.to_fen(state) == f"7/7/7/7/3p3/P2P3[{'P' * 19}{'p' * 20}] b - - 3 2"
     assert [text.move(state, column) for column in range(7)] == ["P@a2", "P@b1", "P@c1", "P@d3", "P@e1", "P@f1", "P@g1"]
@@ -77,7 +78,7 @@ def test_tic_tac_toe_is_written_as_fairy_stockfish_writes_it() -> None:
     4 | X | 6
     7 | 8 | 9
     """
-    text, state = text_of(TIC_TAC_TOE), TIC_TAC_TOE.state_after("53")[0]
+    text, state = text_of(TIC_TAC_TOE), notation_of(TIC_TAC_TOE).state_after("53")[0]
     assert (text.variant, text.to_fen(state)) == ("tictactoe", "2p/1P1/3[PPPPppp] w - - 2 2")
     assert [text.move(state, cell) for cell in (0, 3, 8)] == ["P@a3", "P@a2", "P@c1"]
 
@@ -161,7 +162,7 @@ def test_any_text_is_a_position_or_an_illegal_move(noise: str) -> None:
 @given(st.lists(st.tuples(st.integers(0, 200), st.sampled_from("Pp[]/-wb 0123456789")), max_size=4), st.integers(0, 9))
 def test_a_damaged_position_is_a_position_or_an_illegal_move(edits: list[tuple[int, str]], ply: int) -> None:
     for game, moves in ((TIC_TAC_TOE, "513746289"), (CONNECT_FOUR, "444444123")):
-        fen = list(text_of(game).to_fen(game.state_after(moves[:ply])[0]))
+        fen = list(text_of(game).to_fen(notation_of(game).state_after(moves[:ply])[0]))
         for place, mark in edits:
             fen[place % len(fen)] = mark
         try:

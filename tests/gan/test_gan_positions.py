@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from facets import knowledge_of, notation_of
 
 import games
 from selfplay.gan.data import positions
@@ -51,7 +52,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def drop(moves: str) -> np.ndarray:
     """[6, 7] the board after the moves."""
-    board: np.ndarray = GAME.stones(GAME.state_after(moves))[0]
+    board: np.ndarray = knowledge_of(GAME).stones(notation_of(GAME).state_after(moves))[0]
     return board
 
 
@@ -61,7 +62,7 @@ def names(some: positions.Positions) -> set[bytes]:
 
 def test_the_data_are_the_positions_of_the_replay_each_once(run: Path) -> None:
     states = np.concatenate([random_states(60, 1), random_states(60, 2)])
-    wanted = {board.tobytes() for board in GAME.stones(states.astype(GAME.state_dtype))}
+    wanted = {board.tobytes() for board in knowledge_of(GAME).stones(states.astype(GAME.state_dtype))}
     train, held_out = positions.from_run(run), positions.from_run(run, held_out=True)
     assert len(train.stones) + len(held_out.stones) == len(wanted) < len(states)
     assert names(train) | names(held_out) == wanted
@@ -101,7 +102,7 @@ def test_only_the_window_counts(tmp_path: Path) -> None:
     path = write_run(tmp_path / "run", random_states(60, 1)[:500], random_states(60, 2)[:800], window=600)
     found = names(positions.from_run(path)) | names(positions.from_run(path, held_out=True))
     # Half of the 1,300 rows are in it.
-    assert found == {board.tobytes() for board in GAME.stones(random_states(60, 2)[150:800])}
+    assert found == {board.tobytes() for board in knowledge_of(GAME).stones(random_states(60, 2)[150:800])}
 
 
 def test_planes_are_of_who_began_and_of_the_other(run: Path) -> None:
@@ -221,7 +222,7 @@ def test_a_damaged_file_of_rows_is_passed_over_for_the_state_before(tmp_path: Pa
     path = write_run(tmp_path / "run", random_states(60, 1), random_states(60, 2))
     oldest, newest = sorted((path / "replay").iterdir(), key=lambda file: int(file.name.partition("-")[0]))
     newest.write_bytes(newest.read_bytes()[:-1] + b"?")
-    first = {board.tobytes() for board in GAME.stones(random_states(60, 1))}
+    first = {board.tobytes() for board in knowledge_of(GAME).stones(random_states(60, 1))}
     assert names(positions.from_run(path)) < first
     oldest.unlink()
     with pytest.raises(DataError, match=r"No experience of .* can be used\. .*cannot be read"):

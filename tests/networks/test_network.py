@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import tiny
 import torch
+from facets import notation_of
 
 import games
 from games.base import Game
@@ -292,7 +293,7 @@ def test_a_symmetry_turns_planes_and_policy_alike(name: str) -> None:
 def test_a_mirrored_position_by_hand() -> None:
     game = games.make("tic-tac-toe")
     row = np.zeros(1, dtype=loss.row_dtype(game))
-    row["state"] = game.state_after("1")[0]  # X in the top left corner, O to move
+    row["state"] = notation_of(game).state_after("1")[0]  # X in the top left corner, O to move
     row["actions"] = [[1, 2, 3, 4, 5, 6, 7, 8, -1]]
     row["policy"] = [[0.5, 0, 0, 0.25, 0, 0, 0.25, 0, 0]]  # top middle, centre, bottom middle
     boards = set()

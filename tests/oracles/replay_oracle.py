@@ -27,7 +27,8 @@ sys.path.insert(0, str(ROOT))  # so that the checkout is used, installed or not
 
 import games  # noqa: E402
 from games.checkers import fen, moves  # noqa: E402
-from games.chess import geometry, kernels, notation  # noqa: E402
+from games.chess import fen as texts  # noqa: E402
+from games.chess import geometry, kernels  # noqa: E402
 
 PROMOTION = {None: 0, 5: 0, 2: 1, 3: 2, 4: 3}  # python-chess's pieces in our numbering of moves
 
@@ -49,7 +50,7 @@ def games_of(run: Path) -> Iterator[np.ndarray]:
 def check_chess(game, rows: np.ndarray) -> None:
     before = None
     for state in rows["state"]:
-        board = notation.board_of(state)
+        board = texts.board_of(state)
         if not board.is_valid():
             raise Difference(f"python-chess says {board.status()!r} of\n{board}")
         actions, count = game.legal_actions(np.array([state], dtype=game.state_dtype))
@@ -68,7 +69,7 @@ def follow(before: np.void, state: np.void, wanted) -> None:
     """Plays, in python-chess, the moves that `state` remembers since `before`."""
     import chess
 
-    board = notation.board_of(before)
+    board = texts.board_of(before)
     for ply in range(int(before["ply"]), int(state["ply"])):
         word = int(state["moves"][ply % kernels.MEMORY])
         turn = 0 if board.turn else 56

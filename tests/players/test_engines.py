@@ -14,6 +14,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from facets import knowledge_of, notation_of, protocols_of
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -47,8 +48,8 @@ def begin(game: Game, number: int = 4, plies: int = 0) -> list[openings.Opening]
 def turn(game: Game, record: str = "") -> players.Turn:
     """One game, as far as `record`."""
     states, actions = game.initial_states(1), []
-    for text in record.split() if game.move_separator else record:
-        actions.append(game.action_from_string(states[0], text))
+    for text in record.split() if notation_of(game).move_separator else record:
+        actions.append(notation_of(game).action_from_string(states[0], text))
         states = game.step(states, np.array(actions[-1:])).states
     return players.Turn(states, [np.random.default_rng(0)], game.initial_states(1), [actions])
 
@@ -100,7 +101,7 @@ def test_an_engine_plays_legal_moves_in_games_side_by_side(make: Make) -> None:
 
 def test_several_processes_think_at_once_and_give_the_same_answers_as_one(make: Make) -> None:
     several, one = make(TIC_TAC_TOE, buggy("good", "?processes=3")), make(TIC_TAC_TOE, buggy("good"))
-    states = TIC_TAC_TOE.yardstick().states[:1].repeat(5)
+    states = knowledge_of(TIC_TAC_TOE).eval_set().states[:1].repeat(5)
     rngs = [np.random.default_rng(k) for k in range(5)]
     asked = players.Turn(states, rngs, states, [[]] * 5)
     assert len(several.choose(asked).actions) == len(one.choose(asked).actions) == 5
@@ -141,7 +142,7 @@ def test_a_new_game_is_announced_before_each_move_only_if_asked_for(make: Make, 
 def test_a_game_that_begins_elsewhere_is_told_with_its_position(make: Make, tmp_path: Path) -> None:
     notes = tmp_path / "heard"
     player = make(TIC_TAC_TOE, buggy(f"note {notes}"))
-    start = TIC_TAC_TOE.state_after("51")
+    start = notation_of(TIC_TAC_TOE).state_after("51")
     after = TIC_TAC_TOE.step(start, np.array([8])).states
     player.choose(players.Turn(after, [np.random.default_rng(0)], start, [[8]]))
     assert "position fen p2/1P1/3[PPPPppp] w - - 2 2 moves P@c1" in notes.read_text().splitlines()
@@ -152,9 +153,9 @@ def test_what_was_told_goes_on_where_the_game_goes_on(make: Make) -> None:
     for length in (0, 2, 4, 5, 3, 6):  # forwards, and back
         asked = turn(TIC_TAC_TOE, record[:length])
         told = player.tell((asked.starts[0].tobytes(), tuple(asked.actions[0])), asked.starts[0])
-        text = TIC_TAC_TOE.uci_text()
+        text = protocols_of(TIC_TAC_TOE).uci()
         assert text is not None
-        states = [TIC_TAC_TOE.state_after(record[:n])[0] for n in range(length)]
+        states = [notation_of(TIC_TAC_TOE).state_after(record[:n])[0] for n in range(length)]
         expected = [text.move(state, int(cell) - 1) for state, cell in zip(states, record, strict=False)]
         assert told.moves == expected and told.now.tobytes() == asked.states.tobytes()
 
@@ -426,8 +427,8 @@ def test_a_hub_engine_that_goes_wrong_is_named(make: Make) -> None:
 def test_an_engine_joins_in_the_middle_of_a_jump(make: Make) -> None:
     """White has jumped over 18 and jumps on over 10."""
     player = make(CHECKERS, buggy("good", "", "hub"))
-    start = CHECKERS.from_fen("W:W22,32:B1,10,18,28")
-    text = CHECKERS.hub_text()
+    start = notation_of(CHECKERS).from_fen("W:W22,32:B1,10,18,28")
+    text = protocols_of(CHECKERS).hub()
     assert text is not None
     first, second = text.actions(start[0], "22x6x10x18")
     states = CHECKERS.step(start, np.array([first])).states
@@ -522,7 +523,7 @@ def test_options_are_read_as_python_chess_reads_them() -> None:
 def test_stockfish_plays_chess_from_any_start(make: Make) -> None:
     player = make(CHESS, "uci:stockfish?UCI_Elo=1500&nodes=200")
     starts = [openings.Opening(CHESS.initial_states(1), ())]
-    starts += [openings.Opening(CHESS.from_fen("4k3/P7/8/8/8/8/7p/4K3 b - - 0 1"), ())]
+    starts += [openings.Opening(notation_of(CHESS).from_fen("4k3/P7/8/8/8/8/7p/4K3 b - - 0 1"), ())]
     played = match.play_pairs(CHESS, player, reference.make(CHESS, "greedy"), starts, 1)
     assert len(played) == 4 and player.illegal_moves == player.restarts == 0
 

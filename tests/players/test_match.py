@@ -8,10 +8,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 import tiny
+from facets import knowledge_of, notation_of
 
 import games
-from games import base
 from games.base import Game
+from games.text import records
+from games.text.records import GameRecord
 from selfplay.alphazero import evaluation
 from selfplay.alphazero.config import EvaluationConfig
 from selfplay.errors import ConfigError
@@ -60,7 +62,7 @@ def test_points_are_those_of_the_games_replayed(game: Game) -> None:
     played = match.play_pairs(game, reference.make(game, "random"), Scripted(game), starts, seed=5)
     assert [one.fixture.seats for one in played] == [(0, 1), (1, 0)] * 10
     for one in played:
-        assert base.score(game, one.fixture.opening.start, one.actions) == one.points
+        assert records.score(game, one.fixture.opening.start, one.actions) == one.points
         assert one.points_of(0) + one.points_of(1) == 1 and one.adjudicated == ""
     for one, other in zip(played[0::2], played[1::2], strict=True):
         prefix = len(one.fixture.opening.actions)
@@ -135,7 +137,9 @@ def test_games_are_called_off_as_asked(
     fixture = match.Fixture(0, (0, 1), openings.Opening(CONNECT_FOUR.initial_states(1), ()))
     (played,) = match.stream(CONNECT_FOUR, pair, [fixture], 1, match.Adjudication(**rules))
     assert (played.points, len(played.actions), played.adjudicated) == (points, plies, why)
-    (record,) = CONNECT_FOUR.read_records(CONNECT_FOUR.write_record(match.record(CONNECT_FOUR, played, ["a", "b"], {})))
+    (record,) = notation_of(CONNECT_FOUR).read_records(
+        notation_of(CONNECT_FOUR).write_record(match.record(CONNECT_FOUR, played, ["a", "b"], {}))
+    )
     assert record.result == points and record.tags["Termination"] == why
 
 
@@ -155,11 +159,11 @@ def test_the_solver_settles_what_it_is_asked_to() -> None:
         for action in one.actions:
             after = TIC_TAC_TOE.step(after, np.array([action])).states
         assert len(one.actions) == 3 and one.adjudicated == "by the solver"
-        assert one.points == 0.5 - 0.5 * TIC_TAC_TOE.exact_action_values(after).max(), "seat 1 is to move"
+        assert one.points == 0.5 - 0.5 * knowledge_of(TIC_TAC_TOE).exact_action_values(after).max(), "seat 1 is to move"
 
 
 def test_no_game_is_called_off_in_the_middle_of_a_jump() -> None:
-    start = CHECKERS.from_fen("B:W6,14,22,32:B2")
+    start = notation_of(CHECKERS).from_fen("B:W6,14,22,32:B2")
     pair = [Sure(CHECKERS, 0.0), Sure(CHECKERS, 0.0)]
     (played,) = match.stream(
         CHECKERS, pair, [match.Fixture(0, (0, 1), openings.Opening(start, ()))], 1, match.Adjudication(max_plies=1)
@@ -175,7 +179,9 @@ def test_openings_differ_are_not_over_and_are_the_customary_ones_where_there_are
     states = np.concatenate([one.states(CONNECT_FOUR) for one in openings.random(CONNECT_FOUR, 200, 4, rng)])
     assert len(np.unique(CONNECT_FOUR.key(states))) == 200 and not states["terminal"].any()
     ballots = openings.customary(CHECKERS, 174, rng)
-    assert {int(CHECKERS.key(one.start)[0]) for one in ballots} == set(CHECKERS.key(CHECKERS.openings()).tolist())
+    assert {int(CHECKERS.key(one.start)[0]) for one in ballots} == set(
+        CHECKERS.key(knowledge_of(CHECKERS).openings()).tolist()
+    )
     assert len(openings.customary(CHECKERS, 200, rng)) == 200
     assert openings.customary(CONNECT_FOUR, 3, rng) is None
     few = openings.random(TIC_TAC_TOE, 30, 1, rng)
@@ -185,7 +191,7 @@ def test_openings_differ_are_not_over_and_are_the_customary_ones_where_there_are
 def test_balanced_openings_are_those_that_the_solver_calls_drawn() -> None:
     judge = openings.exact_judge(CONNECT_FOUR)
     found = openings.random(CONNECT_FOUR, 20, 5, np.random.default_rng(2), judge, 0.0)
-    values = CONNECT_FOUR.exact_action_values(np.concatenate([one.states(CONNECT_FOUR) for one in found]))
+    values = knowledge_of(CONNECT_FOUR).exact_action_values(np.concatenate([one.states(CONNECT_FOUR) for one in found]))
     assert (values.max(axis=1) == 0).all() and len({one.actions for one in found}) == 20
     assert openings.exact_judge(CHECKERS) is None
 
@@ -205,8 +211,8 @@ def test_a_book_of_lines_or_of_games_gives_its_openings(tmp_path: Path) -> None:
     fens.write_text("B:W21,22,K24:B1,2,K30\n11-15 22-18 15x22 25x18\n")
     assert [len(one.actions) for one in openings.book(CHECKERS, fens)] == [0, 0]
     games_file = tmp_path / "games.txt"
-    record = base.GameRecord(TIC_TAC_TOE.initial_states(1), [0, 3, 1, 4, 2], {}, {})
-    games_file.write_text(TIC_TAC_TOE.write_record(record))
+    record = GameRecord(TIC_TAC_TOE.initial_states(1), [0, 3, 1, 4, 2], {}, {})
+    games_file.write_text(notation_of(TIC_TAC_TOE).write_record(record))
     assert [one.actions for one in openings.book(TIC_TAC_TOE, games_file)] == [(0, 3, 1, 4)]
 
 
@@ -245,12 +251,12 @@ def test_the_solver_never_loses_a_drawn_game_and_beats_random_from_won_ones() ->
 
 def test_greedy_takes_a_win_and_the_largest_gain() -> None:
     rng = np.random.default_rng(0)
-    won = CONNECT_FOUR.state_after("112233")
+    won = notation_of(CONNECT_FOUR).state_after("112233")
     assert reference.make(CONNECT_FOUR, "greedy").choose(turn_of(CONNECT_FOUR, won, rng)).actions == [3]
     chess = games.make("chess")
     greedy = reference.make(chess, "greedy")
     for moves, best in (("e2e4 d7d5 a2a3 d8d6 a3a4 d6a3", {"a1a3", "b1a3", "b2a3"}), ("f2f3 e7e5 g2g4", {"d8h4"})):
-        states = chess.state_after(moves)
+        states = notation_of(chess).state_after(moves)
         assert chess.action_to_string(states[0], int(greedy.choose(turn_of(chess, states, rng)).actions[0])) in best
 
 
@@ -296,7 +302,7 @@ def test_a_wrong_player_is_refused_in_one_sentence(game: str, text: str, words: 
 # Strength during a run
 
 
-def test_strength_without_a_yardstick_is_points_against_the_opponents_asked_for() -> None:
+def test_strength_without_an_eval_set_is_points_against_the_opponents_asked_for() -> None:
     config = EvaluationConfig(num_simulations=4, opponents=("random", "first"), games=4)
     evaluator = inference.NetworkEvaluator(CHECKERS, tiny.NETWORK)
     evaluator.load(tiny.random_weights(CHECKERS, 1))

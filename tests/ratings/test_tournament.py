@@ -8,8 +8,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from facets import notation_of
 
 import games
+from games.text import records
 from selfplay.errors import FolderError, UserError
 from selfplay.players import match, match_worker, openings
 from selfplay.ratings import elo, tournament
@@ -243,9 +245,9 @@ def test_a_tournament_stopped_and_resumed_is_the_same_as_one_that_was_not(tmp_pa
 def test_points_are_the_first_named_players_and_records_tell_the_same() -> None:
     game, one = games.make("tic-tac-toe"), match_worker.MatchWorker(plan())
     for found in one.play([tournament.MatchTask(0, 2, number) for number in range(6)]):
-        first, second = game.read_records(found.text)
+        first, second = notation_of(game).read_records(found.text)
         assert first.tags["First"] == "random" and second.tags["First"] == "solver"
-        points = [games.base.score(game, record.start, record.actions) for record in (first, second)]
+        points = [records.score(game, record.start, record.actions) for record in (first, second)]
         assert found.points == (points[0], 1 - points[1])
         assert (len(first.actions), len(second.actions)) == found.plies
 

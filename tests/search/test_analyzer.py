@@ -8,6 +8,7 @@ import time
 import numba
 import numpy as np
 import pytest
+from facets import knowledge_of
 from toy_games import Coins
 
 import games
@@ -114,7 +115,7 @@ def test_variations_follow_proofs_below_the_root() -> None:
     thought = thinking.think(Limit(300 if SLOWLY else 5000))
     assert thought.exact and thought.value == 1
     for action in thought.lines[0].actions:
-        exact = game.exact_action_values(states)
+        exact = knowledge_of(game).exact_action_values(states)
         assert exact is not None and exact[0, action] == exact.max(), game.to_string(states[0])
         states = game.step(states, np.array([action])).states
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from facets import notation_of
 from toy_games import Bandit, Coins
 
 import games
@@ -100,7 +101,7 @@ def test_many_rollouts_average_to_the_worth_of_random_play() -> None:
     # O O .
     # . . .
     game = games.make("tic-tac-toe")
-    leaves = leaves_of(game, game.state_after("1425"))
+    leaves = leaves_of(game, notation_of(game).state_after("1425"))
 
     def worth(state: np.ndarray) -> float:
         """Of the position for its mover when both sides choose at random."""

@@ -8,6 +8,7 @@ from dataclasses import replace
 import numba
 import numpy as np
 import pytest
+from facets import knowledge_of, notation_of
 from naive_search import NaiveSearch, Node
 from toy_games import Bandit, Coins
 
@@ -220,7 +221,7 @@ def test_gumbel_and_reuse_off_start_every_move_with_a_new_tree() -> None:
         crank(running, HashEvaluator(TIC_TAC_TOE))
         running.advance(np.arange(1), np.array([4]), 20)
         assert running.trees.num_nodes[0] == 1 and running.trees.nodes[0]["visits"] == 0
-        assert running.states[0] == TIC_TAC_TOE.state_after("5")[0]
+        assert running.states[0] == notation_of(TIC_TAC_TOE).state_after("5")[0]
 
 
 # One search does not know of the others
@@ -360,7 +361,7 @@ def endings() -> tuple[np.ndarray, np.ndarray]:
     """Every tic-tac-toe position with one to four empty cells, and the exact value of each action [B, 9]."""
     table = exhaustive.solve(TIC_TAC_TOE)
     states = table.states[~table.states["terminal"] & (table.ply >= (7 if SLOWLY else 5))]
-    return states, TIC_TAC_TOE.exact_action_values(states)
+    return states, knowledge_of(TIC_TAC_TOE).exact_action_values(states)
 
 
 def by_edge(values: np.ndarray, found: Results) -> np.ndarray:
@@ -439,14 +440,14 @@ def test_a_proven_win_is_played_and_a_proven_loss_avoided() -> None:
         # X X .      X to move: 3 wins at once.
         # O O .
         # . . .
-        found = search.run(TIC_TAC_TOE, TIC_TAC_TOE.state_after("1425"), misled, config, 200)
+        found = search.run(TIC_TAC_TOE, notation_of(TIC_TAC_TOE).state_after("1425"), misled, config, 200)
         assert found.actions[0].tolist() == [2, 5, 6, 7, 8, -1, -1, -1, -1]
         assert found.play[0] == 0 and found.exact[0] and found.value[0] == 1
         assert found.policy[0].tolist() == [1, 0, 0, 0, 0, 0, 0, 0, 0]
         # X X .      O to move: all but 3 lose.
         # . O .
         # . . .
-        found = search.run(TIC_TAC_TOE, TIC_TAC_TOE.state_after("152"), misled, config, 200)
+        found = search.run(TIC_TAC_TOE, notation_of(TIC_TAC_TOE).state_after("152"), misled, config, 200)
         assert found.actions[0, found.play[0]] == 2 and (found.proven[0] == -1).sum() >= 4
         assert not found.policy[0, found.proven[0] == -1].any()
 
@@ -509,7 +510,7 @@ def test_uct_tries_every_action_before_any_twice_and_each_node_begins_elsewhere(
 
 def test_uct_with_random_games_finds_the_move_that_wins() -> None:
     # Column 4 makes three in a row with both ends open: a win in three plies; X holds 3 and 5, O has played 3 and 5.
-    states = CONNECT_FOUR.state_after("3355")
+    states = notation_of(CONNECT_FOUR).state_after("3355")
     found = search.run(CONNECT_FOUR, states, RolloutEvaluator(CONNECT_FOUR), UCT, 100 if SLOWLY else 800)
     assert CONNECT_FOUR.action_to_string(states[0], found.actions[0, found.play[0]]) == "4"
     assert found.play[0] == found.visits[0].argmax()
@@ -655,7 +656,7 @@ def test_finished_games_are_settled_without_the_evaluator() -> None:
 
 
 def test_mistakes_are_refused_by_name() -> None:
-    over = TicTacToe().state_after("14253")
+    over = notation_of(TicTacToe()).state_after("14253")
     running = Search(TIC_TAC_TOE, 1, PUCT, 10)
     with pytest.raises(ValueError, match="game is over in the position of row 0"):
         running.plant(np.arange(1), over, 5)
@@ -680,7 +681,7 @@ class Misled:
 
 @pytest.mark.parametrize("policy", ["puct", "uct"])
 def test_looking_ahead_finds_a_win_at_once_whatever_the_prior_says(policy: str) -> None:
-    won = CONNECT_FOUR.state_after("717272")  # three in column 7 for the first player
+    won = notation_of(CONNECT_FOUR).state_after("717272")  # three in column 7 for the first player
     blind, looking = (SearchConfig(policy=policy, look_ahead=ahead) for ahead in (False, True))  # type: ignore[arg-type]
     found = search.run(CONNECT_FOUR, won, Misled(), looking, 5)
     assert found.exact[0] and found.value[0] == 1 and found.actions[0, found.play[0]] == 6
@@ -723,7 +724,7 @@ def test_looking_ahead_keeps_visits_and_proofs_consistent_through_rerooting() ->
                     assert n["visits"] == edges["visits"].sum() + 1
         found = running.results(rows)
         proven = rows[found.exact]
-        exact = CONNECT_FOUR.exact_action_values(running.states[proven * running.max_nodes])
+        exact = knowledge_of(CONNECT_FOUR).exact_action_values(running.states[proven * running.max_nodes])
         assert np.array_equal(found.value[found.exact], exact.max(axis=1))
         actions = found.actions[np.arange(len(rows)), found.play]
         going = ~CONNECT_FOUR.step(running.states[rows * running.max_nodes], actions).states["terminal"]

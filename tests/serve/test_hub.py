@@ -13,10 +13,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 import tiny
+from facets import protocols_of
 from program import Program
 
 import games
-from games import base
+from games import protocols
 from selfplay.cli import hub
 from selfplay.players import player as players
 from selfplay.serve import engine_session, options
@@ -40,8 +41,8 @@ def engine(run: Path) -> Iterator[Program]:
         assert program.errors() == ""
 
 
-def text() -> base.HubText:
-    found = games.make("checkers").hub_text()
+def text() -> protocols.HubText:
+    found = protocols_of(games.make("checkers")).hub()
     assert found is not None
     return found
 

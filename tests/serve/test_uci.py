@@ -19,6 +19,7 @@ import msgspec
 import numpy as np
 import pytest
 import tiny
+from facets import protocols_of
 from program import WAIT, Program
 
 import games
@@ -144,7 +145,7 @@ def test_the_table_of_search_options_is_that_of_the_search() -> None:
 
 @pytest.mark.parametrize("name", uci.VARIANTS)
 def test_the_table_of_variants_is_that_of_the_games(name: str) -> None:
-    text = games.make(name).uci_text()
+    text = protocols_of(games.make(name)).uci()
     assert text is not None and text.variant == uci.VARIANTS[name]
 
 
@@ -390,7 +391,7 @@ def test_hash_limits_the_tree(engine: Program) -> None:
 
 def test_options_reach_the_search(chess_run: Path) -> None:
     player = players.load(chess_run)
-    text = player.game.uci_text()
+    text = protocols_of(player.game).uci()
     assert text is not None
     made = engine_session.EngineSession(player, engine_session.UciNotation(text), np.random.default_rng(1))
     by_key = {option.key: option for option in (*options.ENGINE, *options.SEARCH)}
@@ -497,7 +498,7 @@ def test_python_chess_plays_a_game_with_it(client: chess.engine.SimpleEngine) ->
 
 def test_connect_four_is_played_as_a_variant(four_run: Path) -> None:
     player = players.load(four_run)
-    text = player.game.uci_text()
+    text = protocols_of(player.game).uci()
     assert text is not None
     engine = engine_session.EngineSession(player, engine_session.UciNotation(text), np.random.default_rng(1))
     moves: list[str] = []

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from functools import partial
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-import numpy as np
-
+import games
+from games.appearance import Appearance
+from games.knowledge import Knowledge
+from games.text import whole_moves
 from selfplay.errors import UserError
 from selfplay.play import session
 from selfplay.players import levels
@@ -23,7 +25,7 @@ VERDICTS = {1: "win", 0: "draw", -1: "loss"}
 
 def hint(dialogue: Dialogue, rest: str) -> None:
     at, game, agent = dialogue.table, dialogue.game, dialogue.partners()[0]
-    name, words = game.seat_names[at.to_play], dialogue.screen.plain
+    name, words = dialogue.appearance.seat_names[at.to_play], dialogue.screen.plain
     if not agent.thinks and not at.over:
         reply = dialogue.ask(agent, lambda: agent.reply(at, dialogue.strength, None, dialogue.rng), "thinking")
         dialogue.screen.say(f"Hint for {name}: {_told(at, reply.actions, words)}.")
@@ -32,23 +34,16 @@ def hint(dialogue: Dialogue, rest: str) -> None:
     if thought is None:
         return
     best = thought.lines[0]
-    whole: list[int] = []
-    states = at.states
-    for action in best.actions:  # a whole move, where several actions make one
-        whole.append(action)
-        step = game.step(states, np.array([action]))
-        states = step.states
-        if step.discount[0] <= 0:
-            break
-    onwards = session.variation(game, states, best.actions[len(whole) :]) if not states["terminal"][0] else []
+    first = next(whole_moves.split(game, at.states, best.actions))
+    onwards = session.variation(game, first.after, best.actions[len(first.actions) :])
     then = f", then {' '.join(onwards)}" if onwards else ""
     exact = f" This is a certain {VERDICTS[best.proven]}." if best.proven is not None else ""
     value = f"value {round(best.value, 2) + 0:+.2f}"
-    dialogue.screen.say(f"Hint for {name}: {_told(at, whole, words)} ({value}{then}).{exact}")
+    dialogue.screen.say(f"Hint for {name}: {_told(at, first.actions, words)} ({value}{then}).{exact}")
 
 
-def _told(at: session.GameSession, actions: list[int], in_words: bool) -> str:
-    say = at.game.move_in_words if in_words else partial(session.text_of, at.game)
+def _told(at: session.GameSession, actions: Sequence[int], in_words: bool) -> str:
+    say = games.facet(at.game, Appearance).move_in_words if in_words else at.notation.move_in_short
     return say(at.states[0], actions)
 
 
@@ -87,7 +82,7 @@ def show(dialogue: Dialogue, lines: bool) -> None:
 
 def _show_lines(dialogue: Dialogue, thought: SearchInfo) -> None:
     game, states = dialogue.game, dialogue.table.states
-    exact = game.exact_action_values(states)
+    exact = games.facet(game, Knowledge).exact_action_values(states)
     rows = []
     for line in thought.lines[:SHOWN]:
         texts = session.variation(game, states, line.actions, 6)

@@ -7,6 +7,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import games
+from games.appearance import Appearance
+
 if TYPE_CHECKING:
     import numpy as np
     from rich.text import Text
@@ -28,12 +31,13 @@ def draw(game: Game, state: np.void, before: np.void | None, flipped: bool, colo
     without colour in brackets. flipped: turned by half."""
     from rich.text import Text
 
-    board = game.board(state)
+    looks = games.facet(game, Appearance)
+    board = looks.board(state)
     if board is None:
         return Text(game.to_string(state))
     old = board.cells
     if before is not None:
-        seen = game.board(before)
+        seen = looks.board(before)
         old = seen.cells if seen is not None else old
     if flipped:
         board, old = _turned(board), _turn(old)
@@ -44,9 +48,9 @@ def draw(game: Game, state: np.void, before: np.void | None, flipped: bool, colo
         for column, mark in enumerate(marks):
             touched = mark != old[row][column]
             if colour:
-                _coloured(text, game, board, row, column, touched)
+                _coloured(text, looks, board, row, column, touched)
             else:
-                symbol = game.pieces[mark].symbol if mark else _empty(board, row, column, "·")
+                symbol = looks.pieces[mark].symbol if mark else _empty(board, row, column, "·")
                 text.append(f"[{symbol}]" if touched and (mark or not board.numbered) else f"{symbol:^3}")
         lines.append(text)
     if any(board.below):
@@ -54,11 +58,11 @@ def draw(game: Game, state: np.void, before: np.void | None, flipped: bool, colo
     return Text("\n").join(lines)
 
 
-def _coloured(text: Text, game: Game, board: Board, row: int, column: int, touched: bool) -> None:
+def _coloured(text: Text, looks: Appearance, board: Board, row: int, column: int, touched: bool) -> None:
     mark, ground = board.cells[row][column], board.grounds[row][column]
     back = (TOUCHED if touched else GROUNDS)[ground]
     if mark:
-        piece = game.pieces[mark]
+        piece = looks.pieces[mark]
         text.append(f" {piece.shape} ", f"bold {PIECES[piece.colour]} on {back}")
     else:
         text.append(f"{_empty(board, row, column, BARE[ground]):^3}", f"{FAINT[ground]} on {back}")
@@ -86,12 +90,13 @@ def bar(game: Game, shares: tuple[float, float, float], unicode: bool, colour: b
 
     first = round(width * shares[0])
     last = min(width - first, round(width * shares[2]))
-    colours = [BAR[next((p.colour for p in game.pieces.values() if p.player == seat), "white")] for seat in (0, 1)]
+    looks = games.facet(game, Appearance)
+    colours = [BAR[next((p.colour for p in looks.pieces.values() if p.player == seat), "white")] for seat in (0, 1)]
     marks = "███" if colour else "█▒░" if unicode else "#-."
     text = Text()
     for mark, length, style in zip(marks, (first, width - first - last, last), (colours[0], "grey50", colours[1]),
                                    strict=True):  # fmt: skip
         text.append(mark * length, style if colour else "")
-    names = game.seat_names
+    names = looks.seat_names
     text.append(f"  {names[0]} wins {shares[0]:.0%}, draw {shares[1]:.0%}, {names[1]} wins {shares[2]:.0%}")
     return text

@@ -69,7 +69,7 @@ def board(dialogue: Dialogue, rest: str) -> None:
 
 def flip(dialogue: Dialogue, rest: str) -> None:
     dialogue.turned = not dialogue.turned
-    if dialogue.screen.drawn and dialogue.game.pieces:
+    if dialogue.screen.drawn and dialogue.appearance.pieces:
         board(dialogue, rest)
     else:
         dialogue.screen.say("Only drawn boards can be turned, and this one is text.")
@@ -84,16 +84,16 @@ def moves(dialogue: Dialogue, rest: str) -> None:
         _set_up(dialogue, at.start, rest)
         return
     texts = [move.text for move in at.moves]
-    if dialogue.game.move_separator:
+    if at.notation.move_separator:
         first = at.moves[0].mover if at.moves else 0
         texts = [f"{(n + first) // 2 + 1}. {text}" if (n + first) % 2 == 0 else text for n, text in enumerate(texts)]
-    dialogue.screen.copy(dialogue.game.move_separator.join(texts) or "No move was played yet.")
+    dialogue.screen.copy(at.notation.move_separator.join(texts) or "No move was played yet.")
 
 
 def fen(dialogue: Dialogue, rest: str) -> None:
     if rest:
-        _set_up(dialogue, dialogue.game.from_fen(rest), "")
-    elif (text := dialogue.game.to_fen(dialogue.table.states[0])) is not None:
+        _set_up(dialogue, dialogue.table.notation.from_fen(rest), "")
+    elif (text := dialogue.table.notation.to_fen(dialogue.table.states[0])) is not None:
         dialogue.screen.copy(text)
     else:
         dialogue.screen.say("There is no FEN for this position; these moves lead to it:")
@@ -114,7 +114,7 @@ def save(dialogue: Dialogue, rest: str) -> None:
     replace = rest.startswith("!") or rest.endswith(" !")
     name = rest.removeprefix("!").removesuffix(" !").strip()
     if not name:
-        raise UserError(f"save where? For example: save game.{dialogue.game.record_suffix}")
+        raise UserError(f"save where? For example: save game.{dialogue.table.notation.record_suffix}")
     path = records.place(dialogue.game, name)
     records.save(path, dialogue.record_text(path), replace)
     dialogue.screen.say(f"Saved in {path}.")
@@ -125,7 +125,7 @@ def load(dialogue: Dialogue, rest: str) -> None:
     if not (name and number.isdigit()):
         name, number = rest, "1"
     if not name:
-        raise UserError(f"load which file? For example: load game.{dialogue.game.record_suffix}")
+        raise UserError(f"load which file? For example: load game.{dialogue.table.notation.record_suffix}")
     record, there = records.load(dialogue.game, name, advice.number(number, "the game", 1, 10**6))
     trial = session.GameSession(dialogue.game)
     trial.load(record)
@@ -178,7 +178,7 @@ def resign(dialogue: Dialogue, rest: str) -> None:
     if at.over:
         raise UserError("the game is over already.")
     loser = dialogue.seats.index(PERSON) if dialogue.alone else at.to_play
-    at.end(float(loser), f"{dialogue.game.seat_names[loser]} resigned")
+    at.end(float(loser), f"{dialogue.appearance.seat_names[loser]} resigned")
 
 
 def draw(dialogue: Dialogue, rest: str) -> None:
@@ -207,7 +207,7 @@ def clock(dialogue: Dialogue, rest: str) -> None:
     if now is None:
         dialogue.screen.say("There is no clock. 'clock 5+3': five minutes each, and three seconds a move.")
     else:
-        told = [f"{name} {minutes(now.left(seat))}" for seat, name in enumerate(dialogue.game.seat_names)]
+        told = [f"{name} {minutes(now.left(seat))}" for seat, name in enumerate(dialogue.appearance.seat_names)]
         dialogue.screen.say(f"{', '.join(told)}.")
 
 

@@ -13,6 +13,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
+import games
+from games.appearance import Appearance
 from games.base import IllegalMove
 from selfplay.cli.terminal import advice, commands, records
 from selfplay.cli.terminal.commands import AUTO, OPPONENT, PERSON, STEP
@@ -41,7 +43,7 @@ class Dialogue:
         them for whom strength means something; simulations: of hints and analyses; keep: a file that every game is
         added to; load: makes the agent and the opponent, which takes its time."""
         self.screen, self.table, self.seats, self.names, self.strength = screen, at, seats, names, strength
-        self.game, self.searching = at.game, searching
+        self.game, self.searching, self.appearance = at.game, searching, games.facet(at.game, Appearance)
         self.simulations, self.rng, self.keep = simulations, rng, keep
         self.watching = "" if PERSON in seats else AUTO
         self.analysis = self.bar = self.turned = self.left = False
@@ -107,7 +109,7 @@ class Dialogue:
     @property
     def flipped(self) -> bool:
         """Whether the board is turned by half: one's own side is below, unless it was turned by hand."""
-        board = self.game.board(self.table.states[0])
+        board = self.appearance.board(self.table.states[0])
         below = None if board is None else board.bottom
         own_above = below is not None and self.seats.count(PERSON) == 1 and self.seats[below] != PERSON
         return own_above != self.turned
@@ -144,8 +146,8 @@ class Dialogue:
             self.table.clock.run(seat)
         clock = f" {commands.minutes(self.table.clock.left(seat))}" if self.table.clock else ""
         pause = "Enter: next move, " if self.watching else ""
-        number = len(self.table.moves) // 2 + 1 if self.game.move_separator else len(self.table.moves) + 1
-        return f"{pause}{self.game.seat_names[seat]}{clock}, move {number}> "
+        number = len(self.table.moves) // 2 + 1 if self.table.notation.move_separator else len(self.table.moves) + 1
+        return f"{pause}{self.appearance.seat_names[seat]}{clock}, move {number}> "
 
     def _obey(self, line: str) -> None:
         """A move or a command; mistakes are told, and nothing is lost."""
@@ -178,7 +180,7 @@ class Dialogue:
         if clock is None or clock.left(seat) > 0:
             return False
         clock.stop()
-        self.table.end(float(seat == 1), f"{self.game.seat_names[seat]} ran out of time")
+        self.table.end(float(seat == 1), f"{self.appearance.seat_names[seat]} ran out of time")
         return True
 
     def move_by_engine(self) -> None:
@@ -204,7 +206,7 @@ class Dialogue:
             return
         before, self.held = at.states[0], False
         move = at.play(reply.actions, reply.comment)
-        said = self.game.move_in_words(before, move.actions) if self.screen.plain else move.text
+        said = self.appearance.move_in_words(before, move.actions) if self.screen.plain else move.text
         value = f" ({round(reply.value, 2) + 0:+.2f})" if self.bar and not math.isnan(reply.value) else ""
         turn = " Your turn." if self.screen.plain and not at.over and not self.engine_to_move else ""
         told = f"{_subject(who.name)} plays {said}{' for you' if helping else ''}{value}.{turn}"
@@ -258,7 +260,8 @@ class Dialogue:
         """A player's name in records."""
         who = self.seats[seat]
         if who == PERSON:
-            return "You" if PERSON not in self.seats[:seat] + self.seats[seat + 1 :] else self.game.seat_names[seat]
+            alone = PERSON not in self.seats[:seat] + self.seats[seat + 1 :]
+            return "You" if alone else self.appearance.seat_names[seat]
         if who not in self.searching:
             return self.names[who]
         level, simulations = self.strength.level, self.strength.simulations
@@ -268,7 +271,7 @@ class Dialogue:
 
     def introduce(self) -> None:
         """Who plays whom."""
-        names = self.game.seat_names
+        names = self.appearance.seat_names
         marks = [self._mark(seat) for seat in (0, 1)]
         people = [seat for seat in (0, 1) if self.seats[seat] == PERSON]
         if len(people) == 1:
@@ -288,12 +291,12 @@ class Dialogue:
 
     def _mark(self, seat: int) -> str:
         """How a player's pieces look, where that is not told by the name."""
-        found = [(mark, piece) for mark, piece in self.game.pieces.items() if piece.player == seat]
+        found = [(mark, piece) for mark, piece in self.appearance.pieces.items() if piece.player == seat]
         if not found or self.screen.plain or self.screen.colour:
             return ""
         mark, piece = found[0]
         shown = piece.symbol if self.screen.drawn else mark
-        return "" if shown == self.game.seat_names[seat] else f" ({shown})"
+        return "" if shown == self.appearance.seat_names[seat] else f" ({shown})"
 
     def show(self, said: str = "") -> None:
         """The position after it has changed, and how; with what is switched on."""
@@ -309,9 +312,9 @@ class Dialogue:
 
     def tell_result(self) -> None:
         """How the game ended."""
-        points, names = self.table.points, self.game.seat_names
+        points, names = self.table.points, self.appearance.seat_names
         number = len(self.table.moves)
-        if self.game.move_separator:  # moves are counted in pairs
+        if self.table.notation.move_separator:  # moves are counted in pairs
             number = (number + 1) // 2
         if points is None:
             ended = "the game is over in this position"

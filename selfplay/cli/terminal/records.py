@@ -6,20 +6,24 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import games
+from games.notation import Notation
+from games.text import plain
 from selfplay.errors import UserError
 
 if TYPE_CHECKING:
-    from games.base import Game, GameRecord
+    from games.base import Game
+    from games.text.records import GameRecord
 
 MAX_BYTES = 50_000_000
 
 
 def place(game: Game, name: str) -> Path:
     """The file that a name means. Raises UserError for a suffix that is no format, or a folder that is not there."""
-    path = Path(name).expanduser()
+    path, own = Path(name).expanduser(), games.facet(game, Notation).record_suffix
     if not path.suffix:
-        path = path.with_name(f"{path.name}.{game.record_suffix}") if path.name else path
-    known = dict.fromkeys((game.record_suffix, "txt"))
+        path = path.with_name(f"{path.name}.{own}") if path.name else path
+    known = dict.fromkeys((own, "txt"))
     if path.suffix[1:] not in known:
         raise UserError(f"'{name}' does not end in {' or '.join(f'.{suffix}' for suffix in known)}.")
     if not path.parent.is_dir():
@@ -29,9 +33,8 @@ def place(game: Game, name: str) -> Path:
 
 def text_of(game: Game, record: GameRecord, path: Path) -> str:
     """The game in the format of the file. Raises IllegalMove for a game that cannot be written."""
-    from games.text import records as plain
-
-    return game.write_record(record) if path.suffix[1:] == game.record_suffix else plain.write(game, record)
+    notation = games.facet(game, Notation)
+    return notation.write_record(record) if path.suffix[1:] == notation.record_suffix else plain.write(notation, record)
 
 
 def save(path: Path, text: str, replace: bool) -> None:
@@ -57,8 +60,6 @@ def append(path: Path, text: str) -> None:
 
 def load(game: Game, name: str, number: int = 1) -> tuple[GameRecord, int]:
     """(the game of that number, 1 the first; how many there are). Raises UserError, IllegalMove."""
-    from games.text import records as plain
-
     path = Path(name).expanduser()
     if not path.exists():
         path = place(game, name)
@@ -68,7 +69,8 @@ def load(game: Game, name: str, number: int = 1) -> tuple[GameRecord, int]:
         text = path.read_text("utf-8", errors="replace")
     except OSError as error:
         raise UserError(f"'{path}' cannot be read ({error.strerror}).") from None
-    found = plain.read(game, text) if path.suffix == ".txt" else game.read_records(text)
+    notation = games.facet(game, Notation)
+    found = plain.read(notation, text) if path.suffix == ".txt" else notation.read_records(text)
     if not 1 <= number <= len(found):
         raise UserError(f"'{path}' holds {len(found)} game{'s' * (len(found) != 1)}: there is no number {number}.")
     return found[number - 1], len(found)

@@ -14,11 +14,11 @@ import time
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
+import games
+from games.appearance import Appearance
 from selfplay.cli.terminal import board
 
 if TYPE_CHECKING:
-    import numpy as np
-
     from games.base import Game
     from selfplay.play.session import GameSession
 
@@ -64,7 +64,7 @@ class Screen:
         """The position on the table; in words where things are said in words."""
         game, state = table.game, table.states[0]
         if self.plain:
-            self.say("\n".join(in_words(game, state)))
+            self.say("\n".join(games.facet(game, Appearance).board_in_words(state)))
         elif self.drawn:
             before = None if table.before is None else table.before[0]
             self.console.print(board.draw(game, state, before, flipped, self.colour))
@@ -74,7 +74,7 @@ class Screen:
     def bar(self, game: Game, shares: tuple[float, float, float]) -> None:
         """Chances: seat 0 wins, draw, seat 1 wins."""
         if self.plain:
-            names = game.seat_names
+            names = games.facet(game, Appearance).seat_names
             self.say(f"{names[0]} wins {shares[0]:.0%}, draw {shares[1]:.0%}, {names[1]} wins {shares[2]:.0%}.")
         else:
             self.console.print(board.bar(game, shares, self.unicode, self.colour))
@@ -153,11 +153,3 @@ class Screen:
         if self.interrupted and self.terminal:
             self.say()  # below the ^C
         return future.result()
-
-
-def in_words(game: Game, state: np.void) -> list[str]:
-    """The position as sentences; the board as text where the game has no cells."""
-    from games import appearance
-
-    cells = game.board(state)
-    return game.to_string(state).splitlines() if cells is None else appearance.in_words(cells, game.pieces)

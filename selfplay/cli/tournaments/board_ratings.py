@@ -33,6 +33,8 @@ def enter(arguments: argparse.Namespace) -> Contest:
         raise UserError("--samples is for generators and discriminators: these players play games.")
     entries = _entries(arguments, numbers)
     anchor = contest.anchor(arguments.anchor, [entry.name for entry in entries])
+    import games
+    from games.notation import Notation
     from selfplay.players import match_worker, registry
     from selfplay.ratings import tournament as arena
 
@@ -45,7 +47,8 @@ def enter(arguments: argparse.Namespace) -> Contest:
     return Contest(
         [arena.Participant(entry.name, registry.digest(entry.text, game.name, numbers[-1])) for entry in entries],
         contest.pairings(entries, arguments.schedule), arguments.games // 2, ("games", 2),
-        conditions.terms(game, arguments), game.record_suffix, playing.crews_of_games(plan, (game, company)),
+        conditions.terms(game, arguments), games.facet(game, Notation).record_suffix,
+        playing.crews_of_games(plan, (game, company)),
         partial(_report, game, entries, arguments, anchor),
     )  # fmt: skip
 

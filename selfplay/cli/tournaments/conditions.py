@@ -87,7 +87,10 @@ def random_plies(game: Game, arguments: argparse.Namespace) -> int:
 def describe_openings(game: Game, arguments: argparse.Namespace, number: int) -> str:
     if arguments.book is not None:
         return f"{number} openings of {arguments.book}"
-    if game.openings() is not None and arguments.random_plies is None:
+    import games
+    from games.knowledge import Knowledge
+
+    if games.facet(game, Knowledge).openings() is not None and arguments.random_plies is None:
         return f"{number} customary openings"
     balanced = f", balanced within ±{arguments.balance:g}" if arguments.balance < 1 else ""
     return f"{number} openings of {random_plies(game, arguments)} random plies{balanced}"

@@ -19,6 +19,7 @@ import numpy as np
 
 import games
 from games import base
+from games.knowledge import Knowledge
 from selfplay.errors import CheckpointError
 from selfplay.gan.data import files
 from selfplay.storage import artifact
@@ -74,7 +75,7 @@ class Positions:
         nothing: known boards are legal, one board drawn again and again is, and so are most boards of two stones.
         """
         stones = decode(x)
-        faults, names = self.game.faults(stones), _names(stones)
+        faults, names = games.facet(self.game, Knowledge).faults(stones), _names(stones)
         assert faults is not None
         copied = np.array([name in self._names for name in names])
         shares = {
@@ -140,7 +141,7 @@ def from_run(path: Path, held_out: bool = False) -> Positions:
         raise files.DataError(
             f"Of the {len(states)} positions in the replay of '{path}', none are {part}: train the run longer."
         )
-    stones = game.stones(kept)
+    stones = games.facet(game, Knowledge).stones(kept)
     assert stones is not None
     return Positions(f"{game.name}-positions" + ("-held-out" if held_out else ""), game, stones)
 
@@ -162,8 +163,9 @@ def _game(path: Path, identity: Mapping[str, Any]) -> base.Game:
         game = games.make(name, **identity.get("game_options", {}))
     except ValueError as error:
         raise files.DataError(f"'{path}' is a run of a game that is not here: {error}") from None
-    stones = game.stones(game.initial_states(1))
-    if stones is None or game.faults(stones) is None:
+    knowledge = games.facet(game, Knowledge)
+    stones = knowledge.stones(game.initial_states(1))
+    if stones is None or knowledge.faults(stones) is None:
         raise files.DataError(
             f"{game.name} cannot tell which boards may come up in a game: use a run of a game that can, connect-four."
         )

@@ -14,6 +14,7 @@ from typing import NamedTuple
 import numpy as np
 
 from games.base import Game, IllegalMove, shorten
+from games.text import whole_moves
 from selfplay.errors import EngineError
 from selfplay.players.external import engine_process, protocols
 from selfplay.players.external.engine_process import Answer, Client, Died
@@ -117,13 +118,11 @@ class ExternalEnginePlayer:
         else:
             told = self._told.pop((start_bytes, played[:begun]))
         moves, before, now, pending = list(told.moves), told.before, told.now, list(told.begun)
-        for action in played[begun:]:
-            step = self.game.step(now, np.array([action]))
-            now = step.states
-            pending.append(action)
-            if step.discount[0] <= 0:
-                moves.append(self.notation.write(before[0], pending))
-                before, pending = now, []
+        for move in whole_moves.split(self.game, before, [*pending, *played[begun:]]):
+            now = move.after
+            if move.complete:
+                moves.append(self.notation.write(move.before[0], move.actions))
+            before, pending = (now, []) if move.complete else (move.before, list(move.actions))
         told = self._told[key] = _Told(moves, before, now, pending)
         if len(self._told) > MAX_KEPT:
             del self._told[next(iter(self._told))]

@@ -21,7 +21,9 @@ import shutil
 from pathlib import Path
 from urllib.parse import unquote
 
+import games
 from games.base import Game, shorten
+from games.protocols import Protocols
 from selfplay.errors import ConfigError
 from selfplay.players.external import protocols
 from selfplay.players.external.engine_player import ExternalEnginePlayer, Notation, Spec
@@ -51,9 +53,10 @@ def make(game: Game, text: str) -> ExternalEnginePlayer:
 
 
 def _uci(game: Game) -> Notation:
-    text = game.uci_text()
+    facet = games.facet(game, Protocols)
+    text = facet.uci()
     if text is None:
-        other = " 'hub:…' names engines for it." if game.hub_text() else ""
+        other = " 'hub:…' names engines for it." if facet.hub() else ""
         raise ConfigError(f"{game.name} cannot be played with UCI engines.{other}")
 
     def settings(client: Client, folder: Path) -> dict[str, str]:
@@ -77,9 +80,10 @@ def _uci(game: Game) -> Notation:
 
 
 def _hub(game: Game) -> Notation:
-    text = game.hub_text()
+    facet = games.facet(game, Protocols)
+    text = facet.hub()
     if text is None:
-        other = " 'uci:…' names engines for it." if game.uci_text() else ""
+        other = " 'uci:…' names engines for it." if facet.uci() else ""
         raise ConfigError(f"{game.name} cannot be played with Hub engines.{other}")
 
     def settings(client: Client, folder: Path) -> dict[str, str]:

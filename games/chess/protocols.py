@@ -1,4 +1,4 @@
-"""Chess in UCI, which was made for it: FEN from `notation`, moves from `rules`."""
+"""Chess in UCI, which was made for it: FEN and moves are those of `notation.py`."""
 
 from __future__ import annotations
 
@@ -6,17 +6,20 @@ from collections.abc import Mapping
 
 import numpy as np
 
+import games
 from games.chess import rules
+from games.notation import Notation
+from games.protocols import Protocols
 
 
-class Text:
-    """A `base.UciText`. Castling is written as the king's move onto his rook where the game says chess960."""
+class ChessUciText:
+    """A `games.protocols.UciText`. Castling is the king's move onto his rook where the game says chess960."""
 
     variant = "chess"
     definition = ""  # every engine knows it
 
     def __init__(self, game: rules.Chess) -> None:
-        self.game = game
+        self.game, self.notation = game, games.facet(game, Notation)
 
     @property
     def options(self) -> Mapping[str, str]:
@@ -24,15 +27,22 @@ class Text:
         return {"UCI_Chess960": "true"} if self.game.chess960 else {}
 
     def to_fen(self, state: np.void) -> str:
-        return self.game.to_fen(state)
+        return str(self.notation.to_fen(state))
 
     def from_fen(self, text: str) -> np.ndarray:
         """[1] state_dtype. Raises IllegalMove."""
-        return self.game.from_fen(text)
+        return self.notation.from_fen(text)
 
     def move(self, state: np.void, action: int) -> str:
         return self.game.uci(state, action, self.game.chess960)
 
     def action(self, state: np.void, text: str) -> int:
         """Takes either way to write castling. Raises IllegalMove, naming the legal moves."""
-        return self.game.action_from_string(state, text)
+        return self.notation.action_from_string(state, text)
+
+
+class ChessProtocols(Protocols):
+    game: rules.Chess
+
+    def uci(self) -> ChessUciText:
+        return ChessUciText(self.game)

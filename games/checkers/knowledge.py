@@ -1,6 +1,6 @@
-"""Counting the move tree of checkers by whole moves, fast. Knows positions, no text.
+"""What is known of checkers: material, an engine, openings, and a fast count of the move tree. Knows no text.
 
-A move is a step or a whole jump. Two conventions differ from depth 12 on (from the start position): a king that goes
+Whole moves are counted in one of two ways, which differ from depth 12 on (from the start position): a king that goes
 round four men can take them both ways round, which is two moves with equal start, end and captures. `keep=True` counts
 every path, as OEIS A133046 does and as single-jump actions do by nature; `keep=False` counts such moves once.
 """
@@ -9,9 +9,34 @@ from __future__ import annotations
 
 import numpy as np
 
-from games.checkers import board, kernels
+from games.checkers import board, engine, kernels, openings, rules
+from games.knowledge import Engine, Knowledge
 
 MAX_ROUND_TRIPS = 4096  # jumps of four and more that one position is given room for
+
+
+class CheckersKnowledge(Knowledge):
+    game: rules.Checkers
+
+    def heuristic(self, states: np.ndarray) -> np.ndarray:
+        """Material, a king counting half as much again as a man: tanh(lead / 3 men)."""
+        own, other = (
+            np.bitwise_count(states[field]) + 0.5 * np.bitwise_count(states[field] & states["kings"])
+            for field in ("own", "other")
+        )
+        lead: np.ndarray = np.tanh((own - other) / 3).astype(np.float32)
+        return lead
+
+    def engine(self) -> Engine:
+        return engine.CheckersEngine(self.game)
+
+    def openings(self) -> np.ndarray:
+        """[174] state_dtype: the three-move openings of `openings.py`."""
+        return openings.states(self.game)
+
+    def perft(self, state: np.void, depth: int, keep: bool = True) -> int:
+        """Sequences of `depth` whole moves, rules of draw aside. keep: see above."""
+        return perft(np.array([state], dtype=self.game.state_dtype), depth, keep)
 
 
 def perft(states: np.ndarray, depth: int, keep: bool = True) -> int:

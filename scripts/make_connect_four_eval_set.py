@@ -15,13 +15,13 @@ from pathlib import Path
 
 import numpy as np
 
-from games.connect_four import eval_set, solver
+from games.connect_four import knowledge, solver
 
 POSITIONS_PER_STAGE = 200
 MOST_WITHOUT_MISTAKE = 80
 
 EXAMPLE = """example:
-  python scripts/make_connect_four_yardstick.py --seed 1 --table-bits 24"""
+  python scripts/make_connect_four_eval_set.py --seed 1 --table-bits 24"""
 
 
 def main() -> None:
@@ -30,14 +30,14 @@ def main() -> None:
     )
     parser.add_argument("--seed", type=int, default=1, help="of the random games (default 1)")
     parser.add_argument("--table-bits", type=int, default=24, help="transposition table: 2^N entries of 8 bytes")
-    parser.add_argument("--output", type=Path, default=eval_set.YARDSTICK_FILE, help="file to write")
+    parser.add_argument("--output", type=Path, default=knowledge.EVAL_SET_FILE, help="file to write")
     arguments = parser.parse_args()
 
     part = arguments.output.with_suffix(".part.npz")
     labels = read_labels(part)
     engine = solver.Solver(arguments.table_bits)
     rows = []
-    for stage, rng in enumerate(np.random.default_rng(arguments.seed).spawn(len(eval_set.STAGE_NAMES))):
+    for stage, rng in enumerate(np.random.default_rng(arguments.seed).spawn(len(knowledge.STAGE_NAMES))):
         rows += collect_stage(stage, rng, engine, labels, part)
     own, mask, stages, values, moves = zip(*rows, strict=True)
     write_npz(
@@ -56,7 +56,7 @@ def collect_stage(
     stage: int, rng: np.random.Generator, engine: solver.Solver, labels: dict[str, np.ndarray], part: Path
 ) -> list[tuple]:
     """The rows (own, mask, stage, values, moves) of one stage. Adds to `labels` and saves them to `part`."""
-    first, last = eval_set.STAGE_PLIES[stage]
+    first, last = knowledge.STAGE_PLIES[stage]
     rows: list[tuple] = []
     seen: set[int] = set()
     without_mistake = 0
@@ -81,7 +81,7 @@ def collect_stage(
             write_npz(part, moves=np.array(list(labels)), values=np.array(list(labels.values()), np.int8))
             to_go = (now - began) / len(rows) * (POSITIONS_PER_STAGE - len(rows))
             print(
-                f"{eval_set.STAGE_NAMES[stage]}: {len(rows)} of {POSITIONS_PER_STAGE}, {without_mistake} of them"
+                f"{knowledge.STAGE_NAMES[stage]}: {len(rows)} of {POSITIONS_PER_STAGE}, {without_mistake} of them"
                 f" without a mistake to make, {engine.nodes / 1e9:.2f} G nodes, about {to_go:.0f} s to go",
                 flush=True,
             )

@@ -13,12 +13,13 @@ import numpy as np
 
 from games import base
 from games.checkers import board, fen, moves, rules
+from games.protocols import Protocols
 
 START = "Bbbbbbbbbbbbbeeeeeeeewwwwwwwwwwww"
 
 
-class Text:
-    """A `base.HubText`."""
+class CheckersHubText:
+    """A `games.protocols.HubText`."""
 
     variant = "english"  # as pydraughts calls it
 
@@ -46,7 +47,7 @@ class Text:
 
     def move(self, state: np.void, actions: Sequence[int]) -> str:
         """The squares of captured pieces in ascending order. Raises IllegalMove for actions that are no whole move."""
-        for move in moves.whole_moves(self.game, state):
+        for move in moves.legal(self.game, state):
             if list(move.actions) == list(actions):
                 return _written(move, int(state["to_play"]))
         raise base.IllegalMove(f"the actions {list(actions)} are not a whole move here.")
@@ -55,7 +56,7 @@ class Text:
         """Of captures over the same pieces in another order, which end alike, the first. Raises IllegalMove, naming
         the legal moves."""
         legal: dict[str, list[int]] = {}
-        for move in moves.whole_moves(self.game, state):
+        for move in moves.legal(self.game, state):
             legal.setdefault(_written(move, int(state["to_play"])), list(move.actions))
         found = legal.get(_in_order(text))
         if found is not None:
@@ -65,7 +66,14 @@ class Text:
         raise base.IllegalMove(f"'{base.shorten(text)}' is not a legal move here. Legal moves: {', '.join(legal)}.")
 
 
-def _written(move: moves.Move, to_play: int) -> str:
+class CheckersProtocols(Protocols):
+    game: rules.Checkers
+
+    def hub(self) -> CheckersHubText:
+        return CheckersHubText(self.game)
+
+
+def _written(move: moves.CheckersMove, to_play: int) -> str:
     if not move.jump:
         return move.ends
     taken = sorted(board.number(board.squares_of(action)[2], to_play) for action in move.actions)

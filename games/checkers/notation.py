@@ -1,0 +1,43 @@
+"""Checkers as text: whole jumps as one move, FEN, PDN for games. The parsing is in `moves.py`, `fen.py`, `pdn.py`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from games.checkers import fen, moves, pdn, rules
+from games.notation import Notation
+from games.text.records import GameRecord
+
+
+class CheckersNotation(Notation):
+    game: rules.Checkers
+    record_suffix = "pdn"
+    has_fen = True
+
+    def play_text(self, states: np.ndarray, text: str) -> np.ndarray:
+        """PDN: a jump over several pieces is one move ("22x15x8", or "22x8" where that is clear) or several plies
+        ("22x15 15x8")."""
+        return moves.resolve(self.game, states[0], text).states
+
+    def move_to_string(self, state: np.void, actions: Sequence[int]) -> str:
+        """A whole move: "11-15", "22x15x8"."""
+        texts = [self.game.action_to_string(state, action) for action in actions]
+        return "x".join([texts[0], *(text.partition("x")[2] for text in texts[1:])])
+
+    def from_fen(self, text: str) -> np.ndarray:
+        """[1] state_dtype: PDN's FEN, such as "B:W21,22,K24:B1,2,K30"; see `fen.py`."""
+        return fen.read(text, self.game)
+
+    def to_fen(self, state: np.void) -> str | None:
+        """PDN's FEN; None in the middle of a jump."""
+        return None if state["jumper"] else fen.write(state)
+
+    def write_record(self, record: GameRecord) -> str:
+        """PDN."""
+        return pdn.write_record(self.game, record)
+
+    def read_records(self, text: str) -> list[GameRecord]:
+        """PDN, main lines without comments."""
+        return pdn.read_records(self.game, text)

@@ -1,0 +1,34 @@
+"""What is known of chess: material, an engine, and a fast count of the move tree. Knows no text."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from games.chess import engine, geometry, kernels, rules
+from games.knowledge import Engine, Knowledge
+
+
+class ChessKnowledge(Knowledge):
+    game: rules.Chess
+
+    def heuristic(self, states: np.ndarray) -> np.ndarray:
+        """Material by the usual 1, 3, 3, 5, 9: tanh(lead / 6 pawns)."""
+        worth = [np.zeros(len(states)), np.zeros(len(states))]
+        for side, mine in enumerate((states["own"], ~states["own"])):
+            for field, value in (("pawns", 1), ("knights", 3), ("diagonals", 3), ("straights", 5)):
+                worth[side] += value * np.bitwise_count(states[field] & mine).astype(np.float64)
+            worth[side] += np.bitwise_count(states["diagonals"] & states["straights"] & mine)  # a queen is worth 9
+        lead: np.ndarray = np.tanh((worth[0] - worth[1]) / 6).astype(np.float32)
+        return lead
+
+    def engine(self) -> Engine:
+        return engine.ChessEngine(self.game)
+
+    def perft(self, state: np.void, depth: int, bulk: bool = True) -> int:
+        """Move sequences of `depth` moves, rules of draw aside. With bulk the last moves are counted, not made."""
+        if depth <= 0:
+            return 1
+        stack = np.zeros(depth + 1, dtype=kernels.PERFT_LEVEL)
+        for name, _ in kernels.POSITION:
+            stack[0][name] = state[name]
+        return int(kernels.perft(stack, np.empty((depth, geometry.SQUARES), dtype=np.uint64), depth, bulk))

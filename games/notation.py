@@ -1,0 +1,113 @@
+"""Notation: how moves, positions and whole games are written and read as text. One of the four facets of a game.
+
+The defaults work from the rules alone: moves by `Game.action_to_string`, positions by the moves that lead there, games
+in the plain format of `games.text.plain`. A game with a notation of its own subclasses this and names the class in
+`Game.facets`. Knows no engine protocol and no drawing.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Sequence
+from typing import ClassVar
+
+import numpy as np
+
+from games.base import Game, IllegalMove, shorten
+from games.text import plain, whole_moves
+from games.text.records import GameRecord
+
+
+class Notation:
+    """The texts of one game. ``games.facet(game, Notation)`` makes it."""
+
+    move_separator: ClassVar[str] = " "  # between the moves of a game record; "" when every move is one character
+    record_suffix: ClassVar[str] = "txt"  # of files with game records
+    has_fen: ClassVar[bool] = False  # positions can be given and told as FEN; without it, by the moves that lead there
+
+    def __init__(self, game: Game) -> None:
+        self.game = game
+
+    # -- moves -------------------------------------------------------------------------------------------
+
+    def action_from_string(self, state: np.void, text: str) -> int:
+        """The action that `text` names. Raises IllegalMove, naming the legal moves, when there is none."""
+        legal = self.game.legal_moves(state)
+        if text in legal:
+            return legal[text]
+        if not legal:
+            raise IllegalMove(f"'{shorten(text)}' cannot be played: the game is over.")
+        near = difflib.get_close_matches(text[:16], legal, 1)
+        hint = f" Did you mean '{near[0]}'?" if near else ""
+        raise IllegalMove(f"'{shorten(text)}' is not a legal move here.{hint} Legal moves: {', '.join(legal)}.")
+
+    def move_names(self, state: np.void) -> dict[str, int]:
+        """Legal actions by other names that people know them by, as SAN in chess; none by default."""
+        return {}
+
+    def move_to_string(self, state: np.void, actions: Sequence[int]) -> str:
+        """A whole move: `actions` of one player in a row from `state`, almost always a single one."""
+        texts = []
+        for action in actions:
+            texts.append(self.game.action_to_string(state, action))
+            state = self.game.step(np.array([state], dtype=self.game.state_dtype), np.array([action])).states[0]
+        return self.move_separator.join(texts)
+
+    def move_in_short(self, state: np.void, actions: Sequence[int]) -> str:
+        """A whole move as people write it: by its other name where it has one, else as `move_to_string`."""
+        if len(actions) == 1:
+            for name, action in self.move_names(state).items():
+                if action == actions[0]:
+                    return name
+        return self.move_to_string(state, actions)
+
+    def whole_moves(self, states: np.ndarray) -> dict[str, tuple[int, ...]]:
+        """The actions of every whole move from states [1], by its text."""
+        legal = whole_moves.legal(self.game, states)
+        return {self.move_to_string(states[0], move.actions): move.actions for move in legal}
+
+    def play_text(self, states: np.ndarray, text: str) -> np.ndarray:
+        """[1] state_dtype: the position after the move `text` in states [1]. Raises IllegalMove, as
+        action_from_string."""
+        return self.game.step(states, np.array([self.action_from_string(states[0], text)])).states
+
+    def split(self, moves: str) -> list[str]:
+        """The single texts of moves written one after the other: "4453", "1-2 3-4"."""
+        return moves.split() if self.move_separator else [text for text in moves if not text.isspace()]
+
+    def state_after(self, moves: str, start: np.ndarray | None = None) -> np.ndarray:
+        """[1] state_dtype: the position after moves such as "4453", from `start` [1] or the game's start. Raises
+        IllegalMove, naming the move."""
+        tokens = self.split(moves)
+        most = self.game.max_game_length
+        if len(tokens) > most:
+            raise IllegalMove(f"{len(tokens)} moves were given, but a game has at most {most} plies.")
+        states = self.game.initial_states(1) if start is None else start
+        for number, token in enumerate(tokens, start=1):
+            try:
+                states = self.play_text(states, token)
+            except IllegalMove as error:
+                raise IllegalMove(f"move {number}: {error}") from None
+        return states
+
+    # -- positions ---------------------------------------------------------------------------------------
+
+    def from_fen(self, text: str) -> np.ndarray:
+        """[1] state_dtype: the position that `text` describes. Raises IllegalMove, saying what is wrong, also for a
+        game without FEN."""
+        raise IllegalMove(f"positions of {self.game.name} have no FEN; give the moves that lead there instead.")
+
+    def to_fen(self, state: np.void) -> str | None:
+        """The position as FEN, or None where there is none for it."""
+        return None
+
+    # -- games -------------------------------------------------------------------------------------------
+
+    def write_record(self, record: GameRecord) -> str:
+        """The game as text that ends with a newline, in the game's own format. Raises IllegalMove for a game that
+        cannot be written so."""
+        return plain.write(self, record)
+
+    def read_records(self, text: str) -> list[GameRecord]:
+        """The games in a text of that format. Raises IllegalMove, saying which game and move is wrong."""
+        return plain.read(self, text)
