@@ -14,8 +14,6 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from facets import protocols_of
-
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))  # so that the checkout's games are used
 
 SQUARES = [column + row for row in "321" for column in "abc"]
@@ -122,9 +120,10 @@ def hear_hub(line: str, words: dict[str, str]) -> None:
 def hub_move(words: dict[str, str]) -> str:
     import games
     from games.checkers import moves
+    from games.protocols import Protocols
 
     game = games.make("checkers")
-    text = protocols_of(game).hub()
+    text = games.facet(game, Protocols).hub()
     assert text is not None
     state = text.from_position(words["pos"])[0]
     for move in words.get("moves", "").split():

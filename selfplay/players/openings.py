@@ -55,7 +55,7 @@ def for_match(
     found_customary = customary(game, number, rng)
     if found_customary is not None and plies is None:
         return found_customary
-    worth = exact_judge(game) or judge or game.heuristic
+    worth = exact_judge(game) or judge or games.facet(game, Knowledge).heuristic
     return random(game, number, usual_plies(game) if plies is None else plies, rng, worth, balance)
 
 
