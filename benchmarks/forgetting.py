@@ -16,7 +16,7 @@ import torch
 from torch import nn
 
 from selfplay.gan import actor, loss
-from selfplay.gan.config import NetworkConfig, ObjectiveConfig
+from selfplay.gan.config import GanNetworkConfig, ObjectiveConfig
 from selfplay.gan.data import datasets
 from selfplay.gan.metrics import auc
 from selfplay.gan.models import networks
@@ -55,11 +55,11 @@ def fakes_of(mode: Any) -> actor.Fakes:
 def curve(history: bool, seed: int, modes: int = 8) -> list[list[float]]:
     """AUC of the critic after each visit, on the fakes of all places up to then."""
     torch.manual_seed(seed)
-    visitor, critic = Visitor(), networks.make((2,), 0, NetworkConfig())[1]
+    visitor, critic = Visitor(), networks.make((2,), 0, GanNetworkConfig())[1]
     share = 0.5 if history else 0.0
     game = loss.AdversarialGame(visitor, critic, ObjectiveConfig(r1=0.01, r2=0.01, past_fakes=share))
     learner = Learner((Update("discriminator", critic, game.critic_step),), LEARNER)
-    playing = actor.Actor(RING, 1.0, history, fakes_of, seed, 0)
+    playing = actor.GanActor(RING, 1.0, history, fakes_of, seed, 0)
     rows_each = STEPS * BATCH
     window = ReplayConfig(samples_per_insert=1, window_min=24 * rows_each, window_fraction=1e-6)
     replay, rng, past, found = Replay(actor.row_dtype((2,), history), window), np.random.default_rng(seed), [], []

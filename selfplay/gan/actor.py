@@ -21,8 +21,8 @@ def row_dtype(shape: tuple[int, ...], with_fakes: bool) -> np.dtype:
     return np.dtype(fields)
 
 
-class Actor:
-    """See `selfplay.agent.Actor`. Its rows are a function of seed, index and what `make_fakes` gives."""
+class GanActor:
+    """See `selfplay.agent.Actor`. Its rows are a function of seed, index and what `load` returns."""
 
     def __init__(
         self,

@@ -14,7 +14,7 @@ from selfplay import device as devices
 from selfplay.errors import ConfigError
 from selfplay.gan import actor, alarms, buckets, inference, loss, match, pictures
 from selfplay.gan import config as settings
-from selfplay.gan.config import Config
+from selfplay.gan.config import GanConfig
 from selfplay.gan.data import sources  # fmt: skip
 from selfplay.gan.metrics import auc, distinct
 from selfplay.gan.models import build, layers, model
@@ -30,7 +30,7 @@ class Gan:
     per_second = ("games", "fakes")
     ratios: ClassVar[dict[str, tuple[str, str]]] = {}
 
-    def __init__(self, config: Config) -> None:
+    def __init__(self, config: GanConfig) -> None:
         self.config = config
         self.source = sources.make(config.data)
         loss.check(config.objective, config.network, self.source.shape, config.learner.batch_size)
@@ -78,8 +78,8 @@ class Gan:
         assert isinstance(critic, layers.Critic)
         self.model.game.past_critic = critic
 
-    def make_actor(self, index: int, seed: int) -> actor.Actor:
-        return actor.Actor(self.source.train, self.source.scale, self._with_fakes, self._fakes, seed, index)
+    def make_actor(self, index: int, seed: int) -> actor.GanActor:
+        return actor.GanActor(self.source.train, self.source.scale, self._with_fakes, self._fakes, seed, index)
 
     def _fakes(self, past: Weights) -> actor.Fakes:
         made = self.generator(past)

@@ -51,7 +51,7 @@ class DataConfig:
 
 
 @dataclass(frozen=True)
-class NetworkConfig:
+class GanNetworkConfig:
     """Size and kind of generator and critic."""
 
     kind: Literal["mlp", "dcgan", "residual"] = "mlp"
@@ -206,7 +206,7 @@ class AutoencoderConfig:
 
 
 @dataclass(frozen=True)
-class Config:
+class GanConfig:
     """Every setting of a run."""
 
     model: Literal["gan", "info", "superres", "ae", "vae"] = "gan"
@@ -215,7 +215,7 @@ class Config:
     about a critic and past selves (objective, pool)."""
 
     data: DataConfig = field(default_factory=DataConfig)
-    network: NetworkConfig = field(default_factory=NetworkConfig)
+    network: GanNetworkConfig = field(default_factory=GanNetworkConfig)
     objective: ObjectiveConfig = field(default_factory=ObjectiveConfig)
     info: InfoConfig = field(default_factory=InfoConfig)
     superres: SuperresConfig = field(default_factory=SuperresConfig)
@@ -227,7 +227,7 @@ class Config:
     run: RunConfig = field(default_factory=RunConfig)
 
 
-def identity(config: Config) -> dict[str, Any]:
+def identity(config: GanConfig) -> dict[str, Any]:
     """What decides which weights fit, as JSON values: a checkpoint's own description."""
     own = OWN.get(config.model)
     sections = ["data", "network"] + ([own] if own else [])
@@ -235,10 +235,10 @@ def identity(config: Config) -> dict[str, Any]:
     return {"family": FAMILY, "model": config.model} | told
 
 
-def described(meta: Mapping[str, Any]) -> Config:
+def described(meta: Mapping[str, Any]) -> GanConfig:
     """The config that a checkpoint describes by `identity` and its objective; the other sections are the defaults.
     Raises ConfigError or KeyError where it doesn't."""
     sections = ["model", "data", "network", "objective"]
     if own := OWN.get(meta["model"]):
         sections.append(own)
-    return configs.from_values(Config, {section: meta[section] for section in sections})
+    return configs.from_values(GanConfig, {section: meta[section] for section in sections})

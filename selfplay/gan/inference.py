@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from selfplay.gan.config import NetworkConfig
+from selfplay.gan.config import GanNetworkConfig
 from selfplay.gan.data import sources
 from selfplay.gan.models import latent, layers
 
@@ -26,7 +26,7 @@ class TrainedGenerator:
         self,
         module: nn.Module,
         source: sources.DataSource,
-        config: NetworkConfig,
+        config: GanNetworkConfig,
         space: latent.LatentSpace,
         encode: Callable[[np.ndarray], np.ndarray] | None = None,
     ) -> None:
@@ -81,7 +81,7 @@ class TrainedGenerator:
 class TrainedCritic:
     """A frozen critic: it scores samples, the higher the more likely to be real."""
 
-    def __init__(self, module: nn.Module, source: sources.DataSource, config: NetworkConfig) -> None:
+    def __init__(self, module: nn.Module, source: sources.DataSource, config: GanNetworkConfig) -> None:
         self.module = module.eval().requires_grad_(False)
         self.source, self.config = source, config
 

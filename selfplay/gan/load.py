@@ -56,7 +56,7 @@ def load(path: Path) -> LoadedGan:
 
 
 @functools.lru_cache(maxsize=4)
-def _agent(config: configs.Config) -> agents.Gan:
+def _agent(config: configs.GanConfig) -> agents.Gan:
     """One agent for all generations of a run, so that its data are in memory once."""
     return agents.Gan(config)
 

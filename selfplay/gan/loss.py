@@ -21,7 +21,7 @@ from torch import nn
 from torch.nn import functional as F
 
 from selfplay.errors import ConfigError
-from selfplay.gan.config import NetworkConfig, ObjectiveConfig
+from selfplay.gan.config import GanNetworkConfig, ObjectiveConfig
 from selfplay.gan.models import augment
 from selfplay.gan.models.layers import Critic
 from selfplay.types import Batch, Loss
@@ -39,7 +39,7 @@ def adversarial_only(verdict: torch.Tensor, fake: torch.Tensor, batch: Batch) ->
 SOFT = ("rpgan", "minimax", "non-saturating", "lsgan")  # losses whose labels can be soft
 
 
-def check(config: ObjectiveConfig, network: NetworkConfig, shape: tuple[int, ...], batch_size: int) -> None:
+def check(config: ObjectiveConfig, network: GanNetworkConfig, shape: tuple[int, ...], batch_size: int) -> None:
     """Raises ConfigError for settings that contradict each other, or samples of that shape."""
     if config.label_smoothing and config.loss not in SOFT:
         raise ConfigError(

@@ -6,10 +6,10 @@ from dataclasses import replace
 
 from selfplay.gan.config import (
     AutoencoderConfig,
-    Config,
     DataConfig,
+    GanConfig,
+    GanNetworkConfig,
     InfoConfig,
-    NetworkConfig,
     ObjectiveConfig,
     SuperresConfig,
 )
@@ -25,9 +25,9 @@ LEARNER = LearnerConfig(
 POINTS = replace(LEARNER, schedule="geometric")
 IMAGES = replace(LEARNER, learning_rate=2e-3, final_learning_rate=5e-5, ema_decay=0.999)
 
-RING = Config(
+RING = GanConfig(
     data=DataConfig(name="ring"),
-    network=NetworkConfig(latent=2),
+    network=GanNetworkConfig(latent=2),
     objective=ObjectiveConfig(r1=0.1, r2=0.1, final_penalty=0.001),
     replay=REPLAY,
     learner=replace(POINTS, learning_rate=5e-3, final_learning_rate=2e-5, ema_decay=0.9995),
@@ -35,9 +35,9 @@ RING = Config(
 )  # fmt: skip
 """Eight Gaussians on a circle."""
 
-GRID = Config(
+GRID = GanConfig(
     data=DataConfig(name="grid"),
-    network=NetworkConfig(latent=2),
+    network=GanNetworkConfig(latent=2),
     objective=ObjectiveConfig(r1=0.1, r2=0.1, final_penalty=0.0003),
     replay=REPLAY,
     learner=replace(POINTS, learning_rate=3e-3, final_learning_rate=2e-5, ema_decay=0.99),
@@ -45,9 +45,9 @@ GRID = Config(
 )  # fmt: skip
 """Twenty-five Gaussians on a grid."""
 
-DIGITS = Config(
+DIGITS = GanConfig(
     data=DataConfig(name="digits"),
-    network=NetworkConfig(kind="dcgan", width=16, latent=16, conditional=True),
+    network=GanNetworkConfig(kind="dcgan", width=16, latent=16, conditional=True),
     objective=ObjectiveConfig(r1=0.1, r2=0.1, final_penalty=0.1),
     replay=replace(REPLAY, learn_after=64),
     learner=replace(IMAGES, batch_size=64),
@@ -55,9 +55,9 @@ DIGITS = Config(
 )  # fmt: skip
 """Handwritten digits, each class on demand."""
 
-STACKED = Config(
+STACKED = GanConfig(
     data=DataConfig(name="stacked-digits"),
-    network=NetworkConfig(kind="mlp", width=256, latent=64),
+    network=GanNetworkConfig(kind="mlp", width=256, latent=64),
     objective=ObjectiveConfig(r1=0.1, r2=0.1, final_penalty=0.1),
     replay=replace(REPLAY, learn_after=128),
     learner=replace(IMAGES, batch_size=128),
@@ -65,10 +65,10 @@ STACKED = Config(
 )  # fmt: skip
 """Three digits as the planes of one image: 1,000 modes."""
 
-INFO = Config(
+INFO = GanConfig(
     model="info",
     data=DataConfig(name="digits"),
-    network=NetworkConfig(kind="mlp", width=128, latent=16),
+    network=GanNetworkConfig(kind="mlp", width=128, latent=16),
     info=InfoConfig(categories=10, continuous=2, weight=0.5, continuous_weight=0.05, noise=0.6),
     objective=ObjectiveConfig(r1=0.1, r2=0.1, final_penalty=0.1),
     replay=REPLAY,
@@ -77,10 +77,10 @@ INFO = Config(
 )  # fmt: skip
 """Handwritten digits, sorted into ten kinds by a generator that is told no labels."""
 
-SUPERRES = Config(
+SUPERRES = GanConfig(
     model="superres",
     data=DataConfig(name="digits"),
-    network=NetworkConfig(kind="mlp", width=16, depth=1, critic_width=128),
+    network=GanNetworkConfig(kind="mlp", width=16, depth=1, critic_width=128),
     superres=SuperresConfig(factor=2),
     objective=ObjectiveConfig(r1=0.1, r2=0.1, final_penalty=0.1),
     replay=REPLAY,
@@ -89,10 +89,10 @@ SUPERRES = Config(
 )  # fmt: skip
 """Handwritten digits of 4 × 4 pixels, enlarged to 8 × 8."""
 
-VAE = Config(
+VAE = GanConfig(
     model="vae",
     data=DataConfig(name="digits"),
-    network=NetworkConfig(kind="mlp", width=256, depth=2, latent=16),
+    network=GanNetworkConfig(kind="mlp", width=256, depth=2, latent=16),
     autoencoder=AutoencoderConfig(deviation=0.3),
     replay=REPLAY,
     learner=LearnerConfig(
@@ -102,9 +102,9 @@ VAE = Config(
 )  # fmt: skip
 """Handwritten digits by a variational autoencoder; by a plain one with model=ae. To compare with gan-digits."""
 
-POSITIONS = Config(
+POSITIONS = GanConfig(
     data=DataConfig(name="positions", path="runs/connect-four"),
-    network=NetworkConfig(kind="mlp", width=256, latent=32, rounded=True),
+    network=GanNetworkConfig(kind="mlp", width=256, latent=32, rounded=True),
     objective=ObjectiveConfig(r1=3.0, r2=3.0, final_penalty=0.1),
     replay=replace(REPLAY, learn_after=128),
     learner=replace(IMAGES, batch_size=128),

@@ -14,7 +14,7 @@ from matplotlib import image
 from selfplay.cli import main
 from selfplay.gan import load, presets
 from selfplay.gan.agent import Gan
-from selfplay.gan.config import Config
+from selfplay.gan.config import GanConfig
 from selfplay.storage import artifact
 
 MEASURED = "generation,high_quality,modes,modes_found,modes_there,seconds\n7,0.5,0.25,2,8,1\n"
@@ -42,7 +42,7 @@ def sample(capsys: pytest.CaptureFixture[str]) -> Any:
 
 def run_of(path: Path, preset: str, *generations: int, **network: Any) -> Path:
     """A run's folder with untrained weights, which differ by generation."""
-    config: Config = presets.PRESETS[preset]
+    config: GanConfig = presets.PRESETS[preset]
     for generation in generations or (7,):
         wanted = replace(config, network=replace(config.network, **network), run=replace(config.run, seed=generation))
         agent = Gan(wanted)

@@ -27,8 +27,8 @@ def asked(past: Any) -> actor.Fakes:
     return fakes
 
 
-def make(with_fakes: bool, seed: int = 1, index: int = 0) -> actor.Actor:
-    return actor.Actor(RING, SCALE, with_fakes, asked, seed, index)
+def make(with_fakes: bool, seed: int = 1, index: int = 0) -> actor.GanActor:
+    return actor.GanActor(RING, SCALE, with_fakes, asked, seed, index)
 
 
 def test_rows_are_reals_of_the_data_in_the_networks_scale() -> None:

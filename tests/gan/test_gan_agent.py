@@ -14,7 +14,7 @@ import torch
 from selfplay import config as configs
 from selfplay.errors import ConfigError, TrainingDiverged
 from selfplay.gan import actor, agent, presets
-from selfplay.gan.config import Config
+from selfplay.gan.config import GanConfig
 from selfplay.league.pool import Pool
 from selfplay.learning.learner import Learner
 from selfplay.loop import folder as folders
@@ -68,11 +68,11 @@ class Agent(agent.Gan):
         return {}
 
 
-def config(settings: list[str]) -> Config:
+def config(settings: list[str]) -> GanConfig:
     return configs.override(presets.RING, settings)
 
 
-def train(path: Path, wanted: Config, until: int | None = None, turns: int | None = None) -> Status:
+def train(path: Path, wanted: GanConfig, until: int | None = None, turns: int | None = None) -> Status:
     """Trains to the end; or until a generation is saved; or for so many turns of the loop, in mid-generation."""
     left = iter(range(10**9 if turns is None else turns))
     with tiny.Session(path, wanted, Agent) as run:  # type: ignore[arg-type]

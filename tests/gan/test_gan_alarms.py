@@ -11,7 +11,7 @@ import torch
 
 from selfplay.gan import alarms, presets
 from selfplay.gan.agent import Gan
-from selfplay.gan.config import Config
+from selfplay.gan.config import GanConfig
 from selfplay.gan.data import datasets
 from selfplay.gan.metrics import distinct, judge
 from selfplay.learning.config import LearnerConfig
@@ -29,7 +29,7 @@ def one_thread() -> Any:
     torch.set_num_threads(before)
 
 
-def learn(config: Config, generations: int = 4, steps: int = 150, frozen: str = "") -> dict[str, str]:
+def learn(config: GanConfig, generations: int = 4, steps: int = 150, frozen: str = "") -> dict[str, str]:
     """The alarms of a run, by name: generations of so many updates, without a folder. frozen: a player that stays as it
     was at first; a critic then is one whose scores hardly vary."""
     agent = Gan(config)
@@ -56,7 +56,7 @@ def learn(config: Config, generations: int = 4, steps: int = 150, frozen: str = 
     return heard
 
 
-def ring(loss: str, penalty: float, learning_rate: float, beta1: float = 0.0) -> Config:
+def ring(loss: str, penalty: float, learning_rate: float, beta1: float = 0.0) -> GanConfig:
     """A small ring whose learning rate stays as it is."""
     objective = replace(presets.RING.objective, loss=loss, r1=penalty, r2=penalty, final_penalty=1.0)
     learner: LearnerConfig = replace(

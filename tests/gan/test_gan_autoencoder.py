@@ -9,11 +9,11 @@ import pytest
 import torch
 from torch import nn
 
-from selfplay.gan.config import AutoencoderConfig, DataConfig, NetworkConfig
+from selfplay.gan.config import AutoencoderConfig, DataConfig, GanNetworkConfig
 from selfplay.gan.data import sources
 from selfplay.gan.models import autoencoder, latent
 
-SMALL = NetworkConfig(width=16, depth=1, latent=2)
+SMALL = GanNetworkConfig(width=16, depth=1, latent=2)
 
 
 class Linear(autoencoder.Autoencoder):
@@ -84,7 +84,7 @@ def test_fitted_codes_have_mean_and_covariance_of_the_known_ones() -> None:
 
 @pytest.mark.parametrize("kind", ["mlp", "dcgan", "residual"])
 def test_every_kind_of_network_goes_to_codes_and_back(kind: str) -> None:
-    config = NetworkConfig(kind=kind, width=8, depth=1, latent=5)  # type: ignore[arg-type]
+    config = GanNetworkConfig(kind=kind, width=8, depth=1, latent=5)  # type: ignore[arg-type]
     for variational in (False, True):
         module = autoencoder.Autoencoder((1, 8, 8), config, variational)
         mean, log_variance = module.encode(torch.zeros(3, 1, 8, 8))

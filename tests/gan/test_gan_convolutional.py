@@ -11,7 +11,7 @@ import torch
 from torch import nn
 
 from selfplay.errors import ConfigError
-from selfplay.gan.config import NetworkConfig
+from selfplay.gan.config import GanNetworkConfig
 from selfplay.gan.models import convolutional, layers, networks
 from selfplay.gan.models.layers import Critic
 
@@ -22,7 +22,7 @@ SHAPES = ((1, 8, 8), (3, 16, 16), (1, 28, 28), (3, 32, 32), (2, 6, 7))
 
 def players(kind: Kind, shape: tuple[int, ...] = (1, 8, 8), conditional: bool = False) -> tuple[nn.Module, Critic]:
     torch.manual_seed(0)
-    return networks.make(shape, 10, NetworkConfig(kind=kind, width=4, depth=1, latent=5, conditional=conditional))
+    return networks.make(shape, 10, GanNetworkConfig(kind=kind, width=4, depth=1, latent=5, conditional=conditional))
 
 
 def awake(module: nn.Module) -> None:
@@ -59,7 +59,7 @@ def test_what_cannot_be_halved_is_refused_with_what_to_do(shape: tuple[int, ...]
 
 def test_classes_cannot_be_asked_for_where_the_data_have_none() -> None:
     with pytest.raises(ConfigError, match="conditional"):
-        networks.make((1, 8, 8), 0, NetworkConfig(kind="dcgan", conditional=True))
+        networks.make((1, 8, 8), 0, GanNetworkConfig(kind="dcgan", conditional=True))
 
 
 @pytest.mark.parametrize("conditional", [False, True])
@@ -94,7 +94,7 @@ def test_classes_change_what_is_made_and_how_it_is_scored(kind: Kind) -> None:
 
 def test_the_projection_adds_the_inner_product_of_class_and_features() -> None:
     """Miyato & Koyama 2018, equation 3: D(x, y) = vᵧ·φ(x) + ψ(φ(x))."""
-    score = convolutional.ScoreHead(6, 10, NetworkConfig(conditional=True))
+    score = convolutional.ScoreHead(6, 10, GanNetworkConfig(conditional=True))
     h, labels = torch.randn(4, 6), torch.tensor([0, 9, 3, 3])
     assert score.projection is not None
     for row in range(4):

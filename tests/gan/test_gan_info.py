@@ -10,7 +10,7 @@ import pytest
 import torch
 from torch import nn
 
-from selfplay.gan.config import DataConfig, InfoConfig, NetworkConfig, ObjectiveConfig
+from selfplay.gan.config import DataConfig, GanNetworkConfig, InfoConfig, ObjectiveConfig
 from selfplay.gan.data import sources
 from selfplay.gan.models import info
 from selfplay.gan.models import model as models
@@ -59,7 +59,7 @@ def test_no_guess_is_rewarded_without_bound() -> None:
 def test_a_generator_that_is_rewarded_for_it_tells_its_category() -> None:
     """Only the information counts: the generator's step alone, with a critic whose verdict has no weight."""
     source = sources.make(DataConfig(name="ring"))
-    config, codes = NetworkConfig(width=16, depth=1, latent=2), InfoConfig(categories=4, continuous=1)
+    config, codes = GanNetworkConfig(width=16, depth=1, latent=2), InfoConfig(categories=4, continuous=1)
     torch.manual_seed(0)
     model = info.InfoGan(source, config, ObjectiveConfig(r1=0, r2=0), codes)
     networks = model.networks()
@@ -96,7 +96,7 @@ def test_categories_are_guessed_from_noisy_samples_and_continuous_codes_from_cle
             return x @ self.weight
 
     source = sources.make(DataConfig(name="ring"))
-    config, codes = NetworkConfig(width=8, depth=1), InfoConfig(categories=4, continuous=1, noise=0.5)
+    config, codes = GanNetworkConfig(width=8, depth=1), InfoConfig(categories=4, continuous=1, noise=0.5)
     model, recorder = info.InfoGan(source, config, ObjectiveConfig(), codes), Recorder()
     networks = model.networks() | {info.RECOGNISER: recorder}
     updates = {update.name: update for update in model.updates(networks)}

@@ -9,13 +9,13 @@ from torch import nn
 
 from selfplay.errors import ConfigError
 from selfplay.gan import inference
-from selfplay.gan.config import DataConfig, NetworkConfig, ObjectiveConfig
+from selfplay.gan.config import DataConfig, GanNetworkConfig, ObjectiveConfig
 from selfplay.gan.data import sources
 from selfplay.gan.metrics import latent_arithmetic
 from selfplay.gan.models import latent, model
 
 RING = sources.make(DataConfig(name="ring"))
-PLAIN = NetworkConfig(width=8, depth=1, latent=2)
+PLAIN = GanNetworkConfig(width=8, depth=1, latent=2)
 
 
 class Ring(nn.Module):
@@ -36,7 +36,7 @@ def ring() -> inference.TrainedGenerator:
 
 
 def conditional(kind: str = "mlp", **settings: int) -> inference.TrainedGenerator:
-    config = NetworkConfig(kind=kind, width=8, depth=1, latent=3, conditional=True, **settings)  # type: ignore
+    config = GanNetworkConfig(kind=kind, width=8, depth=1, latent=3, conditional=True, **settings)  # type: ignore
     source = sources.make(DataConfig(name="digits"))
     torch.manual_seed(0)
     pair = model.PlainGan(source, config, ObjectiveConfig())

@@ -11,7 +11,7 @@ import torch
 from torch import nn
 
 from selfplay.errors import ConfigError
-from selfplay.gan.config import NetworkConfig
+from selfplay.gan.config import GanNetworkConfig
 from selfplay.gan.models import layers, networks
 
 CLASSES = 5
@@ -31,7 +31,7 @@ FITTED = [
 
 def both(kind: str, shape: tuple[int, ...], **settings: Any) -> tuple[nn.Module, layers.Critic]:
     torch.manual_seed(7)
-    base = NetworkConfig(kind=kind, width=8, depth=1 if kind == "residual" else 2, latent=6)  # type: ignore[arg-type]
+    base = GanNetworkConfig(kind=kind, width=8, depth=1 if kind == "residual" else 2, latent=6)  # type: ignore[arg-type]
     generator, critic = networks.make(shape, CLASSES, replace(base, **settings))
     with torch.no_grad():  # what starts at 0 hides mistakes
         for parameter in [*generator.parameters(), *critic.parameters()]:
@@ -247,7 +247,7 @@ def test_a_critic_can_be_smaller_than_its_generator() -> None:
 )
 def test_settings_that_contradict_each_other_are_refused_in_a_sentence(settings: dict[str, Any], words: str) -> None:
     with pytest.raises(ConfigError, match=words) as caught:
-        networks.make((1, 8, 8), CLASSES, replace(NetworkConfig(), **settings))
+        networks.make((1, 8, 8), CLASSES, replace(GanNetworkConfig(), **settings))
     assert len(str(caught.value).splitlines()) == 1
 
 
@@ -270,4 +270,4 @@ def test_rounded_samples_have_one_plane_a_cell_at_most_and_the_gradients_of_unro
 
 def test_points_cannot_be_rounded() -> None:
     with pytest.raises(ConfigError, match="rounded is for images of planes"):
-        networks.make((2,), 0, NetworkConfig(rounded=True))
+        networks.make((2,), 0, GanNetworkConfig(rounded=True))

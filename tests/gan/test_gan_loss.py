@@ -14,7 +14,7 @@ from torch.nn import functional as F
 
 from selfplay.errors import ConfigError
 from selfplay.gan import loss
-from selfplay.gan.config import NetworkConfig, ObjectiveConfig
+from selfplay.gan.config import GanNetworkConfig, ObjectiveConfig
 from selfplay.gan.models.layers import Critic
 from selfplay.ratings import elo
 
@@ -339,6 +339,6 @@ def test_settings_that_contradict_each_other_are_refused_in_a_sentence(
     objective: dict[str, object], network: dict[str, int], shape: tuple[int, ...], words: str
 ) -> None:
     with pytest.raises(ConfigError, match=words) as caught:
-        loss.check(ObjectiveConfig(**objective), NetworkConfig(**network), shape, 256)  # type: ignore[arg-type]
+        loss.check(ObjectiveConfig(**objective), GanNetworkConfig(**network), shape, 256)  # type: ignore[arg-type]
     assert len(str(caught.value).splitlines()) == 1
-    loss.check(ObjectiveConfig(), NetworkConfig(), shape, 256)
+    loss.check(ObjectiveConfig(), GanNetworkConfig(), shape, 256)

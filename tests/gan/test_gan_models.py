@@ -34,7 +34,7 @@ MODELS = {
 }
 
 
-def config(model: str, *more: str) -> settings.Config:
+def config(model: str, *more: str) -> settings.GanConfig:
     preset, own = MODELS[model]
     return configs.override(presets.PRESETS[preset], [*SMALL, *own, *more])
 
@@ -49,7 +49,7 @@ class Agent(agent.Gan):
         return {}
 
 
-def train(path: Path, wanted: settings.Config, until: int | None = None) -> Pool:
+def train(path: Path, wanted: settings.GanConfig, until: int | None = None) -> Pool:
     with tiny.Session(path, wanted, Agent) as run:  # type: ignore[arg-type]
         run.train(lambda: until is not None and run.status.generation >= until)
         return run.pool

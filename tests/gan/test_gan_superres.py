@@ -9,14 +9,14 @@ import numpy as np
 import pytest
 import torch
 
-from selfplay.gan.config import DataConfig, NetworkConfig, ObjectiveConfig, SuperresConfig
+from selfplay.gan.config import DataConfig, GanNetworkConfig, ObjectiveConfig, SuperresConfig
 from selfplay.gan.data import sources
 from selfplay.gan.metrics import classifier
 from selfplay.gan.models import model as models
 from selfplay.gan.models import superres
 
 DIGITS = sources.make(DataConfig(name="digits"))
-SMALL = NetworkConfig(width=8, depth=1, latent=3, critic_width=8)
+SMALL = GanNetworkConfig(width=8, depth=1, latent=3, critic_width=8)
 
 
 def model(settings: SuperresConfig) -> superres.SuperResolutionGan:

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from selfplay.gan import actor, agent, buckets
-from selfplay.gan.config import Config
+from selfplay.gan.config import GanConfig
 from selfplay.gan.data import datasets
 from selfplay.gan.metrics import quality
 
@@ -46,7 +46,7 @@ def test_buckets_are_labels() -> None:
 
 
 def test_an_agent_says_both_of_its_rows_in_the_scale_of_the_data() -> None:
-    gan = agent.Gan(Config())
+    gan = agent.Gan(GanConfig())
     weights = {update.name: dict(update.module.state_dict()) for update in gan.updates()}
     rows, _ = gan.make_actor(0, seed=1).generate(400)
     # An untrained generator stays about the middle of the ring.

@@ -21,7 +21,7 @@ from torch import nn
 
 from selfplay.errors import ConfigError
 from selfplay.gan import inference, loss
-from selfplay.gan.config import AutoencoderConfig, NetworkConfig
+from selfplay.gan.config import AutoencoderConfig, GanNetworkConfig
 from selfplay.gan.data import sources
 from selfplay.gan.models import encoder, latent, model, networks
 from selfplay.learning.learner import Update
@@ -40,7 +40,7 @@ class Autoencoder(nn.Module):
     def __init__(
         self,
         shape: tuple[int, ...],
-        config: NetworkConfig,
+        config: GanNetworkConfig,
         variational: bool,
         deviation: float | None = None,
     ) -> None:
@@ -115,7 +115,7 @@ class AutoencoderModel:
     game = None
 
     def __init__(
-        self, source: sources.DataSource, config: NetworkConfig, variational: bool, settings: AutoencoderConfig
+        self, source: sources.DataSource, config: GanNetworkConfig, variational: bool, settings: AutoencoderConfig
     ) -> None:
         """Raises ConfigError for a conditional network, or one with layers that only generators and critics have."""
         if config != encoder.plain(config):

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from selfplay.gan.config import Config
+from selfplay.gan.config import GanConfig
 from selfplay.gan.data import sources
 from selfplay.gan.models import autoencoder, info, model, superres
 
 
-def build(config: Config, source: sources.DataSource) -> model.GanModel:
+def build(config: GanConfig, source: sources.DataSource) -> model.GanModel:
     """The model that `config.model` names. Raises ConfigError for settings that contradict each other or do not fit the
     data."""
     if config.model == "info":

@@ -19,7 +19,7 @@ from torch import nn
 from torch.nn import functional as F
 
 from selfplay.errors import ConfigError
-from selfplay.gan.config import NetworkConfig
+from selfplay.gan.config import GanNetworkConfig
 from selfplay.gan.models.layers import LEAK, Critic, Generator
 
 SMALLEST = 4  # rows or columns, from which on nothing is halved
@@ -52,7 +52,7 @@ def sizes(shape: tuple[int, ...], width: int) -> list[tuple[int, int, int]]:
 class InputProjection(nn.Module):
     """inputs [B, L], embeddings of classes [B, E] → the coarsest feature map [B, C, R, C'], by one linear layer."""
 
-    def __init__(self, inputs: int, size: tuple[int, int, int], num_classes: int, config: NetworkConfig) -> None:
+    def __init__(self, inputs: int, size: tuple[int, int, int], num_classes: int, config: GanNetworkConfig) -> None:
         super().__init__()
         self.size = size
         self.embedding = nn.Embedding(num_classes, config.embedding) if config.conditional else None
@@ -72,7 +72,7 @@ class InputProjection(nn.Module):
 class ScoreHead(nn.Module):
     """The coarsest layer h [B, N], flat, and labels [B] → scores [B], linear in h: a projection of the class added."""
 
-    def __init__(self, inputs: int, num_classes: int, config: NetworkConfig) -> None:
+    def __init__(self, inputs: int, num_classes: int, config: GanNetworkConfig) -> None:
         super().__init__()
         self.linear = nn.Linear(inputs, 1)
         self.projection = nn.Embedding(num_classes, inputs) if config.conditional else None
@@ -87,7 +87,7 @@ class ScoreHead(nn.Module):
 class DcganGenerator(Generator):
     """inputs [B, L], labels [B] → x [B, P, R, C] in [−1, 1]."""
 
-    def __init__(self, inputs: int, shape: tuple[int, ...], num_classes: int, config: NetworkConfig) -> None:
+    def __init__(self, inputs: int, shape: tuple[int, ...], num_classes: int, config: GanNetworkConfig) -> None:
         super().__init__()
         layers = sizes(shape, config.width)[::-1]
         self.inputs = InputProjection(inputs, layers[0], num_classes, config)
@@ -110,7 +110,7 @@ class DcganGenerator(Generator):
 class DcganCritic(Critic):
     """x [B, P, R, C], labels [B] → scores [B]."""
 
-    def __init__(self, shape: tuple[int, ...], num_classes: int, config: NetworkConfig) -> None:
+    def __init__(self, shape: tuple[int, ...], num_classes: int, config: GanNetworkConfig) -> None:
         super().__init__()
         layers = sizes(shape, config.width)
         self.first = nn.Conv2d(shape[0], config.width, 3, padding=1)
@@ -159,7 +159,7 @@ class BottleneckBlock(nn.Module):
 class ResidualGenerator(Generator):
     """inputs [B, L], labels [B] → x [B, P, R, C] in [−1, 1]. Sides are doubled by bilinear interpolation."""
 
-    def __init__(self, inputs: int, shape: tuple[int, ...], num_classes: int, config: NetworkConfig) -> None:
+    def __init__(self, inputs: int, shape: tuple[int, ...], num_classes: int, config: GanNetworkConfig) -> None:
         super().__init__()
         layers = sizes(shape, config.width)[::-1]
         self.inputs = InputProjection(inputs, layers[0], num_classes, config)
@@ -180,7 +180,7 @@ class ResidualGenerator(Generator):
 class ResidualCritic(Critic):
     """x [B, P, R, C], labels [B] → scores [B]. Sides are halved by means over 2 × 2."""
 
-    def __init__(self, shape: tuple[int, ...], num_classes: int, config: NetworkConfig) -> None:
+    def __init__(self, shape: tuple[int, ...], num_classes: int, config: GanNetworkConfig) -> None:
         super().__init__()
         layers = sizes(shape, config.width)
         self.first = nn.Conv2d(shape[0], config.width, 3, padding=1)
@@ -201,7 +201,7 @@ class ResidualCritic(Critic):
         return scores
 
 
-def _blocks(channels: int, resolutions: int, config: NetworkConfig) -> nn.Sequential:
+def _blocks(channels: int, resolutions: int, config: GanNetworkConfig) -> nn.Sequential:
     return nn.Sequential(*(BottleneckBlock(channels, config.depth * resolutions) for _ in range(config.depth)))
 
 

@@ -10,7 +10,7 @@ from dataclasses import replace
 import torch
 from torch import nn
 
-from selfplay.gan.config import NetworkConfig
+from selfplay.gan.config import GanNetworkConfig
 from selfplay.gan.models import layers, networks
 
 
@@ -29,13 +29,13 @@ class Encoder(nn.Module):
         return outputs
 
 
-def plain(config: NetworkConfig) -> NetworkConfig:
+def plain(config: GanNetworkConfig) -> GanNetworkConfig:
     """The same kind and size, unconditional and without the layers that only generators and critics have."""
     return replace(
         config, conditional=False, virtual_batch_norm=0, minibatch_deviation=0, packing=1, spectral_norm=False
     )
 
 
-def make(shape: tuple[int, ...], config: NetworkConfig, outputs: int) -> Encoder:
+def make(shape: tuple[int, ...], config: GanNetworkConfig, outputs: int) -> Encoder:
     """Freshly initialised from torch's random stream."""
     return Encoder(networks.make(shape, 0, plain(config))[1], outputs)

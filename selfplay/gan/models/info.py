@@ -17,7 +17,7 @@ from torch.nn import functional as F
 
 from selfplay.errors import ConfigError
 from selfplay.gan import loss
-from selfplay.gan.config import InfoConfig, NetworkConfig, ObjectiveConfig
+from selfplay.gan.config import GanNetworkConfig, InfoConfig, ObjectiveConfig
 from selfplay.gan.data import sources
 from selfplay.gan.models import encoder, latent, model
 from selfplay.learning.learner import Update
@@ -77,7 +77,7 @@ class InfoGan(model.PlainGan):
     def __init__(
         self,
         source: sources.DataSource,
-        config: NetworkConfig,
+        config: GanNetworkConfig,
         objective: ObjectiveConfig,
         info: InfoConfig,
     ) -> None:

@@ -15,7 +15,7 @@ import torch
 from torch import nn
 
 from selfplay.gan import inference, loss
-from selfplay.gan.config import NetworkConfig, ObjectiveConfig
+from selfplay.gan.config import GanNetworkConfig, ObjectiveConfig
 from selfplay.gan.data import sources
 from selfplay.gan.models import latent, layers, networks
 from selfplay.learning.learner import Update
@@ -73,7 +73,7 @@ class PlainGan:
     def __init__(
         self,
         source: sources.DataSource,
-        config: NetworkConfig,
+        config: GanNetworkConfig,
         objective: ObjectiveConfig,
         space: latent.LatentSpace | None = None,
     ) -> None:

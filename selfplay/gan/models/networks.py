@@ -1,4 +1,4 @@
-"""The generator and critic that a `NetworkConfig` describes, of any kind, with the layers it adds to them.
+"""The generator and critic that a `GanNetworkConfig` describes, of any kind, with the layers it adds to them.
 
 Knows shapes and settings, not data or losses.
 """
@@ -9,11 +9,11 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from selfplay.errors import ConfigError
-from selfplay.gan.config import NetworkConfig
+from selfplay.gan.config import GanNetworkConfig
 from selfplay.gan.models import convolutional, layers, perceptron
 
-MakeGenerator = Callable[[int, tuple[int, ...], int, NetworkConfig], layers.Generator]
-MakeCritic = Callable[[tuple[int, ...], int, NetworkConfig], layers.Critic]
+MakeGenerator = Callable[[int, tuple[int, ...], int, GanNetworkConfig], layers.Generator]
+MakeCritic = Callable[[tuple[int, ...], int, GanNetworkConfig], layers.Critic]
 KINDS: dict[str, tuple[MakeGenerator, MakeCritic]] = {
     "mlp": (perceptron.MlpGenerator, perceptron.MlpCritic),
     "dcgan": (convolutional.DcganGenerator, convolutional.DcganCritic),
@@ -22,7 +22,7 @@ KINDS: dict[str, tuple[MakeGenerator, MakeCritic]] = {
 
 
 def make(
-    shape: tuple[int, ...], num_classes: int, config: NetworkConfig, inputs: int | None = None
+    shape: tuple[int, ...], num_classes: int, config: GanNetworkConfig, inputs: int | None = None
 ) -> tuple[layers.Generator, layers.Critic]:
     """(generator, critic) for samples of `shape`, freshly initialised from torch's random stream.
 
@@ -51,7 +51,7 @@ def make(
     return generator, critic
 
 
-def check(config: NetworkConfig) -> None:
+def check(config: GanNetworkConfig) -> None:
     """Raises ConfigError for settings that contradict each other."""
     if config.minibatch_deviation == 1:
         raise ConfigError("network.minibatch_deviation compares samples of a group: set it to 2 or more, or to 0.")

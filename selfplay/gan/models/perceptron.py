@@ -8,14 +8,14 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from selfplay.gan.config import NetworkConfig
+from selfplay.gan.config import GanNetworkConfig
 from selfplay.gan.models.layers import LEAK, Critic, Generator
 
 
 class MlpGenerator(Generator):
     """See `layers.Generator`; images [B, P, R, C] are in [−1, 1], points are unbounded."""
 
-    def __init__(self, inputs: int, shape: tuple[int, ...], num_classes: int, config: NetworkConfig) -> None:
+    def __init__(self, inputs: int, shape: tuple[int, ...], num_classes: int, config: GanNetworkConfig) -> None:
         super().__init__()
         self.shape = shape
         self.embedding = nn.Embedding(num_classes, config.embedding) if config.conditional else None
@@ -39,7 +39,7 @@ class MlpCritic(Critic):
     """See `layers.Critic`. Its gradient in x is a product of weights and masks, so that the penalties of `loss` need no
     second differentiation."""
 
-    def __init__(self, shape: tuple[int, ...], num_classes: int, config: NetworkConfig) -> None:
+    def __init__(self, shape: tuple[int, ...], num_classes: int, config: GanNetworkConfig) -> None:
         super().__init__()
         sizes = [int(torch.Size(shape).numel()), *[config.width] * config.depth]
         self.hidden = nn.ModuleList(nn.Linear(a, b) for a, b in pairwise(sizes))

@@ -21,7 +21,7 @@ from torch.nn import functional as F
 
 from selfplay.errors import ConfigError
 from selfplay.gan import loss
-from selfplay.gan.config import NetworkConfig, ObjectiveConfig, SuperresConfig
+from selfplay.gan.config import GanNetworkConfig, ObjectiveConfig, SuperresConfig
 from selfplay.gan.data import sources
 from selfplay.gan.metrics import classifier
 from selfplay.gan.models import convolutional, latent, layers, model, networks
@@ -77,7 +77,7 @@ class Enlarger(nn.Module):
     """inputs [B, L] → x [B, P, R, C] in [−1, 1]: residual blocks on the small image, sub-pixel convolution (Shi 2016,
     1609.05158), residual blocks on the large one. Blocks have no normalisation: an image is enlarged independently."""
 
-    def __init__(self, small: tuple[int, int, int], noise: int, factor: int, config: NetworkConfig) -> None:
+    def __init__(self, small: tuple[int, int, int], noise: int, factor: int, config: GanNetworkConfig) -> None:
         super().__init__()
         self.small, self.noise, width = small, noise, config.width
         self.first = nn.Conv2d(small[0] + noise, width, 3, padding=1)
@@ -106,7 +106,7 @@ class SuperResolutionGan(model.PlainGan):
     def __init__(
         self,
         source: sources.DataSource,
-        config: NetworkConfig,
+        config: GanNetworkConfig,
         objective: ObjectiveConfig,
         settings: SuperresConfig,
     ) -> None:
@@ -171,7 +171,9 @@ class SuperResolutionGan(model.PlainGan):
         }
 
 
-def _check(shape: tuple[int, ...], config: NetworkConfig, objective: ObjectiveConfig, settings: SuperresConfig) -> None:
+def _check(
+    shape: tuple[int, ...], config: GanNetworkConfig, objective: ObjectiveConfig, settings: SuperresConfig
+) -> None:
     if len(shape) != 3 or shape[1] % settings.factor or shape[2] % settings.factor:
         raise ConfigError(
             f"model=superres enlarges images whose sides divide by superres.factor={settings.factor}, and samples here "
