@@ -3,7 +3,7 @@
 `make(name)` builds a game; `available()` lists the names; `facet(game, kind)` gives what a game has besides its rules,
 such as its notation. The games of this package are named in a lazy table, so that listing them imports none; games of
 other packages join through the entry-point group ``selfplay.games`` (the entry's value names a subclass of
-`games.base.Game`).
+`games.base.Game`), and OpenSpiel's games by names such as "open_spiel:hex(board_size=3)".
 """
 
 from __future__ import annotations
@@ -29,6 +29,9 @@ _TABLE = {
     "chess": "games.chess.rules:Chess",
 }
 
+# Games of other libraries, by the part of the name before a colon: what makes one from its whole name.
+_LIBRARIES = {"open_spiel": "selfplay.adapters.open_spiel:make"}
+
 
 def _plugins() -> dict[str, str]:
     return {entry.name: entry.value for entry in metadata.entry_points(group=ENTRY_POINT_GROUP)}
@@ -46,13 +49,16 @@ def make(name: str, **options: int) -> Game:
     options: arguments of the game's class, such as chess's history_length. Raises ValueError, naming what is known,
     when there is no game of that name, or when it does not take an option or its value.
     """
+    library = _LIBRARIES.get(name.partition(":")[0]) if ":" in name and not options else None
+    if library is not None:
+        found: Game = _named(library)(name)
+        return found
     location = _TABLE.get(name) or _plugins().get(name)
     if location is None:
         near = difflib.get_close_matches(name, available(), 1)
         hint = f" Did you mean '{near[0]}'?" if near else ""
         raise ValueError(f"no game is called '{name}'.{hint} Known games: {', '.join(available())}.")
-    module, _, attribute = location.partition(":")
-    kind: type[Game] = getattr(importlib.import_module(module), attribute)
+    kind: type[Game] = _named(location)
     known = list(inspect.signature(kind).parameters)
     for option in options:
         if option not in known:
@@ -83,3 +89,9 @@ def _facet_class(game: Game, kind: type) -> Any:
         expected = f"{kind.__module__}.{kind.__name__}"
         raise TypeError(f"{type(game).__name__}.facets names '{location}', which is no subclass of {expected}.")
     return found
+
+
+def _named(location: str) -> Any:
+    """What "module:attribute" names."""
+    module, _, attribute = location.partition(":")
+    return getattr(importlib.import_module(module), attribute)

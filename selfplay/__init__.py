@@ -1,3 +1,80 @@
-"""Self-play learning: agents that improve by playing against themselves, their own past, or each other."""
+"""The public Python API of selfplay: load an agent, analyze positions, train, play matches. docs/api.md explains it.
+
+Each name is imported when it is first used, so that `import selfplay` loads neither torch nor numba. This module knows
+where names live and nothing else.
+"""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from selfplay.api.agents import Evaluated, TrainedAgent, load
+    from selfplay.api.analysis import Analysis
+    from selfplay.api.matches import MatchSummary, match
+    from selfplay.api.samples import Samples, sample
+    from selfplay.api.tournaments import RatedPlayer, Ratings, rate
+    from selfplay.errors import UserError
 
 __version__ = "0.1.0"
+
+_HOME = {
+    "Evaluated": "api.agents", "TrainedAgent": "api.agents", "load": "api.agents",
+    "Analysis": "api.analysis",
+    "MatchSummary": "api.matches", "match": "api.matches",
+    "Samples": "api.samples", "sample": "api.samples",
+    "RatedPlayer": "api.tournaments", "Ratings": "api.tournaments", "rate": "api.tournaments",
+    "UserError": "errors",
+}  # fmt: skip
+
+__all__ = [
+    "Analysis",
+    "Evaluated",
+    "MatchSummary",
+    "RatedPlayer",
+    "Ratings",
+    "Samples",
+    "TrainedAgent",
+    "UserError",
+    "__version__",
+    "load",
+    "match",
+    "rate",
+    "sample",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOME:
+        raise AttributeError(f"module 'selfplay' has no attribute '{name}'; it has {', '.join(sorted(_HOME))}.")
+    value = getattr(importlib.import_module(f"selfplay.{_HOME[name]}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_HOME})
+
+
+def _refuse_another_games_package() -> None:
+    """Raises ImportError where `import games` finds a package that is not the one beside this one."""
+    ours = Path(__file__).resolve().parent.parent / "games"
+    found = importlib.util.find_spec("games")  # which imports nothing
+    origin = Path(found.origin).resolve() if found is not None and found.origin else None
+    if not ours.is_dir() or origin == ours / "__init__.py":
+        return
+    place = "a folder without __init__.py" if origin is None else f"'{origin}'"
+    message = (
+        f"selfplay needs its own package 'games' in '{ours}', but Python finds {place} under that name first: rename "
+        "yours, or start Python from another folder (and take that folder out of PYTHONPATH)."
+    )
+    if Path(sys.argv[0] if sys.argv else "").name == "selfplay":  # the command: a sentence is enough
+        raise SystemExit(f"selfplay: {message}")
+    raise ImportError(message, name="selfplay", path=str(origin))
+
+
+_refuse_another_games_package()

@@ -27,3 +27,11 @@ class EngineError(UserError):
 
 class TrainingDiverged(UserError):
     """A loss or gradient is not finite: going on would destroy the weights."""
+
+
+class ArgumentError(UserError, ValueError):
+    """An argument of a Python call whose value cannot be used."""
+
+
+class ArgumentTypeError(UserError, TypeError):
+    """An argument of a Python call of the wrong kind."""

@@ -50,6 +50,8 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
     "selfplay.alphazero": (*CORE, *RULES, "games.knowledge", *LEARNING, *PLAYING),
     "selfplay.gan": (*CORE, *LEARNING),
     "selfplay.gan.data.positions": (*CORE, *RULES, "games.knowledge", "selfplay.gan"),
+    "selfplay.api": (*CORE, *BOARD_GAMES, *LEARNING, *PLAYING, "selfplay.gan.load"),
+    "selfplay.adapters": ("selfplay.errors", *RULES),
     "selfplay.cli": ("games", "selfplay"),
     "selfplay.__main__": ("selfplay.cli",),
     "selfplay": ("games", "selfplay"),  # the public API, lazily
@@ -62,6 +64,9 @@ ONLY_IN = {
     "torch.utils.tensorboard": ("selfplay.loop.metrics",),
     "numba": ("games", "selfplay.search.kernels"),
     "chess": ("games.chess",),
+    "pyspiel": ("selfplay.adapters.open_spiel",),
+    "pettingzoo": ("selfplay.adapters.pettingzoo",),
+    "pandas": ("selfplay.api.frames", "selfplay.api.tournaments", "selfplay.api.training"),
 }
 NEVER_IN = {
     "torch": ("games", "selfplay.search", "selfplay.ratings"),
