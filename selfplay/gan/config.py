@@ -1,4 +1,4 @@
-"""Every setting of a run of the GAN family. Loads neither torch nor NumPy."""
+"""The settings of the GAN family, and the description of a model in its checkpoints. Loads neither torch nor NumPy."""
 
 from __future__ import annotations
 
@@ -16,43 +16,43 @@ from selfplay.loop.config import RunConfig
 DatasetName = Literal["ring", "grid", "digits", "stacked-digits", "positions", "idx", "cifar10"]
 Augmentation = Literal["translation", "cutout", "colour"]
 
-FAMILY = "gan"  # in checkpoints
-OWN = {"info": "info", "superres": "superres", "vae": "autoencoder"}  # the section that a model has to itself
+FAMILY = "gan"  # name in checkpoints
+OWN = {"info": "info", "superres": "superres", "vae": "autoencoder"}  # the section that only one model uses
 
 
 @dataclass(frozen=True)
 class DataConfig:
-    """What is imitated."""
+    """The data that the generator learns to imitate."""
 
     name: DatasetName = "ring"
-    """ring and grid: Gaussians; digits, stacked-digits: scikit-learn's; positions: of a self-play run's replay; idx,
-    cifar10: the user's own files."""
+    """ring, grid: mixtures of Gaussians; digits, stacked-digits: scikit-learn's digits; positions: the replay of a
+    self-play run; idx, cifar10: image files of your own."""
 
     modes: Annotated[int, Meta(ge=1, le=1000)] = 8
-    """Of the ring."""
+    """Number of modes of the ring."""
 
     side: Annotated[int, Meta(ge=1, le=100)] = 5
-    """Modes a side of the grid."""
+    """Modes per side of the grid."""
 
     spacing: Annotated[float, Meta(gt=0)] = 2.0
-    """Of neighbours on the grid."""
+    """Distance between neighbouring modes of the grid."""
 
     sigma: Annotated[float, Meta(gt=0)] | None = None
-    """Width of each mode; None: 0.02 on the ring, 0.05 on the grid."""
+    """Standard deviation of each mode; none: 0.02 for the ring, 0.05 for the grid."""
 
     path: str = ""
-    """Of positions: the folder of the run. Of idx: the file of images. Of cifar10: the folder of the binary files."""
+    """positions: folder of the run. idx: file of images. cifar10: folder of the binary files."""
 
     labels: str = ""
-    """Of idx: the file of labels, where there is one."""
+    """idx: file of labels, if there is one."""
 
     inception: str = ""
-    """Of idx and cifar10: torch-fidelity's file of Inception weights, for Fréchet distances in its features too."""
+    """idx, cifar10: torch-fidelity's file of Inception weights, for Fréchet distances in Inception features."""
 
 
 @dataclass(frozen=True)
 class GanNetworkConfig:
-    """Size and kind of generator and critic."""
+    """Architecture and size of generator and critic."""
 
     kind: Literal["mlp", "dcgan", "residual"] = "mlp"
     """mlp: for points. dcgan: strided convolutions with batch norm in the generator (Radford 2015). residual: blocks
@@ -68,120 +68,121 @@ class GanNetworkConfig:
     """Dimensions of the generator's Gaussian noise."""
 
     conditional: bool = False
-    """By class: an embedding beside the noise, a projection in the critic (Miyato & Koyama 2018, 1802.05637)."""
+    """Condition on the class: an embedding with the noise, a projection in the critic (Miyato & Koyama 2018,
+    1802.05637)."""
 
     embedding: Annotated[int, Meta(ge=1, le=256)] = 16
     """Dimensions of the generator's class embedding."""
 
     critic_width: Annotated[int, Meta(ge=4, le=4096)] | None = None
-    """`width` of the critic; none: that of the generator."""
+    """`width` of the critic; none: the same as the generator's."""
 
     virtual_batch_norm: Annotated[int, Meta(ge=0, le=4096)] = 0
-    """Rows of the reference batch that the generator's layers are normalised by (Salimans 2016, 1606.03498), some 64;
-    0: none. It goes through the generator beside every batch."""
+    """Rows of the reference batch for virtual batch normalisation in the generator (Salimans 2016, 1606.03498), such as
+    64; 0: none. It goes through the generator with every batch."""
 
     minibatch_deviation: Annotated[int, Meta(ge=0, le=256)] = 0
-    """Size of the groups in which the critic sees how much samples differ (Karras 2018, 1710.10196: 4); 0: it doesn't.
-    A sample has no score of its own then: see `selfplay.gan.models.layers.BatchAware`."""
+    """Size of the groups for minibatch standard deviation in the critic (Karras 2018, 1710.10196: 4); 0: none. A sample
+    then has no score of its own: see `selfplay.gan.models.layers.BatchAware`."""
 
     packing: Annotated[int, Meta(ge=1, le=64)] = 1
-    """Samples that the critic judges at once (PacGAN, Lin 2018, 1712.04086: 2 to 4). Scores are those of packs."""
+    """Samples that the critic scores together (PacGAN, Lin 2018, 1712.04086: 2 to 4). Scores are of packs."""
 
     rounded: bool = False
     """For discrete data, such as boards: in each cell of a sample the largest plane, if it is above 0, becomes 1, and
-    the others −1; gradients pass as if it hadn't (straight-through, Bengio 2013, 1308.3432)."""
+    the others −1; gradients pass unchanged (straight-through, Bengio 2013, 1308.3432)."""
 
     spectral_norm: bool = False
-    """Divides each layer of the critic by its largest singular value (Miyato 2018, 1802.05957); of use in place of
-    gradient penalties, not on top of them."""
+    """Divides each layer of the critic by its largest singular value (Miyato 2018, 1802.05957); use it instead of
+    gradient penalties, not in addition."""
 
 
 @dataclass(frozen=True)
 class ObjectiveConfig:
-    """What generator and critic play for."""
+    """The losses of generator and critic."""
 
     loss: Literal["rpgan", "minimax", "non-saturating", "lsgan", "hinge", "wgan-gp"] = "rpgan"
-    """See `selfplay.gan.loss`."""
+    """Form of the adversarial loss, see `selfplay.gan.loss`."""
 
     r1: Annotated[float, Meta(ge=0)] = 0.1
-    """γ of (γ/2) E‖∇D(x)‖² on reals at the start of the run."""
+    """γ of the penalty (γ/2) E‖∇D(x)‖² on reals, at the start of the run."""
 
     r2: Annotated[float, Meta(ge=0)] = 0.1
-    """γ of the same on fakes."""
+    """γ of the same penalty on fakes."""
 
     final_penalty: Annotated[float, Meta(gt=0, le=1)] = 1.0
-    """What share of both is left at the end, reached geometrically along half a cosine."""
+    """Share of both that remains at the end of the run, reached geometrically along half a cosine."""
 
     gradient_penalty: Annotated[float, Meta(ge=0)] = 10.0
-    """λ of wgan-gp."""
+    """λ of the penalty of wgan-gp."""
 
     label_smoothing: Annotated[float, Meta(ge=0, lt=0.5)] = 0.0
-    """One-sided (Salimans 2016, 1606.03498): reals win only 1 − this of each game."""
+    """One-sided label smoothing (Salimans 2016, 1606.03498): the target of reals is 1 − this."""
 
     noisy_labels: Annotated[float, Meta(ge=0, lt=0.5)] = 0.0
-    """Share of pairs whose real and fake are exchanged for the critic; falls to 0 over the first half of the run."""
+    """Share of pairs whose real and fake are swapped for the critic; falls to 0 over the first half of the run."""
 
     instance_noise: Annotated[float, Meta(ge=0)] = 0.0
-    """Standard deviation of noise on all that the critic sees; falls to 0 over the first half of the run."""
+    """Standard deviation of noise on the critic's inputs; falls to 0 over the first half of the run."""
 
     past_fakes: Annotated[float, Meta(ge=0, le=1)] = 0.0
-    """Share of the critic's fakes that past generators made (the pool's `opponents` says which)."""
+    """Share of the critic's fakes that are made by past generators (which ones: `pool.opponents`)."""
 
     past_critics: Annotated[float, Meta(ge=0, le=1)] = 0.0
-    """Weight of a past critic's verdict in the generator's loss."""
+    """Weight of a past critic in the generator's loss."""
 
     feature_matching: Annotated[float, Meta(ge=0)] = 0.0
-    """Weight in the generator's loss of the squared distance between the mean features of reals and fakes, as the
-    critic's last layer sees them (Salimans 2016, section 3.1)."""
+    """Weight in the generator's loss of the squared distance between the mean features of reals and of fakes, at the
+    input of the critic's last layer (Salimans 2016, section 3.1)."""
 
     augmentations: tuple[Augmentation, ...] = ()
-    """Changes to the images that the critic sees, reals and fakes alike: translation, cutout, colour (DiffAugment, Zhao
-    2020, 2006.10738); for data sets of some thousand images or fewer."""
+    """Augmentations of the critic's inputs, reals and fakes alike: translation, cutout, colour (DiffAugment, Zhao 2020,
+    2006.10738); for data sets of a few thousand images or fewer."""
 
     augmentation_probability: Annotated[float, Meta(gt=0, le=1)] = 1.0
-    """With which each of them is made, for each sample."""
+    """Probability of each augmentation, for each sample."""
 
     augmentation_target: Annotated[float, Meta(ge=0, lt=1)] = 0.0
-    """Where that probability adapts instead, from 0: it rises while the critic tells more than this of E sign(D(x) −
-    D(y)), and falls below (ADA, Karras 2020, 2006.06676: 0.6); 0: it stays as it is set."""
+    """Above 0: the probability adapts, from 0. It rises while E sign(D(x) − D(y)) is above this target and falls while
+    it is below (ADA, Karras 2020, 2006.06676: 0.6). 0: the probability is fixed."""
 
     critic_steps: Annotated[int, Meta(ge=1, le=100)] = 1
-    """Of the critic to one of the generator."""
+    """Steps of the critic for each step of the generator."""
 
     critic_learning_rate: Annotated[float, Meta(gt=0, le=100)] = 1.0
-    """The critic's learning rate over the generator's: two time scales (Heusel 2017, 1706.08500)."""
+    """Ratio of the critic's learning rate to the generator's: two time scales (Heusel 2017, 1706.08500)."""
 
 
 @dataclass(frozen=True)
 class InfoConfig:
-    """Of model=info: the codes."""
+    """Codes of model=info."""
 
     categories: Annotated[int, Meta(ge=2, le=1000)] = 10
-    """Values of the categorical code, all equally likely."""
+    """Number of values of the categorical code, all equally likely."""
 
     continuous: Annotated[int, Meta(ge=0, le=64)] = 2
-    """Continuous codes, uniform in [−1, 1]."""
+    """Number of continuous codes, uniform in [−1, 1]."""
 
     weight: Annotated[float, Meta(ge=0)] = 1.0
-    """λ of the category's −log Q in the generator's loss."""
+    """Weight of the category's −log Q in the generator's loss."""
 
     continuous_weight: Annotated[float, Meta(ge=0)] = 0.1
-    """λ of the continuous codes'."""
+    """Weight of the continuous codes' −log Q in the generator's loss."""
 
     noise: Annotated[float, Meta(ge=0)] = 0.0
-    """Standard deviation of noise on samples when the recogniser guesses their category in training: categories must
-    then make a difference that is larger than this, as classes do, and cannot hide in details."""
+    """Standard deviation of noise on samples when the recogniser infers their category in training: categories must
+    then differ by more than this, as classes do, and cannot be encoded in details."""
 
 
 @dataclass(frozen=True)
 class SuperresConfig:
-    """Of model=superres."""
+    """Settings of model=superres."""
 
     factor: Annotated[int, Meta(ge=2, le=8)] = 2
-    """By which sides shrink."""
+    """Factor by which images are enlarged along each side."""
 
     noise: bool = False
-    """Give the generator network.latent numbers of noise beside the small image."""
+    """Whether the generator also takes `network.latent` numbers of noise."""
 
     pixel: Annotated[float, Meta(ge=0)] = 1.0
     """Weight of the mean squared error of pixels."""
@@ -190,19 +191,19 @@ class SuperresConfig:
     """Weight of the mean squared error of the digit classifier's features."""
 
     adversarial: Annotated[float, Meta(ge=0)] = 0.1
-    """Weight of the critic's verdict; at 0 it still learns, but nobody listens."""
+    """Weight of the adversarial loss; at 0 the critic still learns but has no effect."""
 
 
 @dataclass(frozen=True)
 class AutoencoderConfig:
-    """Of model=vae."""
+    """Settings of model=vae."""
 
     beta: Annotated[float, Meta(ge=0)] = 1.0
-    """Weight of the divergence (Higgins 2017); at 1 the loss is minus the evidence lower bound."""
+    """Weight of the KL divergence (Higgins 2017); at 1 the loss is minus the evidence lower bound."""
 
     deviation: Annotated[float, Meta(gt=0)] | None = None
-    """Standard deviation of p(x | z), in the scale of the networks; none: learnt too, which a small data set learnt by
-    heart makes ever smaller."""
+    """Standard deviation of p(x | z), in the scale of the networks; none: learned, and it shrinks steadily if a small
+    data set is memorised."""
 
 
 @dataclass(frozen=True)
@@ -210,9 +211,9 @@ class GanConfig:
     """Every setting of a run."""
 
     model: Literal["gan", "info", "superres", "ae", "vae"] = "gan"
-    """gan: generator and critic, conditional where network.conditional says so. info: with codes that can be read off
-    samples. superres: enlarges images. ae, vae: autoencoders, to compare with; they take no notice of sections that are
-    about a critic and past selves (objective, pool)."""
+    """gan: generator and critic, conditional on the class if `network.conditional` is set. info: with codes that can be
+    inferred from samples (InfoGAN). superres: enlarges images. ae, vae: autoencoders to compare with; they ignore the
+    sections about a critic and opponents (objective, pool)."""
 
     data: DataConfig = field(default_factory=DataConfig)
     network: GanNetworkConfig = field(default_factory=GanNetworkConfig)
@@ -228,16 +229,16 @@ class GanConfig:
 
 
 def identity(config: GanConfig) -> dict[str, Any]:
-    """What decides which weights fit, as JSON values: a checkpoint's own description."""
+    """The settings that determine which weights fit, as JSON values: the description in a checkpoint."""
     own = OWN.get(config.model)
     sections = ["data", "network"] + ([own] if own else [])
-    told = {section: configs.to_values(getattr(config, section)) for section in sections}
-    return {"family": FAMILY, "model": config.model} | told
+    described = {section: configs.to_values(getattr(config, section)) for section in sections}
+    return {"family": FAMILY, "model": config.model} | described
 
 
 def described(meta: Mapping[str, Any]) -> GanConfig:
-    """The config that a checkpoint describes by `identity` and its objective; the other sections are the defaults.
-    Raises ConfigError or KeyError where it doesn't."""
+    """The config that a checkpoint describes, by `identity` and its objective; the other sections are the defaults.
+    Raises ConfigError or KeyError for an incomplete description."""
     sections = ["model", "data", "network", "objective"]
     if own := OWN.get(meta["model"]):
         sections.append(own)

@@ -1,4 +1,4 @@
-"""Adversarial losses as rewards of a game between a generator and its critic, with penalties and mitigations.
+"""Adversarial losses of a generator and a critic, with gradient penalties and measures against instability.
 
     rpgan            D: E softplus(−Δ), G: E softplus(Δ), Δ = D(x) − D(y)       Jolicoeur-Martineau 2018, 1807.00734
     minimax          D: E softplus(−D(x)) + softplus(D(y)), G: its negative     Goodfellow 2014, 1406.2661
@@ -7,8 +7,9 @@
     hinge            E max(0, 1 − D(x)) + max(0, 1 + D(y)), G: −E D(y)          Lim & Ye 2017, 1705.02894
     wgan-gp          E D(y) − D(x), and the gradient's norm pulled to 1         Gulrajani 2017, 1704.00028
 
-x are reals, y fakes. The default, rpgan with R1 + R2 (Mescheder 2018, 1801.04406; Huang 2024, 2501.05441), is the
-likelihood of Bradley–Terry: D rates samples, as Elo rates players.
+x are reals, y fakes. The default is rpgan with R1 + R2 (Mescheder 2018, 1801.04406; Huang 2024, 2501.05441); its critic
+loss is the negative log-likelihood of the Bradley–Terry model: D rates samples as Elo rates players. Knows networks and
+batches, not data sets or the training loop.
 """
 
 from __future__ import annotations
@@ -28,19 +29,19 @@ from selfplay.types import Batch, Loss
 
 Scalars = dict[str, torch.Tensor]
 GeneratorGoal = Callable[[torch.Tensor, torch.Tensor, Batch], tuple[torch.Tensor, Scalars]]
-"""(critic's verdict, fakes [B, *shape], batch) → (what the generator descends, named scalars)."""
+"""(adversarial loss, fakes [B, *shape], batch) → (the generator's loss, scalars to report by name)."""
 
 
-def adversarial_only(verdict: torch.Tensor, fake: torch.Tensor, batch: Batch) -> tuple[torch.Tensor, Scalars]:
-    """The goal of a generator that has no other."""
-    return verdict, {}
+def adversarial_only(adversarial: torch.Tensor, fake: torch.Tensor, batch: Batch) -> tuple[torch.Tensor, Scalars]:
+    """The generator's loss of a plain GAN: the adversarial one."""
+    return adversarial, {}
 
 
 SOFT = ("rpgan", "minimax", "non-saturating", "lsgan")  # losses whose labels can be soft
 
 
 def check(config: ObjectiveConfig, network: GanNetworkConfig, shape: tuple[int, ...], batch_size: int) -> None:
-    """Raises ConfigError for settings that contradict each other, or samples of that shape."""
+    """Raises ConfigError for settings that contradict each other or do not fit samples of `shape`."""
     if config.label_smoothing and config.loss not in SOFT:
         raise ConfigError(
             f"objective.label_smoothing has no meaning for {config.loss}, which has no labels: use one of "
@@ -52,7 +53,7 @@ def check(config: ObjectiveConfig, network: GanNetworkConfig, shape: tuple[int, 
         raise ConfigError("objective.r1 and r2 pull the critic's slope to 0, and wgan-gp pulls it to 1: set both to 0.")
     if config.augmentations and len(shape) != 3:
         raise ConfigError(
-            f"objective.augmentations changes images, and samples of shape {list(shape)} are none: set it to none."
+            f"objective.augmentations is for images, and samples have the shape {list(shape)}: leave it empty."
         )
     if "colour" in config.augmentations and shape[0] != 3:
         raise ConfigError(f"objective.augmentations: colour needs images of 3 planes, not {shape[0]}: leave it out.")
@@ -69,7 +70,7 @@ def check(config: ObjectiveConfig, network: GanNetworkConfig, shape: tuple[int, 
 
 
 def critic_loss(kind: str, real: torch.Tensor, fake: torch.Tensor, smoothing: float = 0.0) -> torch.Tensor:
-    """What the critic descends, from scores real [B] and fake [B], paired row by row."""
+    """The critic's loss, from scores real [B] and fake [B], paired row by row. kind: `ObjectiveConfig.loss`."""
     if kind == "rpgan":
         gap = real - fake
         won = F.softplus(-gap).mean()
@@ -87,7 +88,7 @@ def critic_loss(kind: str, real: torch.Tensor, fake: torch.Tensor, smoothing: fl
 
 
 def generator_loss(kind: str, real: torch.Tensor, fake: torch.Tensor) -> torch.Tensor:
-    """What the generator descends, from scores real [B] and fake [B]; only rpgan looks at the reals'."""
+    """The generator's loss, from scores real [B] and fake [B]; only rpgan uses those of reals."""
     if kind == "rpgan":
         return F.softplus(real - fake).mean()
     if kind == "minimax":
@@ -100,12 +101,12 @@ def generator_loss(kind: str, real: torch.Tensor, fake: torch.Tensor) -> torch.T
 
 
 def fading(start: float, progress: float) -> float:
-    """Linear from `start` to 0 over the first half of the run."""
+    """Linear from `start` to 0 over the first half of the run. progress: share of the run, in [0, 1]."""
     return start * max(0.0, 1 - 2 * progress)
 
 
 def penalty_share(config: ObjectiveConfig, progress: float) -> float:
-    """From 1 to `final_penalty`, geometrically along half a cosine."""
+    """Factor of the gradient penalties: from 1 to `final_penalty`, geometrically along half a cosine."""
     return float(config.final_penalty ** (0.5 - 0.5 * math.cos(math.pi * progress)))
 
 
@@ -152,11 +153,11 @@ class AdversarialGame:
 
     def generator_step(self, generator: nn.Module, batch: Batch, progress: float) -> tuple[torch.Tensor, Scalars]:
         fake = generator(batch["inputs"], batch.get("label"))
-        loss = self._verdict(self.critic, fake, batch, progress)
+        loss = self._adversarial(self.critic, fake, batch, progress)
         named = {"loss": loss}
         if self.past_critic is not None and self.config.past_critics:
             share = self.config.past_critics
-            loss = (1 - share) * loss + share * self._verdict(self.past_critic, fake, batch, progress)
+            loss = (1 - share) * loss + share * self._adversarial(self.past_critic, fake, batch, progress)
         if self.config.feature_matching:
             gap = self._feature_gap(fake, batch, progress)
             loss, named = loss + self.config.feature_matching * gap, named | {"feature_gap": gap}
@@ -167,7 +168,7 @@ class AdversarialGame:
         """(critic's, generator's)."""
         return self.critic_step, self.generator_step
 
-    def _verdict(self, critic: Critic, fake: torch.Tensor, batch: Batch, progress: float) -> torch.Tensor:
+    def _adversarial(self, critic: Critic, fake: torch.Tensor, batch: Batch, progress: float) -> torch.Tensor:
         label = batch.get("label")
         scores = critic(self._seen(fake, batch, progress, stream=1), label)
         real = scores
@@ -186,7 +187,7 @@ class AdversarialGame:
         return torch.where(chosen, batch["fake"], fresh), label
 
     def _seen(self, x: torch.Tensor, batch: Batch, progress: float, stream: int = 0) -> torch.Tensor:
-        """What the critic sees of x. stream: numbers what is looked at in one batch."""
+        """The critic's input: x [B, *shape] with augmentation and noise. stream: number of the random stream."""
         config, sigma = self.config, fading(self.config.instance_noise, progress)
         if config.augmentations:
             adaptive = config.augmentation_target > 0

@@ -1,6 +1,6 @@
-"""Samples as pictures: points among the reals they imitate, images in a grid.
+"""Pictures of samples: a scatter plot of points over reals, or a grid of images.
 
-A picture is [R, C, 3] uint8, and the same for the same samples.
+A picture is [R, C, 3] uint8 and a function of the samples. Knows trained generators, not runs or files.
 """
 
 from __future__ import annotations
@@ -16,37 +16,37 @@ from selfplay.gan.data import datasets
 SIDE = 600  # pixels of a scatter plot
 TILE = 48  # pixels that a small image is enlarged to, at least
 GAP = 4  # pixels between images
-PAPER = 128  # grey between images, which neither ink nor paper is
-MARGIN = 0.15  # of the reals' extent, left free about them: outliers beyond it lie on the edge
+PAPER = 128  # grey level between images, different from ink and paper
+MARGIN = 0.15  # margin around the reals, over their extent; points beyond it are drawn on the edge
 COLUMNS = 10
-POINTS = 2_000  # shown
-ROWS_BY_CLASS = 20  # classes at most that have a row each
+POINTS = 2_000  # number of points by default
+ROWS_BY_CLASS = 20  # largest number of classes that get a row each
 
 
 def of_generator(
-    made: inference.TrainedGenerator,
+    generator: inference.TrainedGenerator,
     rng: np.random.Generator,
     label: int | None = None,
     title: str = "",
     count: int | None = None,
 ) -> np.ndarray:
-    """What a generator makes: 2,000 points among as many reals, or a hundred images, a row a class where it can be
-    asked for classes. label: of that class only; count: of samples, in place of those."""
-    points = len(made.source.shape) == 1
+    """Samples of a generator: 2,000 points over as many reals, or a hundred images, one row for each class if the
+    generator is conditional. label: samples of this class only. count: number of samples."""
+    points = len(generator.source.shape) == 1
     number = count or (POINTS if points else COLUMNS**2)
     labels = None if label is None else np.full(number, label)
     if points:
-        reals = made.source.train.sample(number, rng)[0]
-        return of_points(reals, made.sample(number, rng, labels)[0], centres_of(made.source.train), (), title)
-    classes = made.source.num_classes
-    if label is None and made.config.conditional and classes <= ROWS_BY_CLASS:
+        reals = generator.source.train.sample(number, rng)[0]
+        return of_points(reals, generator.sample(number, rng, labels)[0], centres_of(generator.source.train), (), title)
+    classes = generator.source.num_classes
+    if label is None and generator.config.conditional and classes <= ROWS_BY_CLASS:
         columns = COLUMNS if count is None else math.ceil(count / classes)
-        return grid(made.sample(classes * columns, rng, np.arange(classes).repeat(columns))[0], columns)
-    return grid(made.sample(number, rng, labels)[0])
+        return grid(generator.sample(classes * columns, rng, np.arange(classes).repeat(columns))[0], columns)
+    return grid(generator.sample(number, rng, labels)[0])
 
 
 def centres_of(dataset: datasets.Dataset) -> np.ndarray | None:
-    """[K, D] of a mixture's modes."""
+    """[K, D]: the modes of a mixture; None for other data."""
     return dataset.centres if isinstance(dataset, datasets.Mixture) else None
 
 
@@ -57,9 +57,9 @@ def of_points(
     paths: Sequence[np.ndarray] = (),
     title: str = "",
 ) -> np.ndarray:
-    """Fakes [M, D] (orange) over reals [N, D] (grey), centres [K, D] of modes as crosses, and paths [S, D] as lines,
-    their first and last point marked. Of D > 1 dimensions the first two are shown. The frame depends on the reals
-    alone, so that pictures of a run compare; fakes outside lie on its edge, and the title counts them."""
+    """Fakes [M, D] (orange) over reals [N, D] (grey), centres [K, D] of modes as crosses, and paths [S, D] as lines
+    with their ends marked. Only the first two dimensions are shown. The frame depends on the reals alone, so that
+    pictures of a run are comparable; fakes outside are drawn on its edge and counted in the legend."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
@@ -93,14 +93,14 @@ def of_points(
 
 
 def _plane(points: np.ndarray) -> np.ndarray:
-    """[N, 2]: the first two coordinates; of a single one, its value over zero."""
+    """[N, 2]: the first two coordinates; a single coordinate is paired with 0."""
     points = np.asarray(points, dtype=np.float64).reshape(len(points), -1)
     return points[:, :2] if points.shape[1] > 1 else np.column_stack([points[:, 0], np.zeros(len(points))])
 
 
 def grid(images: np.ndarray, columns: int = COLUMNS) -> np.ndarray:
-    """Images [N, P, R, C] in [−1, 1], row by row, N ≥ 1; what lies beyond −1 or 1 is cut off. Small ones are enlarged
-    without smoothing, and there is a grey gap between them."""
+    """Images [N, P, R, C], row by row, N ≥ 1, values clipped to [−1, 1]. Small images are enlarged without smoothing,
+    with a grey gap between them."""
     tiles = np.stack([_coloured(image) for image in images])  # [N, R, C, 3]
     factor = max(1, math.ceil(TILE / max(tiles.shape[1:3])))
     tiles = tiles.repeat(factor, axis=1).repeat(factor, axis=2)

@@ -1,4 +1,4 @@
-"""Presets of the GAN family: settings that work as they are on two cores, by name."""
+"""Presets of the GAN family: complete settings by name, chosen to train in minutes on two cores."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ from selfplay.gan.config import (
 from selfplay.learning.config import LearnerConfig, ReplayConfig
 from selfplay.loop.config import RunConfig
 
-# Every real is drawn about once: data are cheap, and the newest generator's fakes are made on the spot.
+# Each real is used about once: data are cheap, and fakes are made by the current generator for each batch.
 REPLAY = ReplayConfig(samples_per_insert=1.0, window_min=51_200, window_fraction=1e-6, learn_after=256)
-# Adam without momentum, which two players who meet can do without; gradients are never clipped in a healthy run.
+# Adam without momentum, which makes adversarial training more stable; gradients are not clipped in a healthy run.
 LEARNER = LearnerConfig(
     batch_size=256, weight_decay=0.0, beta1=0.0, beta2=0.9, final_beta2=0.99, max_gradient_norm=1e3
 )  # fmt: skip
@@ -53,7 +53,7 @@ DIGITS = GanConfig(
     learner=replace(IMAGES, batch_size=64),
     run=RunConfig(generations=10, generation_rows=12_800, rollout_rows=3_200, evaluate_every=1),
 )  # fmt: skip
-"""Handwritten digits, each class on demand."""
+"""Handwritten digits, conditional on the class."""
 
 STACKED = GanConfig(
     data=DataConfig(name="stacked-digits"),
@@ -75,7 +75,7 @@ INFO = GanConfig(
     learner=replace(IMAGES, batch_size=128),
     run=RunConfig(generations=10, generation_rows=32_000, rollout_rows=6_400, evaluate_every=2),
 )  # fmt: skip
-"""Handwritten digits, sorted into ten kinds by a generator that is told no labels."""
+"""Handwritten digits, sorted into ten categories without labels (InfoGAN)."""
 
 SUPERRES = GanConfig(
     model="superres",
@@ -100,7 +100,7 @@ VAE = GanConfig(
     ),
     run=RunConfig(generations=10, generation_rows=32_000, rollout_rows=6_400, evaluate_every=2),
 )  # fmt: skip
-"""Handwritten digits by a variational autoencoder; by a plain one with model=ae. To compare with gan-digits."""
+"""Handwritten digits by a variational autoencoder, or a plain one with model=ae, to compare with gan-digits."""
 
 POSITIONS = GanConfig(
     data=DataConfig(name="positions", path="runs/connect-four"),
@@ -110,7 +110,7 @@ POSITIONS = GanConfig(
     learner=replace(IMAGES, batch_size=128),
     run=RunConfig(generations=15, generation_rows=64_000, rollout_rows=6_400, evaluate_every=1),
 )  # fmt: skip
-"""Connect-four positions of a self-play run, which must be trained first: `selfplay train connect-four`."""
+"""Connect-four positions from a self-play run, to be trained first: `selfplay train connect-four`."""
 
 PRESETS = {
     "gan-ring": RING, "gan-grid": GRID, "gan-digits": DIGITS, "gan-stacked-digits": STACKED, "gan-info": INFO,

@@ -328,7 +328,7 @@ def test_the_share_of_wins_counts_pairs_the_critic_got_right() -> None:
         ({"loss": "hinge", "label_smoothing": 0.1}, {}, (2,), "label_smoothing has no meaning for hinge"),
         ({"loss": "wgan-gp", "noisy_labels": 0.1}, {}, (2,), "noisy_labels only shrinks"),
         ({"loss": "wgan-gp", "r1": 0.0, "r2": 0.1}, {}, (2,), "slope to 0, and wgan-gp pulls it to 1"),
-        ({"augmentations": ("cutout",)}, {}, (2,), r"samples of shape \[2\] are none"),
+        ({"augmentations": ("cutout",)}, {}, (2,), r"samples have the shape \[2\]"),
         ({"augmentations": ("colour",)}, {}, (1, 8, 8), "3 planes, not 1"),
         ({"augmentation_target": 0.6}, {}, (1, 8, 8), "nothing to adapt"),
         ({}, {"packing": 3}, (2,), "batch_size=256 .* groups of 3 .* multiple of 3"),

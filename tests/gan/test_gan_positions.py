@@ -180,13 +180,13 @@ def test_a_judge_asks_for_samples_and_says_what_reals_would_have(run: Path) -> N
 
 
 def test_a_folder_without_a_run_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match=r"is no run with experience: train one first"):
+    with pytest.raises(DataError, match=r"is not a run with experience: train one first"):
         positions.from_run(tmp_path / "nowhere")
 
 
 def test_a_run_without_games_is_refused(tmp_path: Path) -> None:
     path = write_run(tmp_path / "gan", random_states(2, 1), identity={"family": "gan"})
-    with pytest.raises(DataError, match="is a run of gan: it has no positions"):
+    with pytest.raises(DataError, match="is a run of family gan, which has no positions"):
         positions.from_run(path)
 
 
@@ -194,13 +194,13 @@ def test_a_game_that_cannot_tell_legal_boards_is_refused(tmp_path: Path) -> None
     chess = games.make("chess")
     identity = {"family": "alphazero", "game": "chess", "game_options": {}}
     path = write_run(tmp_path / "chess", chess.initial_states(3), identity=identity, game=chess)
-    with pytest.raises(DataError, match="chess cannot tell which boards"):
+    with pytest.raises(DataError, match="chess has no legality check of boards"):
         positions.from_run(path)
 
 
 def test_a_game_that_is_not_installed_is_refused(tmp_path: Path) -> None:
     path = write_run(tmp_path / "run", random_states(2, 1), identity=IDENTITY | {"game": "connect-fore"})
-    with pytest.raises(DataError, match=r"a game that is not here.*Did you mean 'connect-four'"):
+    with pytest.raises(DataError, match=r"a game that is not installed.*Did you mean 'connect-four'"):
         positions.from_run(path)
 
 

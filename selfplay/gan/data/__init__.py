@@ -1,1 +1,1 @@
-"""Real data for generators to imitate: data sets, file readers, streams. Knows no network."""
+"""Real data for generators to learn from: data sets, readers of image files, held-out parts. Knows no network."""

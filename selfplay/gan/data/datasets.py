@@ -1,8 +1,7 @@
-"""Real data as streams: mixtures of Gaussians, digits, digits in stacks, images from the user's files.
+"""Data sets: mixtures of Gaussians, digits, stacked digits, and images from the user's files.
 
-A data set is what `Dataset` says: something that a generator of random numbers draws samples from. It knows no network
-and no measure of quality. Nothing is ever fetched. Board positions of a run, which need its game's rules, are in
-`positions`.
+A data set draws samples at random (`Dataset`). It knows no network and no measure of quality. Nothing is downloaded.
+Positions of board games, which need the rules of a game, are in `positions`.
 """
 
 from __future__ import annotations
@@ -19,15 +18,15 @@ import numpy as np
 from selfplay.errors import ConfigError
 from selfplay.gan.data import files
 
-APART = 6  # σ between neighbouring modes, so that no sample lies within 3 σ of two of them
+APART = 6  # least σ between neighbouring modes, so that no sample lies within 3 σ of two of them
 DIGITS_TOP = 16  # of the pixels of scikit-learn's digits: 0 paper, 16 ink
-DIGITS_HELD_OUT = 3  # one in so many images of each class is held out
-HELD_OUT = 6  # the same of other images
+DIGITS_HELD_OUT = 3  # of each class of digits, one image in this many is held out
+HELD_OUT = 6  # the same for other images
 DIGITS_PER_STACK = 3
 
 
 class Dataset(Protocol):
-    """Samples without end. B of them are float32 [B, *shape]; images are [B, P, R, C] in [−1, 1]."""
+    """A source of independent samples [B, *shape] float32; images are [B, P, R, C] in [−1, 1]."""
 
     @property
     def name(self) -> str: ...
@@ -56,7 +55,7 @@ class Mixture:
     sigma: float  # standard deviation of each mode along each axis
 
     def __post_init__(self) -> None:
-        """Raises ConfigError if σ is not positive or modes coincide or touch: a mode counted twice is a mode lost."""
+        """Raises ConfigError if σ is not positive, or if modes coincide or overlap, as they could not be told apart."""
         if not (math.isfinite(self.sigma) and self.sigma > 0 and np.isfinite(self.centres).all()):
             raise ConfigError(f"{self.name} needs finite centres and a sigma above 0, not {self.sigma}.")
         gap = nearest_modes(self.centres)
@@ -82,16 +81,16 @@ class Mixture:
 
 
 def nearest_modes(centres: np.ndarray) -> float:
-    """The distance of the two nearest of the centres [M, D]; ∞ of one alone."""
+    """The smallest distance between two of the centres [M, D]; ∞ if M is 1."""
     gaps = np.linalg.norm(centres[:, None] - centres[None], axis=2)
     np.fill_diagonal(gaps, np.inf)
     return float(gaps.min())
 
 
 def ring(modes: int = 8, radius: float = 1.0, sigma: float = 0.02) -> Mixture:
-    """Gaussians on a circle at the angles 2πi/modes. Raises ConfigError if they touch.
+    """Gaussians on a circle at the angles 2πi/modes, i from 0. Raises ConfigError if they overlap.
 
-    The angles leave out 2π, which is 0: a well-known version includes it, and its ring of 8 has 7 modes.
+    The angle 2π is excluded, since it equals 0: a widespread version includes it, so that its ring of 8 has 7 modes.
     """
     if modes < 1:
         raise ConfigError(f"A ring needs at least one mode, not {modes}.")
@@ -100,7 +99,7 @@ def ring(modes: int = 8, radius: float = 1.0, sigma: float = 0.02) -> Mixture:
 
 
 def grid(side: int = 5, spacing: float = 2.0, sigma: float = 0.05) -> Mixture:
-    """side × side Gaussians about the origin. Raises ConfigError if they touch."""
+    """side × side Gaussians around the origin. Raises ConfigError if they overlap."""
     if side < 1:
         raise ConfigError(f"A grid needs at least one mode a side, not {side}.")
     ticks = spacing * (np.arange(side) - (side - 1) / 2)
@@ -109,7 +108,7 @@ def grid(side: int = 5, spacing: float = 2.0, sigma: float = 0.05) -> Mixture:
 
 @dataclass(frozen=True, eq=False)
 class Images:
-    """N images in memory, kept as bytes and scaled when they are drawn."""
+    """N images in memory, stored as bytes and scaled when drawn."""
 
     name: str
     pixels: np.ndarray  # [N, P, R, C] uint8, 0 to top
@@ -123,7 +122,7 @@ class Images:
 
     @property
     def digest(self) -> str:
-        """SHA-256 of shape, pixels and labels: two sets of one digest are the same, on any machine."""
+        """SHA-256 of shape, pixels and labels: equal for equal sets, on any machine."""
         total = hashlib.sha256(repr(self.pixels.shape).encode())
         total.update(np.ascontiguousarray(self.pixels).tobytes())
         if self.labels is not None:
@@ -145,10 +144,10 @@ class Images:
 
 
 class StackedDigits:
-    """Three random digits as the planes of one image: 1,000 modes, all equally likely (after Metz 2017, 1611.02163).
+    """Three random digits as the planes of one image: 1,000 equally likely modes (after Metz 2017, 1611.02163).
 
-    The digits' classes are drawn first, then an image of each class, so that the truth is exactly uniform. Labels read
-    the planes as a number, the first plane as hundreds.
+    Classes are drawn first, then an image of each class, so that modes are exactly uniform. The label is the number
+    that the planes form, the first plane being the hundreds.
     """
 
     def __init__(self, digits: Images) -> None:
@@ -173,7 +172,7 @@ class StackedDigits:
 
     @property
     def digest(self) -> str:
-        """That of the digits."""
+        """The digest of the digits."""
         return self._digits.digest
 
     def sample(self, n: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
@@ -188,23 +187,26 @@ class StackedDigits:
 def digits(held_out: bool = False) -> Images:
     """Scikit-learn's handwritten digits (UCI optdigits), [N, 1, 8, 8], ink 1 and paper −1: N = 1,201, or 596 held out.
 
-    A third of each class is held out: the images with the smallest SHA-256, so that the split hangs on no library's
-    random numbers and on no order. The same people wrote both parts. Raises DataError if scikit-learn is missing.
+    A third of each class is held out: the images with the smallest SHA-256, so that the split depends neither on a
+    library's random numbers nor on the order of images. Both parts are by the same writers. Raises DataError if
+    scikit-learn is missing.
     """
     try:
         from sklearn import datasets  # type: ignore[import-untyped]
     except ImportError:
-        raise files.DataError("The digits need scikit-learn, which is missing: pip install scikit-learn.") from None
+        raise files.DataError(
+            "data.name=digits needs scikit-learn, which is missing: pip install scikit-learn."
+        ) from None
     raw = datasets.load_digits()
     pixels, labels = raw.images.astype(np.uint8)[:, None], raw.target.astype(np.int64)
     return split(Images("digits", pixels, labels, 10, DIGITS_TOP), DIGITS_HELD_OUT)[held_out]
 
 
 def split(images: Images, one_in: int = HELD_OUT) -> tuple[Images, Images]:
-    """(training part, held-out part): of each class the images with the smallest SHA-256 are held out, one in
-    `one_in`. That hangs on no random numbers and no order of the images but among copies of one.
+    """(training part, held-out part): of each class, one image in `one_in` is held out, those with the smallest
+    SHA-256. This depends on no random numbers, and on the order of images only among identical ones.
 
-    Raises DataError when nothing would be held out, or nothing left.
+    Raises DataError if either part would be empty.
     """
     names = np.array([hashlib.sha256(image.tobytes()).hexdigest() for image in images.pixels])
     labels = np.zeros(len(names), np.int64) if images.labels is None else images.labels
@@ -221,7 +223,7 @@ def split(images: Images, one_in: int = HELD_OUT) -> tuple[Images, Images]:
 
 
 def part(images: Images, rows: np.ndarray, name: str) -> Images:
-    """The images of these rows, numbers or booleans [N]."""
+    """The images of the given rows, indices or booleans [N]."""
     labels = None if images.labels is None else images.labels[rows]
     return replace(images, name=name, pixels=images.pixels[rows], labels=labels)
 

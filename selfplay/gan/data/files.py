@@ -1,7 +1,6 @@
-"""Readers of image files that the user names: IDX, as MNIST and its kin come, and CIFAR-10's binary version.
+"""Readers of image files: IDX, the format of MNIST, and the binary version of CIFAR-10.
 
-Nothing is fetched. A file is believed only as far as its length agrees with what it says it holds. Knows bytes and
-arrays; what a data set is, `data` knows.
+Nothing is downloaded. A file's header must agree with its length. Knows bytes and arrays, not data sets.
 """
 
 from __future__ import annotations
@@ -16,7 +15,7 @@ import numpy as np
 
 from selfplay.errors import UserError
 
-LARGEST = 2**32  # bytes a file may hold when unpacked, so that a few damaged ones in a header do not fill the memory
+LARGEST = 2**32  # bytes that a file may hold when unpacked, so that a damaged header cannot fill the memory
 GZIP = b"\x1f\x8b"
 UNSIGNED_BYTES = 0x08  # the only one of IDX's number types that images and labels use
 MOST_AXES = 4
@@ -45,9 +44,9 @@ def read_idx(path: Path) -> np.ndarray:
                 shape = _idx_shape(path, file.read(4), file.read(4 * MOST_AXES))
                 size = int(np.prod(shape, dtype=object))
                 if size > LARGEST:
-                    raise DataError(f"{path} says it holds {size} bytes, more than the {LARGEST} that are read.")
+                    raise DataError(f"{path} claims to hold {size} bytes: expected at most {LARGEST}.")
                 file.seek(4 + 4 * len(shape))
-                data = file.read(size + 1)  # one more, so that a gzip file is read, and its checksum tested, to its end
+                data = file.read(size + 1)  # one byte more, so that gzip reaches the end and tests its checksum
     except (OSError, EOFError, zlib.error) as error:
         raise _unreadable(path, error) from None
     if len(data) != size:
@@ -58,9 +57,9 @@ def read_idx(path: Path) -> np.ndarray:
 
 def _idx_shape(path: Path, magic: bytes, axes: bytes) -> tuple[int, ...]:
     if len(magic) < 4 or magic[:2] != b"\0\0" or not 1 <= magic[3] <= MOST_AXES:
-        raise DataError(f"{path} is no IDX file: two zero bytes, a type and 1 to {MOST_AXES} axes come first.")
+        raise DataError(f"{path} is not an IDX file: expected two zero bytes, a type and 1 to {MOST_AXES} axes.")
     if magic[2] != UNSIGNED_BYTES:
-        raise DataError(f"{path} holds numbers of IDX type 0x{magic[2]:02x}; only unsigned bytes, 0x08, are read.")
+        raise DataError(f"{path} holds numbers of IDX type 0x{magic[2]:02x}: expected unsigned bytes, 0x08.")
     count = magic[3]
     if len(axes) < 4 * count:
         raise DataError(f"{path} is cut off in its header.")
@@ -70,11 +69,11 @@ def _idx_shape(path: Path, magic: bytes, axes: bytes) -> tuple[int, ...]:
 def read_idx_images(images: Path, labels: Path | None = None) -> tuple[np.ndarray, np.ndarray | None]:
     """(pixels [N, 1, R, C] uint8, labels [N] int64 or None) from an IDX file of images [N, R, C] and one of labels [N].
 
-    Raises DataError as `read_idx` does, and when the files do not belong together or hold no image.
+    Raises DataError as `read_idx` does, and when the files do not match or hold no image.
     """
     pixels = read_idx(images)
     if pixels.ndim != 3 or pixels.size == 0:
-        raise DataError(f"{images} has the shape {pixels.shape}; images need three axes: how many, rows, columns.")
+        raise DataError(f"{images} has the shape {pixels.shape}; images need three axes: number, rows, columns.")
     if labels is None:
         return pixels[:, None], None
     classes = read_idx(labels)
@@ -87,7 +86,7 @@ def read_cifar10(paths: Sequence[Path]) -> tuple[np.ndarray, np.ndarray]:
     """(pixels [N, 3, 32, 32] uint8, labels [N] int64, 0–9) from files of CIFAR-10's binary version, such as
     data_batch_1.bin: records of a label and 3,072 pixels.
 
-    Raises DataError when there is no file, or one is missing, damaged, cut off, or larger than LARGEST.
+    Raises DataError when no file is given, or one is missing, damaged, cut off, or larger than LARGEST.
     """
     if not paths:
         raise DataError("CIFAR-10 needs the path of at least one file, such as data_batch_1.bin.")
@@ -100,7 +99,7 @@ def _cifar10_records(path: Path) -> np.ndarray:
     try:
         size = path.stat().st_size
         if size > LARGEST:
-            raise DataError(f"{path} has {size} bytes, more than the {LARGEST} that are read.")
+            raise DataError(f"{path} has {size} bytes: expected at most {LARGEST}.")
         data = path.read_bytes()
     except OSError as error:
         raise _unreadable(path, error) from None
@@ -113,7 +112,7 @@ def _cifar10_records(path: Path) -> np.ndarray:
 
 
 def _check_is_file(path: Path) -> None:
-    """Reading a pipe or a terminal would wait for ever."""
+    """Raises DataError for anything but a regular file: reading from a pipe or a terminal would not return."""
     if not path.is_file():
         raise DataError(f"{path} is not a file." if path.exists() else f"There is no file {path}.")
 

@@ -1,8 +1,8 @@
-"""Board positions of a self-play run as images, and how much of what imitates them could come up in a game.
+"""Board positions of a self-play run as a data set of images, and the judge of fakes: which boards can occur in a game.
 
-A position is stones of two players, one plane each: of the player who began, and of the other. The data are the
-positions in the run's replay, each once; they are read only. The rules say exactly which boards can arise, so that the
-quality of fakes needs no network to judge it. What a game's rules are, the game knows.
+A position is two planes, the stones of the player who moved first and of the other. The data are the distinct
+positions in the run's replay, which is only read. The rules decide exactly which boards can occur, so fakes are
+judged without a network. Knows replays and what a game says of its boards, not the rules of any game.
 """
 
 from __future__ import annotations
@@ -25,17 +25,17 @@ from selfplay.gan.data import files
 from selfplay.storage import artifact
 
 JUDGED = 3_000  # samples, so that a share of 97 % has a standard error of 0.3 %
-HELD_OUT = 10  # one in so many positions is held out, whatever the run
-DAMAGE = (ValueError, KeyError, TypeError, AttributeError)  # what a state of another shape raises
+HELD_OUT = 10  # one position in this many is held out, the same ones in every run
+DAMAGE = (ValueError, KeyError, TypeError, AttributeError)  # raised by a state of another format
 
 
 @dataclass(frozen=True, eq=False)
 class Positions:
-    """N different positions of one game. Samples are [n, 2, R, C] float32: 1 a stone, −1 none; no labels."""
+    """N distinct positions of one game. Samples are [n, 2, R, C] float32: 1 a stone, −1 none; no labels."""
 
     name: str
     game: base.Game
-    stones: np.ndarray  # [N, R, C] int8: 0 empty, +1 the player who began, −1 the other
+    stones: np.ndarray  # [N, R, C] int8: 0 empty, +1 the player who moved first, −1 the other
 
     num_classes = 0
 
@@ -45,7 +45,7 @@ class Positions:
 
     @property
     def digest(self) -> str:
-        """SHA-256 of game, version and positions: two sets of one digest are the same, on any machine."""
+        """SHA-256 of game, version and positions: equal for equal sets, on any machine."""
         total = hashlib.sha256(repr((self.game.name, self.game.version, self.stones.shape)).encode())
         total.update(np.ascontiguousarray(self.stones).tobytes())
         return total.hexdigest()
@@ -55,7 +55,7 @@ class Positions:
         return encode(self.stones), None
 
     def sample(self, n: int, rng: np.random.Generator) -> tuple[np.ndarray, None]:
-        """(x [n, 2, R, C] float32, None): each position as likely as any other."""
+        """(x [n, 2, R, C] float32, None), drawn uniformly."""
         return encode(self.stones[rng.integers(len(self.stones), size=n)]), None
 
     @cached_property
@@ -67,12 +67,12 @@ class Positions:
         return _fullness(self.stones)
 
     def measure(self, x: np.ndarray) -> dict[str, float]:
-        """Shares of x [n, 2, R, C], n ≥ 1, in [0, 1], once read as boards:
+        """Shares of the boards that x [n, 2, R, C], n ≥ 1, decodes to, in [0, 1]:
 
-        legal: could come up in a game; new: those of them that are not among these positions; unique: different boards
-        among the n; known: among these positions; stones: how far their numbers of stones are spread as those of these
-        positions are, 1 − total variation; and under its name, each fault that the game finds. Legal boards alone prove
-        nothing: known boards are legal, one board drawn again and again is, and so are most boards of two stones.
+        legal: can occur in a game; new: legal and not among these positions; unique: distinct boards over n; known:
+        among these positions; stones: similarity of the distribution of the number of stones to that of these
+        positions, 1 − total variation; and each fault that the game finds, under its name. Legality alone is not
+        enough: known boards, one board repeated, and most boards of two stones are legal.
         """
         stones = decode(x)
         faults, names = games.facet(self.game, Knowledge).faults(stones), _names(stones)
@@ -90,7 +90,7 @@ class Positions:
 
 
 class PositionJudge:
-    """Judges fakes by `Positions.measure` of 3,000 samples; real_stones is what as many held-out reals have there."""
+    """Judges fakes by `Positions.measure` of 3,000 samples; real_stones is the value of as many held-out reals."""
 
     def __init__(self, train: Positions, held_out: Positions) -> None:
         self.train, self.held_out = train, held_out
@@ -103,7 +103,7 @@ class PositionJudge:
         return found | {"real_stones": self.train.measure(self.held_out.sample(JUDGED, rng)[0])["stones"]}
 
     def features(self, x: np.ndarray) -> np.ndarray:
-        """[n, 2·R·C]: the planes of x [n, 2, R, C]; a stone more or less is a distance of 2."""
+        """[n, 2·R·C]: the planes of x [n, 2, R, C], flattened; one stone of difference is a distance of 2."""
         return x.reshape(len(x), -1)
 
 
@@ -122,18 +122,20 @@ def decode(x: np.ndarray) -> np.ndarray:
 
 
 def from_run(path: Path, held_out: bool = False) -> Positions:
-    """The positions in the replay of the run in the folder `path`: nine in ten of them, or those held out.
+    """The positions in the replay of the run in folder `path`: nine in ten of them, or the tenth that is held out.
 
-    What is held out follows from the position alone, the same for its mirror images: no position is in both parts, in
-    no run. Unfinished positions only, as replays hold no others. Raises DataError for what is not a run, a run without
-    experience, damaged files, and games that cannot tell which boards may arise.
+    Whether a position is held out depends on it and its mirror images alone, so that no position is in both parts, not
+    even of different runs. Terminal positions are excluded, as replays hold none. Raises DataError for a folder that is
+    not a run, a run without experience, damaged files, and games without a legality check of boards.
     """
     path = Path(path)
     identity, shards, window = _experience(path)
     game = _game(path, identity)
     if any(shard.dtype != game.state_dtype for shard in shards):
-        raise files.DataError(f"'{path}' holds positions of another version of {game.name}: train it anew.")
-    states = np.concatenate(shards).astype(game.state_dtype)[-window:]  # joined, records lose the room between fields
+        raise files.DataError(f"'{path}' holds positions of another version of {game.name}: train a new run.")
+    states = np.concatenate(shards).astype(game.state_dtype)[
+        -window:
+    ]  # concatenated records lose the padding between fields
     states = states[np.unique(game.key(states), return_index=True)[1]]
     kept = states[_is_held_out(game, states) == held_out]
     if not len(kept):
@@ -147,7 +149,7 @@ def from_run(path: Path, held_out: bool = False) -> Positions:
 
 
 def _is_held_out(game: base.Game, states: np.ndarray) -> np.ndarray:
-    """[N] bool: by the smallest key among a position's mirror images, mixed anew since a minimum is not even."""
+    """[N] bool: by the smallest key of a position's symmetric images, hashed again since a minimum is not uniform."""
     keys = [
         game.key(game.symmetric_states(states, np.full(len(states), number))) for number in range(game.num_symmetries)
     ]
@@ -158,27 +160,29 @@ def _is_held_out(game: base.Game, states: np.ndarray) -> np.ndarray:
 def _game(path: Path, identity: Mapping[str, Any]) -> base.Game:
     name = identity.get("game")
     if name is None:
-        raise files.DataError(f"'{path}' is a run of {identity.get('family', 'another kind')}: it has no positions.")
+        raise files.DataError(
+            f"'{path}' is a run of family {identity.get('family', '?')}, which has no positions: name a board-game run."
+        )
     try:
         game = games.make(name, **identity.get("game_options", {}))
     except ValueError as error:
-        raise files.DataError(f"'{path}' is a run of a game that is not here: {error}") from None
+        raise files.DataError(f"'{path}' is a run of a game that is not installed: {error}") from None
     knowledge = games.facet(game, Knowledge)
     stones = knowledge.stones(game.initial_states(1))
     if stones is None or knowledge.faults(stones) is None:
         raise files.DataError(
-            f"{game.name} cannot tell which boards may come up in a game: use a run of a game that can, connect-four."
+            f"{game.name} has no legality check of boards: use a run of a game that has one, such as connect-four."
         )
     return game
 
 
 def _experience(path: Path) -> tuple[dict[str, Any], list[np.ndarray], int]:
-    """(identity of the agent, positions by file of rows, how many of the last are in the window) of the newest training
-    state that can be read. Changes nothing there."""
+    """(identity of the agent, positions of each file of rows, size of the window) of the newest training state that can
+    be read. Only reads."""
     numbers = sorted(int(state.name) for state in (path / "state").glob("[0-9]*") if state.name.isdigit())
     if not numbers:
         raise files.DataError(
-            f"'{path}' is no run with experience: train one first (`selfplay train connect-four`), or name another "
+            f"'{path}' is not a run with experience: train one first (`selfplay train connect-four`), or name another "
             "with --set data.path=RUN."
         )
     problem = ""
@@ -190,7 +194,7 @@ def _experience(path: Path) -> tuple[dict[str, Any], list[np.ndarray], int]:
         except CheckpointError as error:
             problem = problem or str(error)
         except DAMAGE as error:
-            problem = problem or f"state {number} is not one this version reads ({type(error).__name__})."
+            problem = problem or f"State {number} has a format that this version cannot read ({type(error).__name__})."
         else:
             if not window:
                 raise files.DataError(f"The replay of '{path}' is empty: train the run first.")
@@ -199,7 +203,7 @@ def _experience(path: Path) -> tuple[dict[str, Any], list[np.ndarray], int]:
 
 
 def _shard(path: Path, digest: str) -> np.ndarray:
-    """The positions in one file of rows. Raises CheckpointError, also for rows that hold none."""
+    """The positions in one file of rows. Raises CheckpointError for a damaged file and for rows without positions."""
     try:
         data = path.read_bytes()
     except OSError as error:
@@ -214,11 +218,11 @@ def _shard(path: Path, digest: str) -> np.ndarray:
 
 
 def _fullness(stones: np.ndarray) -> np.ndarray:
-    """[R·C + 1] float64: shares of boards [N, R, C] by number of stones, 0 to R·C."""
+    """[R·C + 1] float64: shares of the boards [N, R, C] with 0 to R·C stones."""
     numbers = np.count_nonzero(stones, axis=(1, 2))
     return np.bincount(numbers, minlength=stones[0].size + 1) / len(stones)
 
 
 def _names(stones: np.ndarray) -> list[bytes]:
-    """A name for each of the boards [N, R, C], equal for equal boards."""
+    """A key for each of the boards [N, R, C], equal for equal boards."""
     return [board.tobytes() for board in stones]

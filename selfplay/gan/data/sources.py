@@ -1,6 +1,6 @@
-"""What a run learns to imitate: the data set a config names, its held-out part, its scale and its judge.
+"""Data sources: the data set that a config names, with its held-out part, its scale and its judge.
 
-The one place that knows every data set. Networks see x / scale, so that settings carry over from one to the next.
+The only module that knows every data set. Networks see x / scale, so that settings carry over between data sets.
 """
 
 from __future__ import annotations
@@ -19,13 +19,13 @@ from selfplay.gan.metrics import judge, readers
 
 @dataclass(frozen=True, eq=False)
 class DataSource:
-    """A stream of real data, and how fakes of it are judged."""
+    """Real data for training and for matches, and the judge of its fakes."""
 
     train: datasets.Dataset
-    held_out: datasets.Dataset  # never trained on: for critics' matches and for judges
+    held_out: datasets.Dataset  # not trained on: for matches and for judges
     scale: float  # networks see x / scale
     judge: judge.Judge
-    reader: readers.ClassReader | None = None  # of classes, in data whose classes can be read
+    reader: readers.ClassReader | None = None  # classifier of samples, if there is one
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -37,7 +37,7 @@ class DataSource:
 
 
 def make(config: DataConfig) -> DataSource:
-    """The source that `config` names. Raises ConfigError or DataError for data that is not there."""
+    """The source that `config` names. Raises ConfigError or DataError for data that are missing."""
     if config.name in ("ring", "grid"):
         mixture = _mixture(config)
         return DataSource(
@@ -57,7 +57,7 @@ def make(config: DataConfig) -> DataSource:
 
 
 def _of_run(path: Path) -> DataSource:
-    from selfplay.gan.data import positions  # and with it the rules of games, which nobody else needs
+    from selfplay.gan.data import positions  # which loads the rules of games
 
     train, held_out = positions.from_run(path), positions.from_run(path, held_out=True)
     return DataSource(train, held_out, 1.0, positions.PositionJudge(train, held_out))

@@ -1,1 +1,1 @@
-"""How good samples are: modes, distances, AUC, judges for each kind of data. Trains nothing."""
+"""Quality of samples: mode coverage, distances, AUC, and a judge for each kind of data. Knows samples, not networks."""

@@ -1,1 +1,1 @@
-"""The models of the GAN family: networks, layers, and what each model adds to the plain pair. Knows no run."""
+"""Models of the GAN family: networks, layers, and what each kind of GAN adds to the plain one. Knows no run."""

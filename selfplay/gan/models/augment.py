@@ -1,11 +1,11 @@
-"""Augmentation of what critics see: the same random changes to reals and fakes, through which gradients flow.
+"""Differentiable augmentation of critics' inputs: the same random changes to reals and fakes.
 
     translation   by up to an eighth of the image, with zeros beyond its edge
     cutout        a square of half its side set to zero, anywhere
     colour        brightness, saturation and contrast of images with three planes
 
-after DiffAugment (Zhao 2020, 2006.10738), each by chance for each sample; with which probability can be left to a rule
-(ADA, Karras 2020, 2006.06676). Knows images [B, P, R, C] of any scale about zero, not what they are for.
+after DiffAugment (Zhao 2020, 2006.10738), each applied to each sample with some probability, which can adapt in
+training (ADA, Karras 2020, 2006.06676). Knows images [B, P, R, C] of any scale around zero, not what they are for.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ RAMP = 500_000  # reals seen while the adaptive probability goes from 0 to 1 (Ka
 def augment(
     x: torch.Tensor, names: Sequence[Augmentation], probability: torch.Tensor | float, random: torch.Generator
 ) -> torch.Tensor:
-    """x [B, P, R, C] changed by all of `names`, each with `probability` for each sample."""
+    """x [B, P, R, C] with the augmentations `names`, each applied to each sample with `probability`."""
     for name in names:
         chosen = torch.rand(len(x), generator=random, device=x.device) < probability
         x = CHANGES[name](x, chosen, random)
@@ -44,14 +44,14 @@ def adapt(probability: torch.Tensor, wins: torch.Tensor, target: float, reals: i
 
 
 def _translated(x: torch.Tensor, chosen: torch.Tensor, random: torch.Generator) -> torch.Tensor:
-    """By products with shifted identities: unlike indexing, their gradients add up in a fixed order on every device."""
+    """By products with shifted identities, whose gradients, unlike those of indexing, are summed in a fixed order."""
     rows, columns = (_shift(side, chosen, random).to(x.dtype) for side in x.shape[2:])
     moved: torch.Tensor = torch.einsum("bij,bpjk,blk->bpil", rows, x, columns)
     return moved
 
 
 def _shift(side: int, chosen: torch.Tensor, random: torch.Generator) -> torch.Tensor:
-    """[B, side, side] bool: row i of a sample is what was row i + d, d its random number."""
+    """[B, side, side] bool: row i of the result is row i + d of the image, d random for each sample."""
     farthest = int(side * FARTHEST + 0.5)
     by = torch.randint(-farthest, farthest + 1, chosen.shape, generator=random, device=chosen.device) * chosen
     places = torch.arange(side, device=chosen.device)
@@ -65,7 +65,7 @@ def _cut(x: torch.Tensor, chosen: torch.Tensor, random: torch.Generator) -> torc
 
 
 def _in_hole(side: int, chosen: torch.Tensor, random: torch.Generator) -> torch.Tensor:
-    """[B, side] bool; centres are anywhere, so that holes may reach over the edge."""
+    """[B, side] bool; centres are anywhere, so holes may extend beyond the edge."""
     size = int(side * HOLE + 0.5)
     centre = torch.randint(0, side + 1 - size % 2, chosen.shape, generator=random, device=chosen.device)
     start = (centre - size // 2)[:, None]

@@ -97,9 +97,9 @@ class InfoGan(model.PlainGan):
         generator, recogniser = networks[model.GENERATOR], networks[RECOGNISER]
         info = self.info
 
-        def goal(verdict: torch.Tensor, fake: torch.Tensor, batch: Batch) -> tuple[torch.Tensor, loss.Scalars]:
+        def goal(adversarial: torch.Tensor, fake: torch.Tensor, batch: Batch) -> tuple[torch.Tensor, loss.Scalars]:
             category, continuous = self._training_surprise(recogniser, fake, batch, "inputs")
-            return verdict + info.weight * category + info.continuous_weight * continuous, {"untold": category}
+            return adversarial + info.weight * category + info.continuous_weight * continuous, {"untold": category}
 
         def recognise(recogniser: nn.Module, batch: Batch, progress: float) -> tuple[torch.Tensor, loss.Scalars]:
             with torch.no_grad():

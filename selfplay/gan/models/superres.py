@@ -126,9 +126,9 @@ class SuperResolutionGan(model.PlainGan):
         device = next(networks[model.GENERATOR].parameters()).device
         features = classifier.load().network.to(device) if settings.perceptual else None
 
-        def goal(verdict: torch.Tensor, fake: torch.Tensor, batch: Batch) -> tuple[torch.Tensor, loss.Scalars]:
+        def goal(adversarial: torch.Tensor, fake: torch.Tensor, batch: Batch) -> tuple[torch.Tensor, loss.Scalars]:
             error = (fake - batch["real"]).square().mean()
-            total, named = settings.adversarial * verdict + settings.pixel * error, {"error": error}
+            total, named = settings.adversarial * adversarial + settings.pixel * error, {"error": error}
             if features is not None:
                 with torch.no_grad():
                     wanted = features(batch["real"])[1]
