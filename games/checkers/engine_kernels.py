@@ -3,8 +3,8 @@
 The search is negamax over single plies with an explicit stack of frames, one a level. After a jump that goes on the
 same side moves: its value is not negated and its depth not lowered. As captures are forced, a position with one is
 never judged: it is searched on, which is all the quiescence that checkers needs. Scores are for the player to move, in
-hundredths of a man; WIN - n is a win in n plies. Bit tricks are repeated from `kernels.py`, since the on-disk cache
-does not see edits in other files; the tests compare the two.
+hundredths of a man; WIN - n is a win in n plies. Python calls `search`, `before` and `hash_of`; into the first two
+functions of `kernels` are compiled, and their argument `sources` tells the cache when those have changed.
 """
 
 from __future__ import annotations
@@ -12,8 +12,12 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
-from games.checkers import board
+from games import base
+from games.checkers import board, kernels
+from games.checkers.kernels import can_jump, list_moves, moved, popcount, shifted, steppers, turn
 from games.engines.deepening import ANSWER, BEST, GENERATION, LEVEL, NODES, PHASE
+
+_SOURCES = base.source_digest(kernels, board)
 
 WIN = 30_000
 WON = WIN - 1_000  # scores beyond it are wins and losses that are proven
@@ -50,64 +54,12 @@ FRAME = np.dtype(
 ENTRY = np.dtype([("hash", "u8"), ("score", "i4"), ("action", "i2"), ("depth", "i1"), ("kind", "u1")], align=True)
 GENERATIONS = 63  # `kind` is EXACT, LOWER or UPPER + 4 * the search that stored it, counted from 1
 
-_FULL = np.uint64(board.FULL)
-_KING_ROW = np.uint64(board.KING_ROW)
 _BACK_ROW = np.uint64(board.BACK_ROW)
 _CENTRE = np.uint64(board.bits([9, 10, 13, 14, 17, 18, 21, 22]))
 _CORNERS = np.uint64(board.bits([0, 4, 27, 31]))  # the double corners, where a lone king holds out
 _EDGES = np.uint64(board.bits([3, 4, 11, 12, 19, 20, 27, 28]))
 _ROWS = tuple(np.uint64(board.bits(range(4 * row, 4 * row + 4))) for row in range(8))
 _ZERO, _ONE = np.uint64(0), np.uint64(1)
-_FOUR, _FIVE, _EIGHT, _TEN = np.uint64(4), np.uint64(5), np.uint64(8), np.uint64(10)
-
-
-@njit(cache=True)
-def popcount(word):
-    word = word - ((word >> _ONE) & np.uint64(0x5555555555555555))
-    word = (word & np.uint64(0x3333333333333333)) + ((word >> np.uint64(2)) & np.uint64(0x3333333333333333))
-    word = (word + (word >> _FOUR)) & np.uint64(0x0F0F0F0F0F0F0F0F)
-    return np.int64((word * np.uint64(0x0101010101010101)) >> np.uint64(56))
-
-
-@njit(cache=True)
-def turn(word):
-    word = ((word >> _ONE) & np.uint64(0x5555555555555555)) | ((word & np.uint64(0x5555555555555555)) << _ONE)
-    two, sixteen, half = np.uint64(2), np.uint64(16), np.uint64(32)
-    word = ((word >> two) & np.uint64(0x3333333333333333)) | ((word & np.uint64(0x3333333333333333)) << two)
-    word = ((word >> _FOUR) & np.uint64(0x0F0F0F0F0F0F0F0F)) | ((word & np.uint64(0x0F0F0F0F0F0F0F0F)) << _FOUR)
-    word = ((word >> _EIGHT) & np.uint64(0x00FF00FF00FF00FF)) | ((word & np.uint64(0x00FF00FF00FF00FF)) << _EIGHT)
-    word = ((word >> sixteen) & np.uint64(0x0000FFFF0000FFFF)) | ((word & np.uint64(0x0000FFFF0000FFFF)) << sixteen)
-    return ((word >> half) | (word << half)) >> np.uint64(64 - board.WIDTH)
-
-
-@njit(cache=True)
-def shifted(word, direction):
-    if direction == 0:
-        return word << _FOUR
-    if direction == 1:
-        return word << _FIVE
-    if direction == 2:
-        return word >> _FIVE
-    return word >> _FOUR
-
-
-@njit(cache=True)
-def steppers(own, other, kings):
-    empty = _FULL & ~(own | other)
-    crowned = own & kings
-    return own & (empty >> _FOUR), own & (empty >> _FIVE), crowned & (empty << _FIVE), crowned & (empty << _FOUR)
-
-
-@njit(cache=True)
-def jumpers(own, other, kings):
-    empty = _FULL & ~(own | other)
-    crowned = own & kings
-    return (
-        own & (other >> _FOUR) & (empty >> _EIGHT),
-        own & (other >> _FIVE) & (empty >> _TEN),
-        crowned & (other << _FIVE) & (empty << _TEN),
-        crowned & (other << _FOUR) & (empty << _EIGHT),
-    )
 
 
 @njit(cache=True)
@@ -120,7 +72,7 @@ def hash_of(own, other, kings, jumper):
     return (x ^ (x >> np.uint64(32))) | _ONE
 
 
-@njit(cache=True)
+@njit
 def side_score(own, other, kings):
     """What the pieces of one side, walking up the rows, are worth."""
     men, crowned = own & ~kings, own & kings
@@ -134,7 +86,7 @@ def side_score(own, other, kings):
     return score + 2 * (popcount(movers[0]) + popcount(movers[1]) + popcount(movers[2]) + popcount(movers[3]))
 
 
-@njit(cache=True)
+@njit
 def evaluate(own, other, kings):
     """Score of a quiet position for the player to move."""
     score = side_score(own, other, kings) - side_score(turn(other), turn(own), turn(kings))
@@ -151,7 +103,7 @@ def evaluate(own, other, kings):
     return score
 
 
-@njit(cache=True)
+@njit
 def nearness(strong, weak):
     """Sum over the stronger side's kings of the rows or columns between them and the nearest weak piece."""
     total = 0
@@ -173,51 +125,14 @@ def nearness(strong, weak):
     return total
 
 
-@njit(cache=True)
-def list_actions(own, other, kings, jumper, row):
-    """Writes the legal actions, ascending, to row; returns (how many, whether jumps)."""
-    movers = jumpers(own, other, kings)
-    pieces = movers[0] | movers[1] | movers[2] | movers[3]
-    jump = pieces != _ZERO
-    if jumper != _ZERO:
-        pieces = jumper
-    elif not jump:
-        movers = steppers(own, other, kings)
-        pieces = movers[0] | movers[1] | movers[2] | movers[3]
-    n = 0
-    while pieces != _ZERO:
-        here = pieces & ~(pieces - _ONE)
-        pieces ^= here
-        bit = popcount(here - _ONE)
-        for direction in range(4):
-            if movers[direction] & here != _ZERO:
-                row[n] = (bit - bit // 9) * 8 + direction * 2 + jump
-                n += 1
-    return n, jump
-
-
-@njit(cache=True)
+@njit
 def make(parent, child, action):
     """Fills in the position of frame `child` after an action in frame `parent`."""
     square, direction, jump = action >> 3, (action >> 1) & 3, (action & 1) == 1
-    own, other, kings = parent["own"], parent["other"], parent["kings"]
     start = _ONE << np.uint64(square + square // 8)
-    target = shifted(start, direction)
-    if jump:
-        other &= ~target
-        kings &= ~target
-        target = shifted(target, direction)
-    own ^= start | target
-    was_king = kings & start != _ZERO
-    crowned = not was_king and target & _KING_ROW != _ZERO
-    if was_king:
-        kings ^= start | target
-    elif crowned:
-        kings |= target
-    same, jumper = False, _ZERO
-    if jump and not crowned:
-        movers = jumpers(own, other, kings)
-        same = (movers[0] | movers[1] | movers[2] | movers[3]) & target != _ZERO
+    was_king = parent["kings"] & start != _ZERO
+    own, other, kings, target, crowned = moved(parent["own"], parent["other"], parent["kings"], start, direction, jump)
+    same, jumper = jump and not crowned and can_jump(own, other, kings, target), _ZERO
     if same:
         jumper = target
     else:
@@ -230,7 +145,7 @@ def make(parent, child, action):
 
 
 @njit(cache=True)
-def before(own, other, kings, history, clock, past):
+def before(own, other, kings, history, clock, past, sources=_SOURCES):
     """Writes to past [clock] the hashes of the positions before the kings' steps of a state's history."""
     for back in range(1, clock + 1):
         own, other, kings = turn(other), turn(own), turn(kings)
@@ -242,7 +157,7 @@ def before(own, other, kings, history, clock, past):
         past[clock - back] = hash_of(own, other, kings, _ZERO)
 
 
-@njit(cache=True)
+@njit
 def repeats(frames, past, level):
     """Whether the position of a frame stood on the board before, in the search or in the game.
 
@@ -258,7 +173,7 @@ def repeats(frames, past, level):
     return False
 
 
-@njit(cache=True)
+@njit
 def order(actions, n, first, quick, history, kings, scores):
     """Sorts n actions, best chances first: the stored one, then the one that cut off here before, then by history."""
     for k in range(n):
@@ -279,7 +194,7 @@ def order(actions, n, first, quick, history, kings, scores):
         actions[j], scores[j] = action, score
 
 
-@njit(cache=True)
+@njit
 def probe(table, frame, level, generation, exact_depth):
     """(score, action, usable) of a stored position; action -1 when there is none."""
     at = np.int64(frame["hash"] & np.uint64(len(table) - 2))
@@ -296,7 +211,7 @@ def probe(table, frame, level, generation, exact_depth):
     return np.int64(0), np.int64(-1), False
 
 
-@njit(cache=True)
+@njit
 def store(table, frame, level, generation, score):
     """Keeps the deeper of two positions in the first slot of a pair, the newest other in the second."""
     at = np.int64(frame["hash"] & np.uint64(len(table) - 2))
@@ -311,7 +226,10 @@ def store(table, frame, level, generation, score):
 
 
 @njit(cache=True)
-def search(frames, moves, scores, table, killers, history, past, registers, node_limit, quiet_plies, exact_depth):
+def search(
+    frames, moves, scores, table, killers, history, past, registers, node_limit, quiet_plies, exact_depth,
+    sources=_SOURCES,
+):  # fmt: skip
     """Goes on with a search until it is finished or `registers[NODES]` reaches node_limit; returns which.
 
     Changes all arrays but past. The caller sets frame 0 (position, hash, alpha, beta, depth >= 1, clock) and the
@@ -326,7 +244,7 @@ def search(frames, moves, scores, table, killers, history, past, registers, node
                 registers[LEVEL], registers[PHASE] = level, ENTER
                 return SUSPENDED
             registers[NODES] += 1
-            n, jump = list_actions(frame["own"], frame["other"], frame["kings"], frame["jumper"], moves[level])
+            n, jump = list_moves(frame["own"], frame["other"], frame["kings"], frame["jumper"], moves[level])
             done = True
             if n == 0:
                 answer = np.int64(level - WIN)
@@ -379,7 +297,7 @@ def search(frames, moves, scores, table, killers, history, past, registers, node
         phase = TRY
 
 
-@njit(cache=True)
+@njit
 def take(frame, action, value, killers, history, level):
     """Accounts for the value of an action in its frame, and moves on to the next, or to the same with all the window
     if a scout found it better than expected."""

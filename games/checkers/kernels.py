@@ -115,34 +115,45 @@ def can_jump(own, other, kings, piece):
     return (any_of(jumpers(own, other, kings)) & piece) != _ZERO
 
 
+@njit(cache=True)
+def list_moves(own, other, kings, jumper, row):
+    """Writes the legal actions, ascending, to row; returns (how many, whether they are jumps). jumper: the piece that
+    has to jump on as a word, or 0."""
+    movers = jumpers(own, other, kings)
+    pieces = any_of(movers)
+    jump = pieces != _ZERO
+    if jumper != _ZERO:
+        pieces = jumper
+    elif not jump:
+        movers = steppers(own, other, kings)
+        pieces = any_of(movers)
+    n = 0
+    while pieces != _ZERO:
+        here = pieces & ~(pieces - _ONE)
+        pieces ^= here
+        bit = popcount(here - _ONE)
+        square = bit - bit // 9
+        for direction in range(4):
+            if movers[direction] & here != _ZERO:
+                row[n] = square * 8 + direction * 2 + jump
+                n += 1
+    return n, jump
+
+
 # Positions: records of the game's state_dtype
 
 
 @njit(cache=True)
 def list_actions(states, i, row):
     """Writes the legal actions of states[i], ascending, to row [K]; returns how many."""
-    if states[i]["terminal"]:
+    state = states[i]
+    if state["terminal"]:
         return 0
-    own, other, kings = states[i]["own"], states[i]["other"], states[i]["kings"]
-    movers = jumpers(own, other, kings)
-    jump = any_of(movers) != _ZERO
-    if not jump:
-        movers = steppers(own, other, kings)
-    pieces = any_of(movers)
-    if states[i]["jumper"] != 0:
-        square = np.int64(states[i]["jumper"]) - 1
-        pieces &= _ONE << np.uint64(square + square // 8)
-    n = 0
-    while pieces != _ZERO:
-        bit = low_bit(pieces)
-        here = _ONE << np.uint64(bit)
-        pieces ^= here
-        square = bit - bit // 9
-        for direction in range(4):
-            if movers[direction] & here != _ZERO:
-                row[n] = square * 8 + direction * 2 + jump
-                n += 1
-    return n
+    jumper = _ZERO
+    if state["jumper"] != 0:
+        square = np.int64(state["jumper"]) - 1
+        jumper = _ONE << np.uint64(square + square // 8)
+    return list_moves(state["own"], state["other"], state["kings"], jumper, row)[0]
 
 
 @njit(cache=True)

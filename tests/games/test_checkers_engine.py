@@ -9,7 +9,6 @@ from numba import config as numba_config
 
 from games.checkers import engine, fen, knowledge, moves, openings, rules
 from games.checkers import engine_kernels as kernels
-from games.checkers import kernels as rules_kernels
 from games.checks import random_play
 
 GAME = rules.Checkers()
@@ -112,14 +111,13 @@ def test_positions_before_are_known_from_the_history() -> None:
 
 
 def test_the_engines_moves_are_the_rules_moves() -> None:
-    """Its kernels repeat the rules' kernels: the on-disk cache does not see edits elsewhere."""
     row = np.zeros(kernels.MAX_MOVES, dtype=np.int32)
     frames = np.zeros(2, dtype=kernels.FRAME)
     for state in some_states(2, 1 if SLOW_MACHINE else 20):
         jumper = np.uint64(1 << int(state["jumper"] - 1) + int(state["jumper"] - 1) // 8 if state["jumper"] else 0)
         legal = list(GAME.legal_moves(state).values())
         with np.errstate(over="ignore"):
-            n, jump = kernels.list_actions(state["own"], state["other"], state["kings"], jumper, row)
+            n, jump = kernels.list_moves(state["own"], state["other"], state["kings"], jumper, row)
             assert row[:n].tolist() == legal and jump == (legal[0] % 2 == 1)
             for field in ("own", "other", "kings", "clock"):
                 frames[field][0] = state[field]
@@ -128,7 +126,6 @@ def test_the_engines_moves_are_the_rules_moves() -> None:
                 after = GAME.step(np.array([state]), np.array([action])).states[0]
                 assert all(frames[field][1] == after[field] for field in ("own", "other", "kings", "clock"))
                 assert bool(frames["same"][1]) == bool(after["jumper"])
-            assert kernels.turn(state["own"]) == rules_kernels.turn(state["own"])
 
 
 # Strength
