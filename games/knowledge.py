@@ -7,7 +7,7 @@ count of the move tree. Knows no player and no network.
 
 from __future__ import annotations
 
-from typing import NamedTuple, Protocol
+from typing import ClassVar, NamedTuple, Protocol
 
 import numpy as np
 
@@ -24,6 +24,14 @@ class EvalSet(NamedTuple):
     stage_names: tuple[str, ...]
 
 
+class KnownResult(NamedTuple):
+    """A game whose result the rulebook tells: ``selfplay games check`` compares it with what `step` pays."""
+
+    moves: str  # one after the other, as `Notation.split` reads them
+    points: float  # of seat 0: 1, 0.5 or 0
+    start: str = ""  # FEN; "": the game's start
+
+
 class Engine(Protocol):
     """A game's own opponent, such as alpha–beta: asked about one position at a time."""
 
@@ -33,6 +41,8 @@ class Engine(Protocol):
 
 class Knowledge:
     """What is known of one game. ``games.facet(game, Knowledge)`` makes it."""
+
+    known_results: ClassVar[tuple[KnownResult, ...]] = ()  # a win of each seat is enough
 
     def __init__(self, game: Game) -> None:
         self.game = game

@@ -10,13 +10,17 @@ from __future__ import annotations
 import numpy as np
 
 from games.checkers import board, engine, kernels, openings, rules
-from games.knowledge import Engine, Knowledge
+from games.knowledge import Engine, Knowledge, KnownResult
 
 MAX_ROUND_TRIPS = 4096  # jumps of four and more that one position is given room for
 
 
 class CheckersKnowledge(Knowledge):
     game: rules.Checkers
+    known_results = (
+        KnownResult("1x10", 1, start="B:W6:B1"),  # takes the last piece
+        KnownResult("32x23", 0, start="W:W32:B27"),
+    )
 
     def heuristic(self, states: np.ndarray) -> np.ndarray:
         """Material, a king counting half as much again as a man: tanh(lead / 3 men)."""

@@ -16,10 +16,13 @@ import numpy as np
 
 import games
 from games import base
+from games.appearance import Appearance
 from games.checks import outcomes
 from games.checks.answers import answers_of, any_legal, legal_set, require, require_kind, require_same
 from games.checks.random_play import Sample, same
+from games.knowledge import Knowledge
 from games.notation import Notation
+from games.protocols import Protocols
 
 NONSENSE = "not-a-move"  # text that is a move in no game
 
@@ -65,6 +68,10 @@ def declarations_are_complete(game: base.Game, sample: Sample) -> None:
     assert 1 <= game.max_legal_actions <= game.num_actions, "need 1 <= max_legal_actions <= num_actions"
     assert game.max_game_length >= 1 and game.num_symmetries >= 1, "max_game_length and num_symmetries start at 1"
     assert len(game.observation_shape) == 3, "observation_shape must be (planes, rows, columns)"
+    kinds = {kind.__name__.lower(): kind for kind in (Notation, Protocols, Appearance, Knowledge)}
+    for name in game.facets:
+        assert name in kinds, f"facets has '{name}'; it may have {', '.join(kinds)}"
+        games.facet(game, kinds[name])
 
 
 def initial_states_are_ready_to_play(game: base.Game, sample: Sample) -> None:
@@ -374,6 +381,9 @@ CHECKS: tuple[Callable[[base.Game, Sample], None], ...] = (
     positions_are_seen_by_the_mover,
     keys_identify_positions,
     symmetries_commute_with_play,
+    outcomes.known_results_come_out,
+    outcomes.exact_values_follow_from_rewards,
     outcomes.heuristics_stay_in_range,
+    outcomes.heuristics_go_with_outcomes,
     outcomes.playouts_are_the_games_of_the_contract,
 )

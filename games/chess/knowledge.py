@@ -5,11 +5,15 @@ from __future__ import annotations
 import numpy as np
 
 from games.chess import engine, geometry, kernels, rules
-from games.knowledge import Engine, Knowledge
+from games.knowledge import Engine, Knowledge, KnownResult
 
 
 class ChessKnowledge(Knowledge):
     game: rules.Chess
+    known_results = (
+        KnownResult("e2e4 e7e5 d1h5 b8c6 f1c4 g8f6 h5f7", 1),
+        KnownResult("f2f3 e7e5 g2g4 d8h4", 0),
+    )
 
     def heuristic(self, states: np.ndarray) -> np.ndarray:
         """Material by the usual 1, 3, 3, 5, 9: tanh(lead / 6 pawns)."""

@@ -9,7 +9,8 @@ from toy_games import Bandit, Coins
 
 import games
 from games import base
-from games.checks import contract, perft, random_play
+from games.checks import contract, outcomes, perft, random_play
+from games.knowledge import Knowledge, KnownResult
 from games.tic_tac_toe import CELL_AFTER, TicTacToe, TicTacToeKnowledge, TicTacToeNotation
 
 NUM_GAMES = 5 if numba.config.DISABLE_JIT else 50
@@ -27,7 +28,13 @@ def test_a_game_keeps_the_contract(name: str, seed: int) -> None:
 # Broken games: tic-tac-toe with one mistake each, named after the check (and the only one) that must fail.
 
 
-class _StepChangesItsInput(TicTacToe):
+class _Plain(TicTacToe):
+    """Nothing is known of it: its solver asks the rules, and would fail with them."""
+
+    facets = {name: place for name, place in TicTacToe.facets.items() if name != "knowledge"}
+
+
+class _StepChangesItsInput(_Plain):
     def step(self, states, actions):
         result = super().step(states, actions)
         if states.flags.writeable:
@@ -35,7 +42,7 @@ class _StepChangesItsInput(TicTacToe):
         return result
 
 
-class _StepWritesThroughReadOnlyInput(TicTacToe):
+class _StepWritesThroughReadOnlyInput(_Plain):
     """What compiled code does with a read-only record array."""
 
     def step(self, states, actions):
@@ -55,7 +62,7 @@ def _mark_terminal(states):
         states[i]["terminal"] = True
 
 
-class _KernelWritesThroughReadOnlyInput(TicTacToe):
+class _KernelWritesThroughReadOnlyInput(_Plain):
     """Numba writes to read-only record arrays without complaint, which is why the check exists."""
 
     def observe(self, states):
@@ -65,7 +72,7 @@ class _KernelWritesThroughReadOnlyInput(TicTacToe):
         return planes
 
 
-class _KeyChangesItsInput(TicTacToe):
+class _KeyChangesItsInput(_Plain):
     def key(self, states):
         keys = super().key(states)
         if states.flags.writeable:
@@ -73,19 +80,19 @@ class _KeyChangesItsInput(TicTacToe):
         return keys
 
 
-class _WrongSignOfDiscount(TicTacToe):
+class _WrongSignOfDiscount(_Plain):
     def step(self, states, actions):
         result = super().step(states, actions)
         return result._replace(discount=-result.discount)
 
 
-class _DiscountGoesOnAfterTheEnd(TicTacToe):
+class _DiscountGoesOnAfterTheEnd(_Plain):
     def step(self, states, actions):
         result = super().step(states, actions)
         return result._replace(discount=np.where(states["terminal"], 0, -1).astype(np.float32))
 
 
-class _RewardBeforeTheEnd(TicTacToe):
+class _RewardBeforeTheEnd(_Plain):
     def step(self, states, actions):
         result = super().step(states, actions)
         centre = (np.asarray(actions) == 4) & ~states["terminal"] & ~result.states["terminal"]
@@ -93,26 +100,26 @@ class _RewardBeforeTheEnd(TicTacToe):
         return result._replace(reward=np.where(centre, np.float32(0.5), result.reward))
 
 
-class _RewardTooLarge(TicTacToe):
+class _RewardTooLarge(_Plain):
     def step(self, states, actions):
         result = super().step(states, actions)
         return result._replace(reward=2 * result.reward)
 
 
-class _TerminalStatesMoveOn(TicTacToe):
+class _TerminalStatesMoveOn(_Plain):
     def step(self, states, actions):
         result = super().step(states, actions)
         result.states["to_play"] ^= states["terminal"]
         return result
 
 
-class _TerminalStatesPayAgain(TicTacToe):
+class _TerminalStatesPayAgain(_Plain):
     def step(self, states, actions):
         result = super().step(states, actions)
         return result._replace(reward=np.where(states["terminal"], np.float32(1), result.reward))
 
 
-class _UnsortedLegalActions(TicTacToe):
+class _UnsortedLegalActions(_Plain):
     def legal_actions(self, states):
         actions, count = super().legal_actions(states)
         for row, n in zip(actions, count, strict=True):
@@ -120,34 +127,34 @@ class _UnsortedLegalActions(TicTacToe):
         return actions, count
 
 
-class _LegalActionsPaddedWithZero(TicTacToe):
+class _LegalActionsPaddedWithZero(_Plain):
     def legal_actions(self, states):
         actions, count = super().legal_actions(states)
         actions[(np.arange(9) >= count[:, None]) & (count[:, None] > 0)] = 0
         return actions, count
 
 
-class _TooSmallBoundOnLegalActions(TicTacToe):
+class _TooSmallBoundOnLegalActions(_Plain):
     max_legal_actions = 8
 
 
-class _TerminalStatesHaveLegalActions(TicTacToe):
+class _TerminalStatesHaveLegalActions(_Plain):
     def legal_actions(self, states):
         open_states = states.copy()
         open_states["terminal"] &= states["mask"] == 0b111_111_111
         return super().legal_actions(open_states)
 
 
-class _GamesLastLongerThanDeclared(TicTacToe):
+class _GamesLastLongerThanDeclared(_Plain):
     max_game_length = 6
 
 
-class _EveryMoveHasTheSameText(TicTacToe):
+class _EveryMoveHasTheSameText(_Plain):
     def action_to_string(self, state, action):
         return "1"
 
 
-class _ColouredBoard(TicTacToe):
+class _ColouredBoard(_Plain):
     def to_string(self, state):
         return "\x1b[1m" + super().to_string(state)
 
@@ -160,16 +167,16 @@ class _NotationThatDoesNotHelp(TicTacToeNotation):
             raise base.IllegalMove("illegal move") from None
 
 
-class _ErrorsThatDoNotHelp(TicTacToe):
-    facets = TicTacToe.facets | {"notation": f"{__name__}:_NotationThatDoesNotHelp"}
+class _ErrorsThatDoNotHelp(_Plain):
+    facets = _Plain.facets | {"notation": f"{__name__}:_NotationThatDoesNotHelp"}
 
 
-class _PlayTakesAnything(TicTacToe):
+class _PlayTakesAnything(_Plain):
     def play(self, state, action):
         return self.step(np.array([state], dtype=self.state_dtype), np.array([action % 9]))
 
 
-class _RandomKeys(TicTacToe):
+class _RandomKeys(_Plain):
     _rng = np.random.default_rng(0)
 
     def key(self, states):
@@ -177,13 +184,13 @@ class _RandomKeys(TicTacToe):
         return super().key(states) ^ salt
 
 
-class _AnswersDependOnTheBatch(TicTacToe):
+class _AnswersDependOnTheBatch(_Plain):
     def observe(self, states):
         planes = super().observe(states)
         return planes if len(planes) < 2 else planes * np.float32(0.5)
 
 
-class _PaddedKey(TicTacToe):
+class _PaddedKey(_Plain):
     """Hashes the record's bytes, those between the fields included."""
 
     state_dtype = np.dtype(
@@ -203,39 +210,39 @@ class _PaddedKey(TicTacToe):
         return super().key(whole) + padding.astype(np.uint64)
 
 
-class _CollidingKeys(TicTacToe):
+class _CollidingKeys(_Plain):
     def key(self, states):
         return base.mix64(states["mask"].astype(np.uint64) | np.uint64(1 << 20))
 
 
-class _KeyZero(TicTacToe):
+class _KeyZero(_Plain):
     def key(self, states):
         return np.where(states["mask"] == 0, np.uint64(0), super().key(states))
 
 
-class _ObservationOutOfRange(TicTacToe):
+class _ObservationOutOfRange(_Plain):
     def observe(self, states):
         return 2 * super().observe(states)
 
 
-class _ObservationOfDoubles(TicTacToe):
+class _ObservationOfDoubles(_Plain):
     def observe(self, states):
         return super().observe(states).astype(np.float64)
 
 
-class _SeenByTheFirstPlayer(TicTacToe):
+class _SeenByTheFirstPlayer(_Plain):
     def observe(self, states):
         planes = super().observe(states)
         return np.where((states["to_play"] == 1)[:, None, None, None], planes[:, ::-1], planes)
 
 
-class _ActionsTurnTheOtherWay(TicTacToe):
+class _ActionsTurnTheOtherWay(_Plain):
     def symmetric_actions(self, actions, symmetry):
         back = np.argsort(CELL_AFTER, axis=1)
         return np.where(actions >= 0, back[np.asarray(symmetry)[:, None], actions], -1).astype(np.int32)
 
 
-class _IdentityIsNotFirst(TicTacToe):
+class _IdentityIsNotFirst(_Plain):
     def symmetric_states(self, states, symmetry):
         return super().symmetric_states(states, (np.asarray(symmetry) + 1) % 8)
 
@@ -243,11 +250,11 @@ class _IdentityIsNotFirst(TicTacToe):
         return super().symmetric_actions(actions, (np.asarray(symmetry) + 1) % 8)
 
 
-class _NoVersion(TicTacToe):
+class _NoVersion(_Plain):
     version = 0
 
 
-class _StartIsTheEnd(TicTacToe):
+class _StartIsTheEnd(_Plain):
     def initial_states(self, batch):
         states = super().initial_states(batch)
         states["terminal"][1:] = True
@@ -256,14 +263,64 @@ class _StartIsTheEnd(TicTacToe):
 
 class _KnowledgeOutOfRange(TicTacToeKnowledge):
     def heuristic(self, states):
-        return states["to_play"].astype(np.float32) * 2
+        return (1 - states["to_play"]).astype(np.float32) * 2
 
 
-class _HeuristicOutOfRange(TicTacToe):
-    facets = TicTacToe.facets | {"knowledge": f"{__name__}:_KnowledgeOutOfRange"}
+class _HeuristicOutOfRange(_Plain):
+    facets = _Plain.facets | {"knowledge": f"{__name__}:_KnowledgeOutOfRange"}
 
 
-class _ActionsShareAPlace(TicTacToe):
+class _FacetOfNoKind(_Plain):
+    facets = {"notatoin": f"{__name__}:_NotationThatDoesNotHelp"}
+
+
+class _RewardOfTheLoser(TicTacToe):
+    def step(self, states, actions):
+        result = super().step(states, actions)
+        return result._replace(reward=-result.reward)
+
+
+class _RewardOfTheLoserWithNothingKnown(_RewardOfTheLoser):
+    facets = {}
+
+
+class _KnowledgeOfTheOtherPlayer(TicTacToeKnowledge):
+    def exact_action_values(self, states):
+        values = super().exact_action_values(states)
+        return np.where(values == base.ILLEGAL, values, -values).astype(np.int8)
+
+
+class _SolverOfTheOtherPlayer(_Plain):
+    facets = _Plain.facets | {"knowledge": f"{__name__}:_KnowledgeOfTheOtherPlayer"}
+
+
+class _LinesStillOpen(TicTacToeKnowledge):
+    """A heuristic: lines that only the player to move can still make, less those that only the other can."""
+
+    sign = 1
+
+    def heuristic(self, states):
+        lines = np.array(
+            [0b111 << 3 * k for k in range(3)] + [0b1001001 << k for k in range(3)] + [0b100010001, 0b1010100]
+        )
+        own, other = states["own"][:, None], (states["own"] ^ states["mask"])[:, None]
+        lead = ((other & lines == 0).sum(axis=1) - (own & lines == 0).sum(axis=1)) / 8
+        return (self.sign * lead).astype(np.float32)
+
+
+class _LinesOfTheOtherPlayer(_LinesStillOpen):
+    sign = -1
+
+
+class _WithAHeuristic(_Plain):
+    facets = _Plain.facets | {"knowledge": f"{__name__}:_LinesStillOpen"}
+
+
+class _HeuristicOfTheOtherPlayer(_Plain):
+    facets = _Plain.facets | {"knowledge": f"{__name__}:_LinesOfTheOtherPlayer"}
+
+
+class _ActionsShareAPlace(_Plain):
     def action_planes(self):
         return np.arange(9) // 2
 
@@ -278,26 +335,26 @@ class _FenOfTheMoverAlone(TicTacToeNotation):
         return self.game.initial_states(1)
 
 
-class _FenForgetsThePieces(TicTacToe):
-    facets = TicTacToe.facets | {"notation": f"{__name__}:_FenOfTheMoverAlone"}
+class _FenForgetsThePieces(_Plain):
+    facets = _Plain.facets | {"notation": f"{__name__}:_FenOfTheMoverAlone"}
 
 
-class _PlayoutsOfTheOtherPlayer(TicTacToe):
+class _PlayoutsOfTheOtherPlayer(_Plain):
     def playouts(self, states, seeds, plies=None):
         return -super().playouts(states, seeds, plies)
 
 
-class _PlayoutsOfTheFirstSeed(TicTacToe):
+class _PlayoutsOfTheFirstSeed(_Plain):
     def playouts(self, states, seeds, plies=None):
         return super().playouts(states, np.repeat(seeds[:1], len(seeds)), plies)
 
 
-class _PlayoutsForgetToCount(TicTacToe):
+class _PlayoutsForgetToCount(_Plain):
     def playouts(self, states, seeds, plies=None):
         return super().playouts(states, seeds)
 
 
-class _PlayoutsChangeTheirInput(TicTacToe):
+class _PlayoutsChangeTheirInput(_Plain):
     def playouts(self, states, seeds, plies=None):
         outcome = super().playouts(states, seeds, plies)
         seeds += np.uint64(1)
@@ -336,7 +393,12 @@ BROKEN = {
     _KeyZero: "keys_identify_positions",
     _ActionsTurnTheOtherWay: "symmetries_commute_with_play",
     _IdentityIsNotFirst: "symmetries_commute_with_play",
+    _FacetOfNoKind: "declarations_are_complete",
+    _RewardOfTheLoser: "known_results_come_out",
+    _RewardOfTheLoserWithNothingKnown: "known_results_come_out",
+    _SolverOfTheOtherPlayer: "exact_values_follow_from_rewards",
     _HeuristicOutOfRange: "heuristics_stay_in_range",
+    _HeuristicOfTheOtherPlayer: "heuristics_go_with_outcomes",
     _ActionsShareAPlace: "actions_have_places_of_their_own",
     _FenForgetsThePieces: "fen_says_where_the_pieces_are",
     _PlayoutsOfTheOtherPlayer: "playouts_are_the_games_of_the_contract",
@@ -367,6 +429,51 @@ def test_a_mistake_is_caught_by_the_check_of_its_name(broken: type[base.Game]) -
     assert set(failed) <= {BROKEN[broken]} | ALSO_FAILS.get(broken, set()), failed
 
 
+@pytest.mark.parametrize("game", [_WithAHeuristic(), Coins(), Bandit([0.25, -0.5, 0.0]), Bandit([1.0])], ids=repr)
+def test_small_games_keep_the_contract(game: base.Game) -> None:
+    assert [result for result in contract.check_game(game) if not result.passed] == []
+
+
+@pytest.mark.parametrize("name", ["tic-tac-toe", "connect-four", "checkers", "chess"])
+def test_a_reward_of_the_wrong_sign_is_noticed_in_every_game(name: str) -> None:
+    original = games.make(name)
+
+    class Flipped(type(original)):  # type: ignore[misc]
+        def step(self, states, actions):
+            result = super().step(states, actions)
+            return result._replace(reward=-result.reward)
+
+    sample = random_play.Sample(original, np.random.default_rng(0), 2)
+    outcomes.known_results_come_out(original, sample)
+    with pytest.raises(AssertionError, match="by known_results"):
+        outcomes.known_results_come_out(Flipped(), sample)
+
+
+def test_without_known_results_a_game_whose_last_mover_always_loses_is_suspicious_until_it_says_that_it_means_it() -> (
+    None
+):
+    game = _RewardOfTheLoserWithNothingKnown()
+    (failed,) = (result for result in contract.check_game(game) if not result.passed)
+    assert failed.name == "known_results_come_out" and "is its sign wrong" in failed.detail
+    sample = random_play.Sample(game, np.random.default_rng(0), 50)
+    games.facet(game, Knowledge).known_results = (KnownResult("4 7 5 8 6", 0),)  # type: ignore[misc]
+    outcomes.known_results_come_out(game, sample)
+
+
+@pytest.mark.skipif(numba.config.DISABLE_JIT, reason="takes minutes")
+@pytest.mark.parametrize("name", ["checkers", "chess"])
+def test_a_heuristic_of_the_wrong_sign_is_noticed_in_every_game_that_has_one(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    game = games.make(name)
+    sample, knowledge = random_play.Sample(game, np.random.default_rng(0), 50), games.facet(game, Knowledge)
+    outcomes.heuristics_go_with_outcomes(game, sample)
+    right = knowledge.heuristic
+    monkeypatch.setattr(knowledge, "heuristic", lambda states: -right(states))
+    with pytest.raises(AssertionError, match="the opposite of how random games end"):
+        outcomes.heuristics_go_with_outcomes(game, sample)
+
+
 def test_a_report_draws_the_position_it_is_about() -> None:
     results = {result.name: result for result in contract.check_game(_KeyZero())}
     detail = results["keys_identify_positions"].detail
@@ -378,7 +485,7 @@ def test_a_game_that_cannot_be_played_at_all_is_reported_as_such() -> None:
     assert not result.passed and result.name == "random_games_can_be_played"
 
 
-class _JumpOn(TicTacToe):
+class _JumpOn(_Plain):
     """The first player's stones on the top row are free: he moves again. Perft counts until the opponent moves."""
 
     def step(self, states, actions):
