@@ -7,13 +7,12 @@ Nothing heavy is imported here or while a subcommand describes itself, so that h
 from __future__ import annotations
 
 import argparse
-import difflib
 import importlib
 import os
 import sys
 from typing import NoReturn
 
-from selfplay import __version__
+from selfplay import __version__, errors
 from selfplay.errors import UserError
 
 COMMANDS = {
@@ -46,9 +45,7 @@ class Parser(argparse.ArgumentParser):
         if "invalid choice: " in message:
             word = message.split("invalid choice: ")[1].split(" ")[0].strip("'")
             choices = [text.strip(" ')") for text in message.rpartition("choose from ")[2].split(",")]
-            near = difflib.get_close_matches(word, choices, 1)
-            hint = f" Did you mean '{near[0]}'?" if near else ""
-            message = f"there is no '{word}' here.{hint} Choose from: {', '.join(choices)}."
+            message = f"there is no '{word}' here.{errors.suggest(word, choices)} Choose from: {', '.join(choices)}."
         complain(f"{message.rstrip('.')}. `{self.prog} --help` shows how it is used.")
         raise SystemExit(2)
 

@@ -8,12 +8,12 @@ engine (uci:COMMAND, hub:COMMAND). At the prompt, type moves, or `help`.
 from __future__ import annotations
 
 import argparse
-import difflib
 import os
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from selfplay import errors
 from selfplay.errors import ConfigError, UserError
 
 if TYPE_CHECKING:
@@ -76,20 +76,21 @@ def run(arguments: argparse.Namespace) -> int:
 
     from selfplay.cli.terminal import commands, records, screen
     from selfplay.cli.terminal.dialogue import Dialogue
+    from selfplay.cli.terminal.seats import AGENT, OPPONENT, PERSON
 
     rng = np.random.default_rng(arguments.seed)
-    second = commands.PERSON if against == HUMAN else commands.OPPONENT
-    seats = [commands.AGENT if arguments.seat == "none" else commands.PERSON, second]
+    second = PERSON if against == HUMAN else OPPONENT
+    seats = [AGENT if arguments.seat == "none" else PERSON, second]
     if arguments.seat == "second" or (arguments.seat == "random" and rng.random() < 0.5):
         seats.reverse()
     keep = records.place(game, arguments.record) if arguments.record else None
     strength, simulations = _strength(arguments)
-    names = {commands.AGENT: _name(agent), commands.OPPONENT: _name(against)}
-    at = _set_table(game, arguments)
-    searching = {seat for seat, text in ((commands.AGENT, agent), (commands.OPPONENT, against)) if _searches(text)}
+    names = {AGENT: _name(agent), OPPONENT: _name(against)}
+    at = _set_up(game, arguments)
+    searching = {seat for seat, text in ((AGENT, agent), (OPPONENT, against)) if _searches(text)}
     talk = Dialogue(
         screen.Screen(arguments.plain, arguments.ascii), at, seats, names, searching, strength, simulations, rng, keep,
-        lambda: _load(game, agent, against, simulations),
+        lambda: _load(game, agent, against, simulations), commands.TABLE,
     )  # fmt: skip
     try:
         talk.run()
@@ -110,8 +111,7 @@ def _game_and_agent(arguments: argparse.Namespace) -> tuple[Game, str]:
     if what not in games.available():
         if not Path(what).exists():
             known = games.available()
-            near = difflib.get_close_matches(what, known, 1)
-            hint = f" Did you mean '{near[0]}'?" if near else ""
+            hint = errors.suggest(what, known)
             raise ConfigError(f"'{what}' is neither a game nor a folder.{hint} Games: {', '.join(known)}.")
         meta = pretrained.peek(Path(what))
         try:
@@ -130,8 +130,7 @@ def _check_player(text: str) -> None:
     """Raises ConfigError for a text that cannot name a player, before anything is loaded."""
     kind = text.partition("?")[0].partition(":")[0]
     if kind not in KINDS and not Path(text.partition("?")[0]).exists():
-        near = difflib.get_close_matches(kind, KINDS, 1)
-        hint = f" Did you mean '{near[0]}'?" if near else ""
+        hint = errors.suggest(kind, KINDS)
         raise ConfigError(f"no player is called '{text}'.{hint} Known: a run's folder, {', '.join(KINDS)}.")
 
 
@@ -151,40 +150,40 @@ def _name(text: str) -> str:
 
 def _strength(arguments: argparse.Namespace) -> tuple[Strength, int]:
     """(Strength, simulations of hints and analyses)."""
-    from selfplay.cli.terminal import advice
+    from selfplay.cli.terminal import strength as strengths
     from selfplay.play import session
 
     wanted = SIMULATIONS
     if arguments.simulations is not None:
-        wanted = advice.number(arguments.simulations, "--simulations", 0, advice.MAX_SIMULATIONS)
+        wanted = strengths.number(arguments.simulations, "--simulations", 0, strengths.MAX_SIMULATIONS)
     strength = session.Strength(wanted, TEMPERATURE)
     if arguments.level is not None:
-        advice.set_level(strength, advice.number(arguments.level, "--level", 1, 10))
+        strengths.set_level(strength, strengths.number(arguments.level, "--level", 1, 10))
     if arguments.temperature is not None:
-        strength.temperature = advice.degrees(arguments.temperature)
+        strength.temperature = strengths.degrees(arguments.temperature)
     return strength, max(wanted, 1)
 
 
-def _set_table(game: Game, arguments: argparse.Namespace) -> GameSession:
-    """The table with the position to begin with. Raises UserError."""
+def _set_up(game: Game, arguments: argparse.Namespace) -> GameSession:
+    """The game at the position to begin with. Raises UserError."""
     from games.base import IllegalMove
     from selfplay.cli.terminal import records
-    from selfplay.play import session as tables
+    from selfplay.play import session
 
     if arguments.load and (arguments.fen or arguments.moves):
         raise UserError("--load brings a position of its own: give it, or --fen and --moves.")
-    table = tables.GameSession(game)
+    at = session.GameSession(game)
     try:
         if arguments.load:
-            table.load(records.load(game, arguments.load)[0])
+            at.load(records.load(game, arguments.load)[0])
         if arguments.fen:
-            table.set_up(table.notation.from_fen(arguments.fen))
-        table.play_record(arguments.moves or "")
+            at.set_up(at.notation.from_fen(arguments.fen))
+        at.play_record(arguments.moves or "")
     except IllegalMove as error:
         raise UserError(str(error)) from None
     if arguments.clock:
-        table.clock = tables.clock(arguments.clock)
-    return table
+        at.clock = session.clock(arguments.clock)
+    return at
 
 
 def _load(game: Game, agent: str, against: str, simulations: int) -> tuple[Opponent, Opponent]:

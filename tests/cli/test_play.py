@@ -163,10 +163,10 @@ def test_levels_and_simulations_and_temperature_are_set_and_told(play: Any) -> N
     said = play("connect-four", *QUICK, lines="level 3|level|simulations 20|temperature 0.5|level 11|temperature hot")
     assert said.out.count("Level 3: 0 simulations a move, temperature 1.") == 2
     assert "20 simulations a move, temperature 0.5." in said.out
-    assert "'11' does not do for level: expected a whole number from 1 to 10." in said.out
+    assert "Level cannot be '11': expected a whole number from 1 to 10." in said.out
     assert "'hot' is no temperature" in said.out
     fixed = play("connect-four", "--against", "random", lines="level 3")
-    assert "the opponent plays as it is" in fixed.out
+    assert "the opponent has a strength of its own" in fixed.out
 
 
 def test_swapping_sides_lets_the_agent_move_at_once(play: Any) -> None:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import difflib
-from collections.abc import Callable
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
-from selfplay.cli.terminal import advice, records
+from selfplay.cli.terminal import advice, records, screen, strength
+from selfplay.cli.terminal.command_table import Command, CommandTable
+from selfplay.cli.terminal.seats import AUTO, PERSON, STEP
 from selfplay.errors import UserError
 from selfplay.play import session
 
@@ -15,56 +15,22 @@ if TYPE_CHECKING:
 
     from selfplay.cli.terminal.dialogue import Dialogue
 
-PERSON, AGENT, OPPONENT = "person", "agent", "opponent"  # who sits where
-STEP, AUTO = "step", "auto"  # how two agents are watched
 AGREEABLE = 0.05  # what an agent expects at most that takes a draw
 EARLY = 10  # moves before which no draw is taken
 
 
-class Command(NamedTuple):
-    """A word that can be typed, whole or shortened."""
-
-    run: Callable[[Dialogue, str], None]
-    argument: str  # as help shows it
-    help: str
-
-
-def obey(dialogue: Dialogue, line: str) -> bool:
-    """Whether `line` was a command, which has then been carried out. Raises UserError, IllegalMove."""
-    word, _, rest = line.partition(" ")
-    rest = rest.strip()
-    if word.endswith("!"):
-        word, rest = word[:-1], f"! {rest}"
-    word = "help" if word == "?" else word.lower()
-    found = [word] if word in COMMANDS else [name for name in COMMANDS if word and name.startswith(word)]
-    if word in SHORT:
-        found = [SHORT[word]]
-    if len(found) > 1:
-        raise UserError(f"'{word}' may mean {' or '.join(found)}.")
-    if found:
-        command = COMMANDS[found[0]]
-        if rest and not command.argument:
-            raise UserError(f"'{found[0]}' stands alone: '{rest[:40]}' is not needed.")
-        command.run(dialogue, rest)
-        return True
-    near = difflib.get_close_matches(word, COMMANDS, 1, 0.75)
-    if near:
-        raise UserError(f"there is no command '{word[:40]}'. Did you mean '{near[0]}'?")
-    return False
-
-
 def help_(dialogue: Dialogue, rest: str) -> None:
     say = dialogue.screen.say
-    legal = dialogue.table.names() if not dialogue.table.over else []
+    legal = dialogue.session.names() if not dialogue.session.over else []
     if legal:
         say(f"Type a move: {', '.join(legal[:6])}{', …' if len(legal) > 6 else ''}. Or a command, or its beginning:")
-    for name, command in COMMANDS.items():
+    for name, command in TABLE.commands.items():
         if name.startswith(rest):
             say(f"  {f'{name} {command.argument}'.strip():<18}  {command.help}")
 
 
 def board(dialogue: Dialogue, rest: str) -> None:
-    dialogue.screen.board(dialogue.table, dialogue.flipped)
+    dialogue.screen.board(dialogue.session, dialogue.flipped)
 
 
 def flip(dialogue: Dialogue, rest: str) -> None:
@@ -75,11 +41,74 @@ def flip(dialogue: Dialogue, rest: str) -> None:
         dialogue.screen.say("Only drawn boards can be turned, and this one is text.")
 
 
+# -- advice ----------------------------------------------------------------------------------------------------
+
+
+def hint(dialogue: Dialogue, rest: str) -> None:
+    at, agent, words = dialogue.session, dialogue.opponents()[0], dialogue.screen.plain
+    if not agent.searches and not at.over:
+        reply = dialogue.ask(agent, lambda: agent.reply(at, dialogue.strength, None, dialogue.rng), "thinking")
+        name = dialogue.appearance.seat_names[at.to_play]
+        dialogue.screen.say(f"Hint for {name}: {advice.named(at, reply.actions, words)}.")
+    elif (info := dialogue.analyze()) is not None:
+        dialogue.screen.say(advice.hint(at, info, words))
+
+
+def analysis(dialogue: Dialogue, rest: str) -> None:
+    if rest:
+        dialogue.analysis = _switch(rest, "analysis")
+        dialogue.screen.say(f"Analysis is {'on' if dialogue.analysis else 'off'}.")
+    if dialogue.analysis or not rest:
+        dialogue.advise(lines=True)
+
+
+def bar(dialogue: Dialogue, rest: str) -> None:
+    if rest:
+        dialogue.bar = _switch(rest, "eval")
+        dialogue.screen.say(f"The bar is {'on' if dialogue.bar else 'off'}.")
+    if dialogue.bar or not rest:
+        dialogue.advise(lines=False)
+
+
+def _switch(rest: str, name: str) -> bool:
+    if rest not in ("on", "off"):
+        raise UserError(f"'{name} {rest[:40]}' is not a command: expected '{name} on' or '{name} off'.")
+    return rest == "on"
+
+
+def level(dialogue: Dialogue, rest: str) -> None:
+    if rest:
+        strength.set_level(dialogue.strength, strength.number(rest, "level", 1, 10))
+    _tell_strength(dialogue)
+
+
+def simulations(dialogue: Dialogue, rest: str) -> None:
+    if rest:
+        dialogue.strength.simulations = strength.number(rest, "simulations", 0, strength.MAX_SIMULATIONS)
+        dialogue.strength.level = None
+        dialogue.simulations = max(dialogue.strength.simulations, 1)
+    _tell_strength(dialogue)
+
+
+def temperature(dialogue: Dialogue, rest: str) -> None:
+    if rest:
+        dialogue.strength.temperature, dialogue.strength.level = strength.degrees(rest), None
+    _tell_strength(dialogue)
+
+
+def _tell_strength(dialogue: Dialogue) -> None:
+    now = dialogue.strength
+    named = f"Level {now.level}: " if now.level else ""
+    dialogue.screen.say(f"{named}{now.simulations} simulations a move, temperature {now.temperature:g}.")
+    if not dialogue.opponents()[1].searches:
+        dialogue.screen.say("That is for trained agents: the opponent has a strength of its own.")
+
+
 # -- positions and records -------------------------------------------------------------------------------------
 
 
 def moves(dialogue: Dialogue, rest: str) -> None:
-    at = dialogue.table
+    at = dialogue.session
     if rest:
         _set_up(dialogue, at.start, rest)
         return
@@ -92,8 +121,8 @@ def moves(dialogue: Dialogue, rest: str) -> None:
 
 def fen(dialogue: Dialogue, rest: str) -> None:
     if rest:
-        _set_up(dialogue, dialogue.table.notation.from_fen(rest), "")
-    elif (text := dialogue.table.notation.to_fen(dialogue.table.states[0])) is not None:
+        _set_up(dialogue, dialogue.session.notation.from_fen(rest), "")
+    elif (text := dialogue.session.notation.to_fen(dialogue.session.states[0])) is not None:
         dialogue.screen.copy(text)
     else:
         dialogue.screen.say("There is no FEN for this position; these moves lead to it:")
@@ -101,12 +130,12 @@ def fen(dialogue: Dialogue, rest: str) -> None:
 
 
 def _set_up(dialogue: Dialogue, start: np.ndarray, text: str) -> None:
-    """Another position; the one on the table stays if the text is wrong."""
+    """Another position; the present one is kept if the text is wrong."""
     trial = session.GameSession(dialogue.game)
     trial.set_up(start)
     trial.play_record(text)
     dialogue.put_away()
-    dialogue.table.copy(trial)
+    dialogue.session.copy(trial)
     dialogue.show()
 
 
@@ -114,7 +143,7 @@ def save(dialogue: Dialogue, rest: str) -> None:
     replace = rest.startswith("!") or rest.endswith(" !")
     name = rest.removeprefix("!").removesuffix(" !").strip()
     if not name:
-        raise UserError(f"save where? For example: save game.{dialogue.table.notation.record_suffix}")
+        raise UserError(f"save where? For example: save game.{dialogue.session.notation.record_suffix}")
     path = records.place(dialogue.game, name)
     records.save(path, dialogue.record_text(path), replace)
     dialogue.screen.say(f"Saved in {path}.")
@@ -125,12 +154,12 @@ def load(dialogue: Dialogue, rest: str) -> None:
     if not (name and number.isdigit()):
         name, number = rest, "1"
     if not name:
-        raise UserError(f"load which file? For example: load game.{dialogue.table.notation.record_suffix}")
-    record, there = records.load(dialogue.game, name, advice.number(number, "the game", 1, 10**6))
+        raise UserError(f"load which file? For example: load game.{dialogue.session.notation.record_suffix}")
+    record, there = records.load(dialogue.game, name, strength.number(number, "the game", 1, 10**6))
     trial = session.GameSession(dialogue.game)
     trial.load(record)
     dialogue.put_away()
-    dialogue.table.copy(trial)
+    dialogue.session.copy(trial)
     players = [record.tags.get(seat, "?") for seat in ("First", "Second")]
     which = f" Game {number} of {there}: 'load {name} {int(number) % there + 1}' for another." if there > 1 else ""
     dialogue.show(f"{players[0]} against {players[1]}, {len(trial.moves)} moves.{which}")
@@ -144,13 +173,13 @@ def record(dialogue: Dialogue, rest: str) -> None:
 
 
 def go(dialogue: Dialogue, rest: str) -> None:
-    if dialogue.table.over:
+    if dialogue.session.over:
         raise UserError("the game is over: 'new' starts another.")
     dialogue.move_by_engine()
 
 
 def undo(dialogue: Dialogue, rest: str) -> None:
-    at, seats, alone = dialogue.table, dialogue.seats, dialogue.alone
+    at, seats, alone = dialogue.session, dialogue.seats, dialogue.alone
     if not at.moves or (alone and not any(seats[move.mover] == PERSON for move in at.moves)):
         raise UserError(f"there is no move {'of yours ' if alone and at.moves else ''}to take back.")
     texts: list[str] = []
@@ -163,7 +192,7 @@ def undo(dialogue: Dialogue, rest: str) -> None:
 
 
 def redo(dialogue: Dialogue, rest: str) -> None:
-    at, texts = dialogue.table, []
+    at, texts = dialogue.session, []
     if not at.ahead or at.over:
         raise UserError("there is no move to play again: none was taken back.")
     while (move := at.redo()) is not None:
@@ -174,7 +203,7 @@ def redo(dialogue: Dialogue, rest: str) -> None:
 
 
 def resign(dialogue: Dialogue, rest: str) -> None:
-    at = dialogue.table
+    at = dialogue.session
     if at.over:
         raise UserError("the game is over already.")
     loser = dialogue.seats.index(PERSON) if dialogue.alone else at.to_play
@@ -182,14 +211,14 @@ def resign(dialogue: Dialogue, rest: str) -> None:
 
 
 def draw(dialogue: Dialogue, rest: str) -> None:
-    at = dialogue.table
+    at = dialogue.session
     if at.over:
         raise UserError("the game is over already.")
     if dialogue.alone:
-        thought = dialogue.think()
-        if thought is None:
+        info = dialogue.analyze()
+        if info is None:
             return
-        if len(at.moves) < EARLY or -thought.value > AGREEABLE:
+        if len(at.moves) < EARLY or -info.value > AGREEABLE:
             dialogue.screen.say("The draw is declined.")
             return
     at.end(0.5, "draw agreed")
@@ -200,21 +229,15 @@ def draw(dialogue: Dialogue, rest: str) -> None:
 
 def clock(dialogue: Dialogue, rest: str) -> None:
     if rest == "off":
-        dialogue.table.clock = None
+        dialogue.session.clock = None
     elif rest:
-        dialogue.table.clock = session.clock(rest)
-    now = dialogue.table.clock
+        dialogue.session.clock = session.clock(rest)
+    now = dialogue.session.clock
     if now is None:
         dialogue.screen.say("There is no clock. 'clock 5+3': five minutes each, and three seconds a move.")
     else:
-        told = [f"{name} {minutes(now.left(seat))}" for seat, name in enumerate(dialogue.appearance.seat_names)]
+        told = [f"{name} {screen.minutes(now.left(seat))}" for seat, name in enumerate(dialogue.appearance.seat_names)]
         dialogue.screen.say(f"{', '.join(told)}.")
-
-
-def minutes(seconds: float) -> str:
-    """Time left as clocks show it: "4:05"; under ten seconds "7.3 s"."""
-    left = max(0.0, seconds)
-    return f"{left:.1f} s" if left < 10 else f"{int(left) // 60}:{int(left) % 60:02}"
 
 
 def swap(dialogue: Dialogue, rest: str) -> None:
@@ -239,7 +262,7 @@ def new(dialogue: Dialogue, rest: str) -> None:
     dialogue.put_away()
     if PERSON in dialogue.seats:
         dialogue.watching = ""
-    dialogue.table.set_up(dialogue.game.initial_states(1))
+    dialogue.session.set_up(dialogue.game.initial_states(1))
     dialogue.introduce()
     dialogue.show()
 
@@ -251,16 +274,16 @@ def quit_(dialogue: Dialogue, rest: str) -> None:
 COMMANDS = {
     "help": Command(help_, "[COMMAND]", "this list"),
     "board": Command(board, "", "the position again"),
-    "hint": Command(advice.hint, "", "what the agent would play"),
-    "go": Command(go, "", "let the agent move, whoever's turn it is"),
+    "hint": Command(hint, "", "what the agent would play"),
+    "go": Command(go, "", "let the agent move, for either side"),
     "undo": Command(undo, "", "take your last move back, and the answer to it"),
     "redo": Command(redo, "", "play it again"),
-    "analysis": Command(advice.analysis, "[on|off]", "moves with visits, values and what follows; on: every time"),
-    "eval": Command(advice.bar, "[on|off]", "a bar of win, draw and loss; on: every time"),
+    "analysis": Command(analysis, "[on|off]", "moves with visits, values and what follows; on: every time"),
+    "eval": Command(bar, "[on|off]", "a bar of win, draw and loss; on: every time"),
     "swap": Command(swap, "", "change sides"),
-    "level": Command(advice.level, "[1-10]", "how strong the opponent is"),
-    "simulations": Command(advice.simulations, "[N]", "the same, by how much it searches"),
-    "temperature": Command(advice.temperature, "[T]", "how much it varies; 0: always the best move"),
+    "level": Command(level, "[1-10]", "how strong the opponent is"),
+    "simulations": Command(simulations, "[N]", "the same, by how much it searches"),
+    "temperature": Command(temperature, "[T]", "how much it varies; 0: always the best move"),
     "clock": Command(clock, "[5+3|off]", "minutes each, and seconds a move"),
     "moves": Command(moves, "[MOVES]", "the moves so far; or play these from the start"),
     "fen": Command(fen, "[FEN]", "the position as text; or play from this one"),
@@ -277,3 +300,4 @@ COMMANDS = {
 }
 SHORT = {"b": "board", "h": "hint", "s": "save", "r": "redo", "a": "analysis", "l": "level", "f": "fen", "m": "moves",
          "n": "new", "d": "draw", "exit": "quit"}  # fmt: skip
+TABLE = CommandTable(COMMANDS, SHORT)

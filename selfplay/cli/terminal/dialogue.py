@@ -1,4 +1,5 @@
-"""The conversation at a board: whose turn it is, what is shown, and who is asked. The commands are in `commands.py`.
+"""The conversation at a board: whose turn it is, what is shown, and who is asked. Knows no commands: a table of them is
+handed in.
 
 One thread of its own does all that torch and searches do, from loading on, so that board and prompt are there at once
 and Ctrl-C reaches us while an agent thinks.
@@ -16,13 +17,14 @@ from typing import TYPE_CHECKING, TypeVar
 import games
 from games.appearance import Appearance
 from games.base import IllegalMove
-from selfplay.cli.terminal import advice, commands, records
-from selfplay.cli.terminal.commands import AUTO, OPPONENT, PERSON, STEP
+from selfplay.cli.terminal import advice, records, screen
+from selfplay.cli.terminal.seats import AUTO, OPPONENT, PERSON, STEP
 from selfplay.errors import UserError
 
 if TYPE_CHECKING:
     import numpy as np
 
+    from selfplay.cli.terminal.command_table import CommandTable
     from selfplay.cli.terminal.screen import Screen
     from selfplay.play.opponent import Opponent
     from selfplay.play.session import GameSession, Strength
@@ -35,14 +37,15 @@ class Dialogue:
     """One session: games one after the other, with the same players."""
 
     def __init__(
-        self, screen: Screen, at: GameSession, seats: list[str], names: dict[str, str], searching: set[str],
+        self, shown: Screen, at: GameSession, seats: list[str], names: dict[str, str], searching: set[str],
         strength: Strength, simulations: int, rng: np.random.Generator, keep: Path | None,
-        load: Callable[[], tuple[Opponent, Opponent]],
+        load: Callable[[], tuple[Opponent, Opponent]], commands: CommandTable,
     ) -> None:  # fmt: skip
         """at: with the position to begin with; seats: who sits where; names: of AGENT and OPPONENT; searching: those of
         them for whom strength means something; simulations: of hints and analyses; keep: a file that every game is
         added to; load: makes the agent and the opponent, which takes its time."""
-        self.screen, self.table, self.seats, self.names, self.strength = screen, at, seats, names, strength
+        self.screen, self.session, self.seats, self.names, self.strength = shown, at, seats, names, strength
+        self.commands = commands
         self.game, self.searching, self.appearance = at.game, searching, games.facet(at.game, Appearance)
         self.simulations, self.rng, self.keep = simulations, rng, keep
         self.watching = "" if PERSON in seats else AUTO
@@ -50,11 +53,11 @@ class Dialogue:
         self._kept: list[int] | None = None  # actions of the game when it was added to `keep`
         self.held = False  # an engine could not move, and waits to be asked again
         self._told = False  # that the game is over
-        self._thought: SearchInfo | None = None
+        self._info: SearchInfo | None = None
         self._worker = concurrent.futures.ThreadPoolExecutor(1, "agent")
         self._loading = self._worker.submit(load)
         self._asked: concurrent.futures.Future | None = None
-        screen.completions = self._completions
+        shown.completions = self._completions
 
     # -- the loop ----------------------------------------------------------------------------------------
 
@@ -64,7 +67,7 @@ class Dialogue:
             self.introduce()
             self.show()
             if not self.screen.typed:
-                self.partners()
+                self.opponents()
             while not self.left:
                 self._turn()
         finally:
@@ -75,11 +78,11 @@ class Dialogue:
 
     @property
     def busy(self) -> bool:
-        """Whether a player is still at something that nobody waits for any more."""
+        """Whether a player is still at work on a question whose answer is no longer waited for."""
         return self._asked is not None and not self._asked.done()
 
     def _turn(self) -> None:
-        over = self.table.over
+        over = self.session.over
         engine = not over and self.engine_to_move
         if over and not self._told:
             self._told = True
@@ -109,19 +112,19 @@ class Dialogue:
     @property
     def flipped(self) -> bool:
         """Whether the board is turned by half: one's own side is below, unless it was turned by hand."""
-        board = self.appearance.board(self.table.states[0])
+        board = self.appearance.board(self.session.states[0])
         below = None if board is None else board.bottom
         own_above = below is not None and self.seats.count(PERSON) == 1 and self.seats[below] != PERSON
         return own_above != self.turned
 
     def pause(self) -> None:
-        """Whoever watches looks at a position."""
+        """While two agents are watched: goes on move by move."""
         if self.watching:
             self.watching = STEP
 
     @property
     def engine_to_move(self) -> bool:
-        return bool(self.watching) or self.seats[self.table.to_play] != PERSON
+        return bool(self.watching) or self.seats[self.session.to_play] != PERSON
 
     def _prompt(self) -> str | None:
         """A line, or None where the person leaves."""
@@ -139,27 +142,28 @@ class Dialogue:
                 self.screen.say("\nCtrl-C once more leaves; 'save FILE' keeps the game, anything else goes on.")
 
     def _prompt_text(self) -> str:
-        if self.table.over:
+        if self.session.over:
             return "game over> "
-        seat = self.table.to_play
-        if self.table.clock and not self.watching:
-            self.table.clock.run(seat)
-        clock = f" {commands.minutes(self.table.clock.left(seat))}" if self.table.clock else ""
+        seat = self.session.to_play
+        if self.session.clock and not self.watching:
+            self.session.clock.run(seat)
+        clock = f" {screen.minutes(self.session.clock.left(seat))}" if self.session.clock else ""
         pause = "Enter: next move, " if self.watching else ""
-        number = len(self.table.moves) // 2 + 1 if self.table.notation.move_separator else len(self.table.moves) + 1
+        played = len(self.session.moves)
+        number = played // 2 + 1 if self.session.notation.move_separator else played + 1
         return f"{pause}{self.appearance.seat_names[seat]}{clock}, move {number}> "
 
     def _obey(self, line: str) -> None:
         """A move or a command; mistakes are told, and nothing is lost."""
         try:
-            if self.table.over:
-                if not commands.obey(self, line):
+            if self.session.over:
+                if not self._command(line):
                     self.screen.say("The game is over: 'new' starts another, 'undo' takes a move back.")
                 return
             try:
-                actions = self.table.read(line)
+                actions = self.session.read(line)
             except IllegalMove:
-                if not commands.obey(self, line):
+                if not self._command(line):
                     raise
             else:
                 self._person_moves(actions)
@@ -168,24 +172,32 @@ class Dialogue:
                 raise
             self.screen.say(_sentence(str(error)))
 
+    def _command(self, line: str) -> bool:
+        """Whether `line` was a command, which has then been carried out. Raises UserError, IllegalMove."""
+        if (found := self.commands.find(line)) is None:
+            return False
+        command, rest = found
+        command.run(self, rest)
+        return True
+
     def _person_moves(self, actions: list[int]) -> None:
-        seat = self.table.to_play
+        seat = self.session.to_play
         if not self._flag_fallen(seat):
-            self.table.play(actions)
-        if self.table.over or not self.engine_to_move:
+            self.session.play(actions)
+        if self.session.over or not self.engine_to_move:
             self.show()
 
     def _flag_fallen(self, seat: int) -> bool:
-        clock = self.table.clock
+        clock = self.session.clock
         if clock is None or clock.left(seat) > 0:
             return False
         clock.stop()
-        self.table.end(float(seat == 1), f"{self.appearance.seat_names[seat]} ran out of time")
+        self.session.end(float(seat == 1), f"{self.appearance.seat_names[seat]} ran out of time")
         return True
 
     def move_by_engine(self) -> None:
-        """A move of whoever plays for the side to move where no person does."""
-        at, seat, clock = self.table, self.table.to_play, self.table.clock
+        """A move for the side to move by its agent or opponent, for a person by the agent."""
+        at, seat, clock = self.session, self.session.to_play, self.session.clock
         who, helping = self.engine_at(seat), self.seats[seat] == PERSON and not self.watching
         strength = type(self.strength)(self.simulations, 0.0) if helping else self.strength
         seconds = None
@@ -217,44 +229,44 @@ class Dialogue:
 
     # -- who ---------------------------------------------------------------------------------------------
 
-    def partners(self) -> tuple[Opponent, Opponent]:
+    def opponents(self) -> tuple[Opponent, Opponent]:
         """The agent and the opponent, waited for. Raises UserError."""
         return self.screen.wait(self._loading, lambda: "the agent is loading", lambda: False)
 
     def engine_at(self, seat: int) -> Opponent:
         """Who moves for a seat where no person does; for a person, the agent."""
-        agent, opponent = self.partners()
+        agent, opponent = self.opponents()
         return opponent if self.seats[seat] == OPPONENT else agent
 
     def ask(self, who: Opponent, question: Callable[[], T], label: str) -> T:
         """The answer to a question that takes thinking. Ctrl-C makes it come soon."""
-        self._thought = None
+        self._info = None
         future = self._asked = self._worker.submit(question)
         return self.screen.wait(future, lambda: label + self._so_far(), who.stop)
 
-    def think(self) -> SearchInfo | None:
+    def analyze(self) -> SearchInfo | None:
         """What the agent thinks of the position; None where there is nothing to think about, which is told."""
-        if self.table.over:
+        if self.session.over:
             self.screen.say("The game is over: there is nothing to think about.")
             return None
-        agent = self.partners()[0]
-        if not agent.thinks:
+        agent = self.opponents()[0]
+        if not agent.searches:
             self.screen.say(f"{_subject(agent.name)} does not tell what it thinks; '--agent uct' would.")
             return None
         from selfplay.search.analyzer import Limit
 
-        at, limit = self.table, Limit(self.simulations)
-        return self.ask(agent, lambda: agent.think(at, limit, self._report), "thinking")
+        at, limit = self.session, Limit(self.simulations)
+        return self.ask(agent, lambda: agent.analyze(at, limit, self._report), "thinking")
 
-    def _report(self, thought: SearchInfo) -> None:
-        self._thought = thought  # by another thread; shown by `_so_far`
+    def _report(self, info: SearchInfo) -> None:
+        self._info = info  # by another thread; shown by `_so_far`
 
     def _so_far(self) -> str:
-        if self._thought is None:
+        if self._info is None:
             return " …"
-        best = self.game.action_to_string(self.table.states[0], self._thought.lines[0].actions[0])
-        value = f"{round(self._thought.value, 2) + 0:+.2f}"
-        return f": {self._thought.visits:,} visits, {best} {value} (Ctrl-C: that will do)"
+        best = self.game.action_to_string(self.session.states[0], self._info.lines[0].actions[0])
+        value = f"{round(self._info.value, 2) + 0:+.2f}"
+        return f": {self._info.visits:,} visits, {best} {value} (Ctrl-C: that will do)"
 
     def called(self, seat: int) -> str:
         """A player's name in records."""
@@ -276,8 +288,8 @@ class Dialogue:
         people = [seat for seat in (0, 1) if self.seats[seat] == PERSON]
         if len(people) == 1:
             me = people[0]
-            mine = self.table.to_play == me
-            if self.table.moves:
+            mine = self.session.to_play == me
+            if self.session.moves:
                 first = "it is your move" if mine else "the other side is to move"
             else:
                 first = "you begin" if mine else "the other side begins"
@@ -301,20 +313,25 @@ class Dialogue:
     def show(self, said: str = "") -> None:
         """The position after it has changed, and how; with what is switched on."""
         if not self.screen.plain:
-            self.screen.board(self.table, self.flipped)
+            self.screen.board(self.session, self.flipped)
         if said:
             self.screen.say(said)
-        if self.table.over:
+        if self.session.over:
             return
         self._told = False
         if (self.analysis or self.bar) and (not self.engine_to_move or self.watching):
-            advice.show(self, lines=self.analysis)
+            self.advise(lines=self.analysis)
+
+    def advise(self, lines: bool) -> None:
+        """The agent's view of the position, as far as it has one."""
+        if (info := self.analyze()) is not None:
+            advice.show(self.screen, self.session, info, lines)
 
     def tell_result(self) -> None:
         """How the game ended."""
-        points, names = self.table.points, self.appearance.seat_names
-        number = len(self.table.moves)
-        if self.table.notation.move_separator:  # moves are counted in pairs
+        points, names = self.session.points, self.appearance.seat_names
+        number = len(self.session.moves)
+        if self.session.notation.move_separator:  # moves are counted in pairs
             number = (number + 1) // 2
         if points is None:
             ended = "the game is over in this position"
@@ -324,7 +341,7 @@ class Dialogue:
             winner = 0 if points > 0.5 else 1
             you = " (you)" if self.alone and self.seats[winner] == PERSON else ""
             ended = f"{names[winner]}{you} wins"
-        why = f" ({self.table.reason})" if self.table.reason else ""
+        why = f" ({self.session.reason})" if self.session.reason else ""
         self.screen.say(f"Game over after {number} move{'s' * (number != 1)}: {ended}{why}.")
         self.screen.say("'save FILE' keeps it, 'new' starts another, 'undo' takes back, 'quit' leaves.")
 
@@ -333,12 +350,12 @@ class Dialogue:
     def record_text(self, path: Path) -> str:
         """The game with its comments in the format of a file."""
         tags = {"Event": "selfplay play", "Date": time.strftime("%Y.%m.%d")}
-        return records.text_of(self.game, self.table.record([self.called(0), self.called(1)], tags), path)
+        return records.text_of(self.game, self.session.record([self.called(0), self.called(1)], tags), path)
 
     def put_away(self) -> None:
         """The game goes, to be kept where that was asked for."""
-        if self.keep is not None and self.table.moves and self.table.actions != self._kept:
-            self._kept = self.table.actions
+        if self.keep is not None and self.session.moves and self.session.actions != self._kept:
+            self._kept = self.session.actions
             try:
                 records.append(self.keep, self.record_text(self.keep))
             except (UserError, IllegalMove) as error:
@@ -347,13 +364,13 @@ class Dialogue:
                 self.screen.say(f"The game was added to {self.keep}.")
 
     def _completions(self, line: str) -> list[str]:
-        return [*(self.table.names() if not self.table.over else []), *commands.COMMANDS]
+        return [*(self.session.names() if not self.session.over else []), *self.commands.commands]
 
 
 def _close(loaded: concurrent.futures.Future[tuple[Opponent, Opponent]]) -> None:
     if loaded.exception() is None:
-        for partner in loaded.result():
-            partner.close()
+        for opponent in loaded.result():
+            opponent.close()
 
 
 def _subject(name: str) -> str:

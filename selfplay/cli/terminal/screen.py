@@ -60,13 +60,13 @@ class Screen:
         """Text as it is, which may be copied into a file."""
         self.console.print(text, soft_wrap=True)
 
-    def board(self, table: GameSession, flipped: bool) -> None:
-        """The position on the table; in words where things are said in words."""
-        game, state = table.game, table.states[0]
+    def board(self, at: GameSession, flipped: bool) -> None:
+        """The position; in words where things are said in words."""
+        game, state = at.game, at.states[0]
         if self.plain:
             self.say("\n".join(games.facet(game, Appearance).board_in_words(state)))
         elif self.drawn:
-            before = None if table.before is None else table.before[0]
+            before = None if at.before is None else at.before[0]
             self.console.print(board.draw(game, state, before, flipped, self.colour))
         else:
             self.say(game.to_string(state))
@@ -82,9 +82,9 @@ class Screen:
     def rows(self, head: Sequence[str], rows: Sequence[Sequence[str]], numbers: Sequence[str]) -> None:
         """A table. numbers: heads of columns that are aligned on the right."""
         from rich import box
-        from rich.table import Table as Rows
+        from rich.table import Table
 
-        table = Rows(box=box.SIMPLE_HEAD if self.drawn else None, pad_edge=False, header_style="bold")
+        table = Table(box=box.SIMPLE_HEAD if self.drawn else None, pad_edge=False, header_style="bold")
         for name in head:
             table.add_column(name, justify="right" if name in numbers else "left")
         for row in rows:
@@ -153,3 +153,9 @@ class Screen:
         if self.interrupted and self.terminal:
             self.say()  # below the ^C
         return future.result()
+
+
+def minutes(seconds: float) -> str:
+    """Time left as clocks show it: "4:05"; under ten seconds "7.3 s"."""
+    left = max(0.0, seconds)
+    return f"{left:.1f} s" if left < 10 else f"{int(left) // 60}:{int(left) % 60:02}"
