@@ -54,7 +54,7 @@ def _two_moves(
     running, evaluate = Search(game, len(states), config, SIMULATIONS), HashEvaluator(game, seed)
     noise = [np.random.default_rng((seed, row)) for row in range(len(states))] if noisy else None
     rows = np.arange(len(states))
-    running.plant(rows, states, SIMULATIONS, noise)
+    running.reset_root(rows, states, SIMULATIONS, noise)
     for last in (False, True):
         while len(running.finished()) < len(rows):
             leaves = running.leaves()

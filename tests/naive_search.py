@@ -173,12 +173,12 @@ class NaiveSearch:
             waiting += [(path, node) for path, node in reached if not node.finished]
             ended = [path for path, node in reached if node.finished]
             for path in ended:
-                self.land(path)
+                self.release(path)
             leaves = len(ended)
         for path in late:
-            self.land(path)
+            self.release(path)
         for path, node in waiting:
-            self.land(path)
+            self.release(path)
             self.back_up(path, *self.open(node))
 
     def descend(self, late: list[list[Edge]]) -> list[Edge] | None:
@@ -199,7 +199,7 @@ class NaiveSearch:
                     return None
                 node = edge.child
                 if node.finished or (self.config.solve and node.proven is not None):
-                    self.land(path)
+                    self.release(path)
                     value = node.reward if node.finished else node.proven
                     assert value is not None
                     self.back_up(path, value, float(value == 0))
@@ -220,7 +220,7 @@ class NaiveSearch:
         return child
 
     @staticmethod
-    def land(path: list[Edge]) -> None:
+    def release(path: list[Edge]) -> None:
         for edge in path:
             edge.flying -= 1
 

@@ -279,7 +279,7 @@ class Actor:
 
     def _plant(self, group: _Group, rows: np.ndarray) -> None:
         noise = [group.rngs[row] for row in rows]
-        group.search.plant(rows, group.states[rows], self.config.num_simulations, noise)
+        group.search.reset_root(rows, group.states[rows], self.config.num_simulations, noise)
 
     # -- going on exactly ------------------------------------------------------------------------------------
 
@@ -337,7 +337,7 @@ class Actor:
                 recorded = row if move["recorded"] else None
                 group.moves[move["game"]].append(_Move(recorded, exact, float(move["reward"]), float(move["discount"])))
             group.rngs = [_generator(*stream) for stream in saved["rngs"]]
-            group.search.stop(np.arange(len(group.states)))  # until set_weights plants anew
+            group.search.stop(np.arange(len(group.states)))  # until set_weights resets the roots
         return True
 
 

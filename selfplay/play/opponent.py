@@ -1,4 +1,4 @@
-"""Whoever sits at the table with a person: a trained agent that thinks aloud, or any other player. Prints nothing.
+"""Opponents for interactive play: a trained agent that shows its search, or any other player. Prints nothing.
 
 `named` makes one from the text that players are named by. Loading takes seconds, so this module is imported by those
 who can wait.
@@ -15,9 +15,9 @@ import numpy as np
 from games.base import Game
 from selfplay.errors import ConfigError
 from selfplay.play import session
-from selfplay.players import levels, registry
-from selfplay.players import player as players
+from selfplay.players import levels, network_player, registry
 from selfplay.players.external import engine_player
+from selfplay.players.player import Player, Turn
 from selfplay.search import analyzer, evaluators, search
 from selfplay.search.analyzer import Limit, SearchInfo
 from selfplay.search.config import SearchConfig
@@ -27,7 +27,7 @@ UNTRAINED = "uct"
 
 
 class Reply(NamedTuple):
-    """A whole move, and what its player thinks of it."""
+    """A whole move, and what its player searches of it."""
 
     actions: list[int]
     comment: str  # for the record; may be empty
@@ -38,7 +38,7 @@ class Opponent(Protocol):
     """Plays one move at a time."""
 
     name: str
-    thinks: bool  # strength and advice mean something
+    searches: bool  # strength and advice mean something
 
     def reply(
         self, at: session.GameSession, strength: session.Strength, seconds: float | None, rng: np.random.Generator,
@@ -46,10 +46,10 @@ class Opponent(Protocol):
     ) -> Reply:  # fmt: skip
         """A whole move of the player to move, found within about so many seconds (None: no matter)."""
 
-    def think(
+    def analyze(
         self, at: session.GameSession, limit: Limit, report: Callable[[SearchInfo], None] | None = None
     ) -> SearchInfo:
-        """What it thinks of the position on the table, where `thinks`."""
+        """What it finds about the position, where `searches`."""
 
     def stop(self) -> bool:
         """Cuts a reply short that another thread waits for; False where that cannot be."""
@@ -61,26 +61,26 @@ class Opponent(Protocol):
 class SearchOpponent:
     """An agent that searches one game with its tree kept."""
 
-    thinks = True
+    searches = True
 
     def __init__(self, name: str, game: Game, evaluate: search.Evaluate, config: SearchConfig) -> None:
         self.name, self.game, self.evaluate, self.config = name, game, evaluate, config
-        self._thinker: analyzer.Analyzer | None = None
+        self._analyzer: analyzer.Analyzer | None = None
 
-    def think(
+    def analyze(
         self, at: session.GameSession, limit: Limit, report: Callable[[SearchInfo], None] | None = None
     ) -> SearchInfo:
-        """What it thinks of the position on the table."""
-        return self._think(at.start, at.actions, limit, report)
+        """What it finds about the position."""
+        return self._analyze(at.start, at.actions, limit, report)
 
-    def _think(
+    def _analyze(
         self, start: np.ndarray, actions: list[int], limit: Limit, report: Callable[[SearchInfo], None] | None
     ) -> SearchInfo:
         wanted = (limit.simulations or 0) + 2
-        if self._thinker is None or self._thinker.max_nodes < wanted:
-            self._thinker = analyzer.Analyzer(self.game, self.evaluate, self.config, max(ROOM, 2 * wanted))
-        self._thinker.set_position(start, actions)
-        return self._thinker.think(limit, report, 0.2)
+        if self._analyzer is None or self._analyzer.max_nodes < wanted:
+            self._analyzer = analyzer.Analyzer(self.game, self.evaluate, self.config, max(ROOM, 2 * wanted))
+        self._analyzer.set_position(start, actions)
+        return self._analyzer.analyze(limit, report, 0.2)
 
     def reply(
         self, at: session.GameSession, strength: session.Strength, seconds: float | None, rng: np.random.Generator,
@@ -91,30 +91,30 @@ class SearchOpponent:
         states, mover = at.states, at.to_play
         first: SearchInfo | None = None
         while not states["terminal"][0] and states["to_play"][0] == mover:
-            thought = self._think(at.start, at.actions + played, Limit(strength.simulations, seconds), report)
-            first = first or thought
-            played.append(levels.pick(thought, strength.as_level(), rng))
+            info = self._analyze(at.start, at.actions + played, Limit(strength.simulations, seconds), report)
+            first = first or info
+            played.append(levels.pick(info, strength.as_level(), rng))
             states = self.game.step(states, np.array(played[-1:])).states
         assert first is not None
         return Reply(played, comment(self.game, at.states, first), first.value)
 
     def stop(self) -> bool:
         """See `Opponent`."""
-        if self._thinker is not None:
-            self._thinker.stop()
+        if self._analyzer is not None:
+            self._analyzer.stop()
         return True
 
     def close(self) -> None:
         """See `Opponent`."""
-        self._thinker = None
+        self._analyzer = None
 
 
 class PlayerOpponent:
     """Any other player: asked about its move, it gives one, and no reasons."""
 
-    thinks = False
+    searches = False
 
-    def __init__(self, game: Game, player: players.Player) -> None:
+    def __init__(self, game: Game, player: Player) -> None:
         self.name, self.game, self.player = player.name, game, player
 
     def reply(
@@ -125,14 +125,14 @@ class PlayerOpponent:
         played: list[int] = []
         states, mover, value = at.states, at.to_play, math.nan
         while not states["terminal"][0] and states["to_play"][0] == mover:
-            choice = self.player.choose(players.Turn(states, [rng], at.start, [at.actions + played]))
+            choice = self.player.choose(Turn(states, [rng], at.start, [at.actions + played]))
             if not played:
                 value = float(choice.values[0])
             played.append(int(choice.actions[0]))
             states = self.game.play(states[0], played[-1]).states
         return Reply(played, "" if math.isnan(value) else f"{round(value, 2) + 0:+.2f}", value)
 
-    def think(
+    def analyze(
         self, at: session.GameSession, limit: Limit, report: Callable[[SearchInfo], None] | None = None
     ) -> SearchInfo:
         """See `Opponent`."""
@@ -148,28 +148,28 @@ class PlayerOpponent:
             self.player.close()
 
 
-def comment(game: Game, states: np.ndarray, thought: SearchInfo) -> str:
-    """What was thought of the position in states [1], for a record: "+0.32, 400 visits, 4 4 3"."""
-    best = thought.lines[0]
-    searched = f", {thought.visits} visit{'s' * (thought.visits != 1)}" if thought.visits else ""
-    return f"{round(thought.value, 2) + 0:+.2f}{searched}, {' '.join(session.variation(game, states, best.actions))}"
+def comment(game: Game, states: np.ndarray, info: SearchInfo) -> str:
+    """What was info of the position in states [1], for a record: "+0.32, 400 visits, 4 4 3"."""
+    best = info.lines[0]
+    searched = f", {info.visits} visit{'s' * (info.visits != 1)}" if info.visits else ""
+    return f"{round(info.value, 2) + 0:+.2f}{searched}, {' '.join(session.variation(game, states, best.actions))}"
 
 
-def twin(partner: Opponent) -> Opponent:
-    """One who plays like `partner`, and keeps a search of its own."""
-    if isinstance(partner, SearchOpponent):
-        return SearchOpponent(partner.name, partner.game, partner.evaluate, partner.config)
-    return partner
+def twin(opponent: Opponent) -> Opponent:
+    """An opponent that plays like `opponent`, and keeps a search of its own."""
+    if isinstance(opponent, SearchOpponent):
+        return SearchOpponent(opponent.name, opponent.game, opponent.evaluate, opponent.config)
+    return opponent
 
 
 def named(text: str, game: Game, simulations: int) -> Opponent:
-    """The partner that `text` names: "bundled", a checkpoint, or what `roster` knows. Raises UserError."""
+    """The opponent that `text` names: "bundled", a checkpoint, or what `registry` knows. Raises UserError."""
     if text == UNTRAINED:
         evaluate = evaluators.RolloutEvaluator(game, 0)
         return SearchOpponent(UNTRAINED, game, evaluate, SearchConfig(policy="uct"))
     if not registry.is_trained(text):
-        return PlayerOpponent(game, registry.gather([text], game.name, simulations)[1][0])
-    agent = players.load(registry.path_of(text, game.name))
+        return PlayerOpponent(game, registry.load_players([text], game.name, simulations)[1][0])
+    agent = network_player.load(registry.path_of(text, game.name))
     if agent.game is not game:
         raise ConfigError(f"'{text}' plays {agent.game.name} by other options, or another game, than {game.name} here.")
     name = f"the {game.name} agent" if text == registry.BUNDLED else text

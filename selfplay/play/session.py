@@ -1,5 +1,5 @@
-"""The game at the table: its moves, taking them back and playing them again, clocks, records. Knows no players and no
-terminal.
+"""A game in progress between people and agents: moves, taking them back and playing them again, clocks, records. Knows
+no players and no terminal.
 
 A move here is a whole one: all that a player does before the other is to move, in one action or several.
 """
@@ -7,7 +7,6 @@ A move here is a whole one: all that a player does before the other is to move, 
 from __future__ import annotations
 
 import dataclasses
-import difflib
 import itertools
 import re
 import time
@@ -22,6 +21,7 @@ from games.base import Game
 from games.notation import Notation
 from games.text import records, whole_moves
 from games.text.records import GameRecord
+from selfplay import errors
 from selfplay.errors import UserError
 from selfplay.players import levels
 from selfplay.players import time_manager as clocks
@@ -30,8 +30,8 @@ MAX_MINUTES, MAX_INCREMENT = 1000, 3600
 _NUMBER = re.compile(r"\d+\.+")  # of a move, as in "1. e4 e5 2. Nf3"
 
 
-class Move(NamedTuple):
-    """One that was played."""
+class PlayedMove(NamedTuple):
+    """A whole move that was played."""
 
     mover: int  # seat
     actions: tuple[int, ...]
@@ -52,15 +52,15 @@ class GameSession:
     def set_up(self, start: np.ndarray) -> None:
         """A new game from start [1]."""
         self.start, self.states = start, start
-        self.moves: list[Move] = []
-        self.ahead: list[Move] = []
+        self.moves: list[PlayedMove] = []
+        self.ahead: list[PlayedMove] = []
         self.agreed: float | None = None  # points of seat 0 in a game that ended otherwise than by the rules
         self.reason = ""  # why it did
         if self.clock:
             self.clock.reset()
 
     def copy(self, other: GameSession) -> None:
-        """The game on another table; the clocks start anew."""
+        """Takes the game of another session; the clocks start anew."""
         self.set_up(other.start)
         self.states, self.moves, self.ahead = other.states, list(other.moves), list(other.ahead)
         self.agreed, self.reason = other.agreed, other.reason
@@ -90,7 +90,7 @@ class GameSession:
 
     # -- moves -------------------------------------------------------------------------------------------
 
-    def play(self, actions: Sequence[int], comment: str = "") -> Move:
+    def play(self, actions: Sequence[int], comment: str = "") -> PlayedMove:
         """Plays legal actions of the player to move; those that go on with an unfinished move are joined to it."""
         mover, before, whole = self.to_play, self.states, tuple(actions)
         clocks = self.clock.press(mover) if self.clock else None
@@ -99,7 +99,7 @@ class GameSession:
             before, whole, clocks = last.before, last.actions + whole, last.clocks
         for action in actions:
             self.states = self.game.play(self.states[0], action).states
-        move = Move(mover, whole, self.notation.move_in_short(before[0], whole), before, comment, clocks)
+        move = PlayedMove(mover, whole, self.notation.move_in_short(before[0], whole), before, comment, clocks)
         self.moves.append(move)
         if self.ahead and self.ahead[-1].actions == whole:
             self.ahead.pop()
@@ -111,7 +111,7 @@ class GameSession:
     def _unfinished(self) -> bool:
         return bool(self.moves) and not self.states["terminal"][0] and self.moves[-1].mover == self.to_play
 
-    def undo(self) -> Move | None:
+    def undo(self) -> PlayedMove | None:
         """Takes the last move back, with the clocks; None where there is none."""
         if not self.moves:
             return None
@@ -123,7 +123,7 @@ class GameSession:
             self.clock.reset(move.clocks)
         return move
 
-    def redo(self) -> Move | None:
+    def redo(self) -> PlayedMove | None:
         """Plays a move again that was taken back, the latest first; None where there is none."""
         if not self.ahead:
             return None
@@ -146,15 +146,14 @@ class GameSession:
             names = self.notation.move_names(state)
             if not names:
                 raise
-            near = difflib.get_close_matches(text[:16], [*names, *known], 1)
-            hint = f" Did you mean '{near[0]}'?" if near else ""
+            hint = errors.suggest(text[:16], [*names, *known])
             raise base.IllegalMove(
-                f"'{base.shorten(text)}' is not a legal move here.{hint} Legal moves: {', '.join(names)}."
+                f"'{errors.shorten(text)}' is not a legal move here.{hint} Legal moves: {', '.join(names)}."
             ) from None
         for move in whole_moves.legal(self.game, self.states, beginnings=True):
             if all(np.array_equal(move.after[name], after[name]) for name in self.game.state_dtype.names or ()):
                 return list(move.actions)
-        raise base.IllegalMove(f"'{base.shorten(text)}' cannot be played here.")
+        raise base.IllegalMove(f"'{errors.shorten(text)}' cannot be played here.")
 
     def play_record(self, text: str) -> None:
         """Plays moves as they are written one after the other: "4453", "1. e4 e5 2. Nf3". Raises IllegalMove, naming
@@ -285,7 +284,7 @@ def clock(text: str) -> TwoClocks:
     minutes, increment = (float(found[1]), float(found[2] or 0)) if found else (0.0, 0.0)
     if not 0 < minutes <= MAX_MINUTES or increment > MAX_INCREMENT:
         raise UserError(
-            f"'{base.shorten(text)}' is no clock: expected minutes and seconds a move, such as 5+3, with at most "
+            f"'{errors.shorten(text)}' is no clock: expected minutes and seconds a move, such as 5+3, with at most "
             f"{MAX_MINUTES} minutes and {MAX_INCREMENT} seconds."
         )
     return TwoClocks(60 * minutes, increment)

@@ -1,11 +1,12 @@
-"""One game searched for a person or a program: keeps its tree between moves, can be stopped, shows what it thinks.
+"""The analysis of one game: a search that keeps its tree between moves, can be stopped, and reports what it has found.
 
-Where `match` asks players about many games at once, a `Analyzer` follows a single one, for `uci`, `hub` and `play`.
+Where `match` asks players about many games at once, an `Analyzer` follows a single one, for engines and for people.
+Knows positions and trees; knows no protocol and no clock of a game.
 
-One thread thinks; `stop`, `limit` and `clear` may be called from any other. A stop, or a change of the limit, is for
-the search that runs, or else for the next one that begins; the search that it was for uses it up. So who hands `think`
-to another thread calls `clear` first: what came after the last search had ended is forgotten, and what comes from then
-on counts, whether the search has begun yet or not.
+One thread searches; `stop`, `limit` and `clear` may be called from any other. A stop, or a change of the limit, is for
+the search that runs, or else for the next one that begins; the search that it was for uses it up. So the caller that
+hands `analyze` to another thread calls `clear` first: what came after the last search had ended is forgotten, and what
+comes from then on counts, whether the search has begun yet or not.
 """
 
 from __future__ import annotations
@@ -29,7 +30,7 @@ _ROW = np.zeros(1, dtype=np.int64)  # the one search of the batch
 
 @dataclass(frozen=True)
 class Limit:
-    """When to stop thinking: at the first of these, or when told. None: no limit of that kind."""
+    """When to stop searching: at the first of these, or when told. None: no limit of that kind."""
 
     simulations: int | None = None  # visits of the root, those kept from earlier moves included; 0: the policy alone
     seconds: float | None = None  # since the search began, or since the limit was changed
@@ -48,7 +49,7 @@ class PV(NamedTuple):
 
 
 class SearchInfo(NamedTuple):
-    """What a search thinks of the position at its root."""
+    """What a search has found about the position at its root."""
 
     lines: list[PV]  # every legal action, the best first: the one to play is lines[0].actions[0]
     value: float  # in [-1, 1] for the player to move
@@ -77,39 +78,47 @@ class Analyzer:
         self._search = search.Search(game, 1, self.config, max_nodes, leaves)
         self._state: np.ndarray | None = None  # [1], the root's
         self._game: tuple[bytes, list[int]] = (b"", [])  # start and actions that led there
-        self._planted = False  # the tree is whole, and that of `_state`
+        self._rooted = False  # the tree is whole, and that of `_state`
+        self._only: tuple[int, ...] = ()  # the root's actions to choose from; empty: all
         self._stop = threading.Event()
         self._changed: tuple[Limit, float] | None = None  # and when
         self._began, self._seconds, self._evaluations = 0.0, 0.0, 0
 
-    def set_position(self, start: np.ndarray, actions: Sequence[int]) -> None:
-        """The position after `actions` from `start` [1]: the next one of the game that was followed, or any other."""
+    def set_position(self, start: np.ndarray, actions: Sequence[int], root_actions: Sequence[int] = ()) -> None:
+        """The position after `actions` from `start` [1]: the next one of the game that was followed, or any other.
+
+        root_actions: the legal actions to choose from in the position; none: all. A restricted search begins anew."""
         begun, played = self._game
         follows = self._state is not None and begun == start.tobytes() and list(actions[: len(played)]) == played
         states = self._state if follows and self._state is not None else start.copy()
-        planted, self._planted = self._planted and follows, False  # for good, if what follows is interrupted
+        rooted, self._rooted = self._rooted and follows, False  # for good, if what follows is interrupted
         for action in actions[len(played) :] if follows else actions:
             step = self.game.step(states, np.array([action]))
-            states, planted = step.states, planted and step.discount[0] != 0
-            if planted:
+            states, rooted = step.states, rooted and step.discount[0] != 0
+            if rooted:
                 self._search.advance(_ROW, np.array([action]), 0)
-        self._state, self._game, self._planted = states, (start.tobytes(), list(actions)), planted
+        self._state, self._game = states, (start.tobytes(), list(actions))
+        self._only, self._rooted = tuple(root_actions), rooted and not root_actions
         self._evaluations, self._seconds = 0, 0.0
 
-    def think(
+    def forget(self) -> None:
+        """Drops the position and its tree."""
+        self._state, self._rooted = None, False
+
+    def analyze(
         self, limit: Limit, report: Callable[[SearchInfo], None] | None = None, every: float = 0.5
     ) -> SearchInfo:  # fmt: skip
         """Searches until `limit`, `stop`, a proof, or the end of the tree's room; the position itself is evaluated in
-        any case. report is called with the thoughts so far about `every` seconds.
+        any case. report is called with the findings so far about every `every` seconds.
 
         ValueError where the game is over. After an exception, be it of the evaluator, the tree starts anew."""
         if self._state is None or self._state["terminal"][0]:
-            raise ValueError("the game is over in this position: there is nothing to think about.")
+            raise ValueError("the game is over in this position: there is nothing to analyze.")
         self._began = since = told = time.perf_counter()
         self._evaluations = 0
-        if not self._planted:
-            self._search.plant(_ROW, self._state, 0)
-        self._planted = False  # for good, if the search is interrupted in the middle of a turn
+        if not self._rooted:
+            self._search.reset_root(_ROW, self._state, 0, root_actions=[self._only] if self._only else None)
+        self._rooted = False  # for good, if the search is interrupted in the middle of a turn
         begun_with = int(self._search.trees.nodes[0]["visits"])
         while True:
             self._turn(limit)
@@ -120,11 +129,11 @@ class Analyzer:
             if self._stop.is_set() or self._done(limit, now - since, begun_with):
                 break
             if report is not None and now - told >= every:
-                report(self.thought())
+                report(self.info())
                 told = time.perf_counter()
-        self._planted = True
+        self._rooted = True
         self.clear()
-        return self.thought()
+        return self.info()
 
     def _turn(self, limit: Limit) -> None:
         """Evaluates the next leaves, if there are any."""
@@ -163,10 +172,10 @@ class Analyzer:
             left.append(made / self._seconds * (limit.seconds - seconds))
         return bool(visits[-1] - visits[-2] > min(left))
 
-    def thought(self) -> SearchInfo:
-        """What the tree holds now; not for other threads. ValueError before the first `think` about the position."""
+    def info(self) -> SearchInfo:
+        """What the tree holds now; not for other threads. ValueError before the first `analyze` of the position."""
         if not self._search.trees.nodes[0]["num_edges"]:
-            raise ValueError("nothing has been thought about this position yet.")
+            raise ValueError("this position has not been analyzed yet.")
         found = self._search.results(_ROW)
         size = int((found.actions[0] >= 0).sum())
         lines = [

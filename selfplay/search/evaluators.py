@@ -74,7 +74,7 @@ class HashEvaluator:
 
 
 class CachedEvaluator:
-    """Remembers answers by `game.key`: one table, a newcomer takes its place from whoever held it.
+    """Remembers answers by `game.key`: one table, a new entry overwrites the one in its place.
 
     Clear it whenever the answers of the evaluator inside change (new weights).
     """

@@ -1,4 +1,4 @@
-"""Compiled kernels over a batch of trees: plant, select, attach, expand, back up, re-root, read out.
+"""Compiled kernels over a batch of trees: reset the root, select, attach, expand, back up, re-root, read out.
 
 They know the arrays of `tree.py` and nothing else: no position, no game, no network. Compiled once for all games and
 cached on disk. Kernels that call each other must stay in this file, because the cache does not see edits elsewhere.
@@ -28,7 +28,7 @@ LOST = np.float32(-1e30)  # value_sum of an edge that is proven lost: no formula
 
 
 @njit(cache=True)
-def plant(nodes, num_nodes, num_edges, full, rows, max_nodes):
+def reset_root(nodes, num_nodes, num_edges, full, rows, max_nodes):
     """Changes the trees `rows` [M]: each becomes a lone root that waits for its evaluation."""
     for i in range(len(rows)):
         root = rows[i] * max_nodes
@@ -92,21 +92,21 @@ def _choose_puct(nodes, edges, node, c_puct, fpu_reduction, noise, fraction):
 
 
 @njit(cache=True)
-def _through(nodes, flights, node):
+def _through(nodes, visits_in_flight, node):
     """How many descents are on their way through `node`."""
     first, total = nodes[node]["first_edge"], 0
     for edge in range(first, first + nodes[node]["num_edges"]):
-        total += flights[edge]
+        total += visits_in_flight[edge]
     return total
 
 
 @njit(cache=True)
-def _choose_puct_among(nodes, edges, flights, node, c_puct, fpu_reduction, noise, fraction):
+def _choose_puct_among(nodes, edges, visits_in_flight, node, c_puct, fpu_reduction, noise, fraction):
     """As _choose_puct, where descents on their way count as visits but not in the means (WU-UCT, Liu et al. 2020).
     One function for both would slow single descents by a twentieth."""
     n = nodes[node]
     first = n["first_edge"]
-    scale = c_puct * math.sqrt(n["visits"] + _through(nodes, flights, node))
+    scale = c_puct * math.sqrt(n["visits"] + _through(nodes, visits_in_flight, node))
     unvisited = n["value_sum"] / n["visits"] - fpu_reduction * math.sqrt(n["visited_prior"])
     best = 0
     best_score = -np.inf
@@ -116,7 +116,7 @@ def _choose_puct_among(nodes, edges, flights, node, c_puct, fpu_reduction, noise
         if fraction > 0.0:
             prior += fraction * (noise[k] - prior)
         q = edge["value_sum"] / edge["visits"] if edge["visits"] > 0 else unvisited
-        score = q + scale * prior / (1 + edge["visits"] + flights[first + k])
+        score = q + scale * prior / (1 + edge["visits"] + visits_in_flight[first + k])
         if score > best_score:
             best_score = score
             best = k
@@ -124,20 +124,23 @@ def _choose_puct_among(nodes, edges, flights, node, c_puct, fpu_reduction, noise
 
 
 @njit(cache=True)
-def _choose_uct(nodes, edges, flights, node, number, c_uct):
+def _choose_uct(nodes, edges, visits_in_flight, node, number, c_uct):
     """Edge slot by UCB1 (Kocsis & Szepesvári 2006, section 2.2): each action once, then the largest q + c_uct *
     sqrt(ln(visits of all) / visits). `number` of the node in its tree: new actions are tried in an order drawn from it
-    and the slot, as the order of the list would favour one side of the board. `flights`: as in _choose_puct_among."""
+    and the slot, as the order of the list would favour one side of the board. `visits_in_flight`: as in
+    _choose_puct_among."""
     n = nodes[node]
     first = n["first_edge"]
-    several = len(flights) > 0
-    visits_of_all = n["visits"] - 1 + (_through(nodes, flights, node) if several else 0)  # less its own evaluation
+    several = len(visits_in_flight) > 0
+    visits_of_all = (
+        n["visits"] - 1 + (_through(nodes, visits_in_flight, node) if several else 0)
+    )  # less its own evaluation
     log_visits = math.log(max(visits_of_all, 1))
     best = 0  # even if every score is NaN, so that a broken network cannot make us write elsewhere
     best_score = -np.inf
     for k in range(n["num_edges"]):
         done = edges[first + k]["visits"]
-        visits = done + (flights[first + k] if several else 0)
+        visits = done + (visits_in_flight[first + k] if several else 0)
         if visits > 0:
             q = edges[first + k]["value_sum"] / done if done > 0 else -1.0  # not where another descent waits already
             score = q + c_uct * math.sqrt(log_visits / visits)
@@ -291,19 +294,19 @@ def _prove_upwards(nodes, edges, node):
 
 
 @njit(cache=True)
-def land(nodes, flights, node, slot):
-    """Changes `flights`: the descents along the edges (node, slot) [M] are no longer on their way."""
+def release(nodes, visits_in_flight, node, slot):
+    """Changes `visits_in_flight`: the descents along the edges (node, slot) [M] are no longer on their way."""
     for i in range(len(node)):
         above, k = node[i], slot[i]
         while above != NO_NODE:
-            flights[nodes[above]["first_edge"] + k] -= 1
+            visits_in_flight[nodes[above]["first_edge"] + k] -= 1
             k = nodes[above]["slot"]
             above = nodes[above]["parent"]
 
 
 @njit(cache=True)
 def select(
-    nodes, edges, flights, full, root_noise, noise_fraction, num_simulations, table, rows, max_nodes,
+    nodes, edges, visits_in_flight, full, root_noise, noise_fraction, num_simulations, table, rows, max_nodes,
     policy, c_puct, fpu_reduction, c_uct, c_visit, c_scale, solve, halving, considered,
     edge_actions, parent, slot, action,
 ):  # fmt: skip
@@ -312,10 +315,11 @@ def select(
     A descent that ends at a finished game or, with `solve`, at a proven node is backed up here and followed by
     another, so what comes out is an edge without a child, AT_ROOT or FINISHED. Changes the trees where it backs up.
 
-    With `flights`, which counts the descents on their way along each edge until they `land`, `rows` may repeat: each
-    descent sees those before it, and is COLLIDED, the edge's slot in `action`, where it meets one that waits.
+    With `visits_in_flight`, which counts the descents on their way along each edge until their `release`, `rows` may
+    repeat: each descent sees those before it, and is COLLIDED, the edge's slot in `action`, where it meets one that
+    waits.
     """
-    several = len(flights) > 0
+    several = len(visits_in_flight) > 0
     for i in range(len(rows)):
         row = rows[i]
         root = row * max_nodes
@@ -325,7 +329,7 @@ def select(
             continue
         slot[i] = FINISHED
         while slot[i] == FINISHED:
-            started = nodes[root]["visits"] + (_through(nodes, flights, root) if several else 0)
+            started = nodes[root]["visits"] + (_through(nodes, visits_in_flight, root) if several else 0)
             if full[row] or started > num_simulations[row]:
                 break
             if solve and nodes[root]["proven"] != UNKNOWN:
@@ -340,20 +344,20 @@ def select(
                 elif policy == GUMBEL:
                     k = _choose_gumbel_inside(nodes, edges, node, c_visit, c_scale)
                 elif policy == UCT:
-                    k = _choose_uct(nodes, edges, flights, node, node - root, c_uct)
+                    k = _choose_uct(nodes, edges, visits_in_flight, node, node - root, c_uct)
                 elif not several:
                     k = _choose_puct(nodes, edges, node, c_puct, fpu_reduction, root_noise[row], fraction)
                 else:
                     noise = root_noise[row]
-                    k = _choose_puct_among(nodes, edges, flights, node, c_puct, fpu_reduction, noise, fraction)
+                    k = _choose_puct_among(nodes, edges, visits_in_flight, node, c_puct, fpu_reduction, noise, fraction)
                 fraction = np.float32(0.0)
                 edge = nodes[node]["first_edge"] + k
                 child = edges[edge]["child"]
                 parent[i] = node
                 slot[i] = k
                 if several:
-                    flights[edge] += 1
-                    if flights[edge] > 1 if child == NO_NODE else nodes[child]["visits"] == 0:
+                    visits_in_flight[edge] += 1
+                    if visits_in_flight[edge] > 1 if child == NO_NODE else nodes[child]["visits"] == 0:
                         slot[i] = COLLIDED
                         action[i] = k
                         break
@@ -365,7 +369,7 @@ def select(
                     value, draw = _known(nodes, node)
                     _back_up(nodes, edges, node, value, draw)
                     if several:
-                        land(nodes, flights, parent[i : i + 1], slot[i : i + 1])
+                        release(nodes, visits_in_flight, parent[i : i + 1], slot[i : i + 1])
                     slot[i] = FINISHED
                     break
 

@@ -7,20 +7,25 @@ evaluated together. One turn of the crank is
     leaves = search.leaves()             # positions that need an evaluation; finished games are settled inside
     prior, wdl = evaluate(leaves)        # a network, or anything else
     search.expand(leaves, prior, wdl)
-    rows = search.finished()             # searches to read with `results` and to plant or advance anew
+    rows = search.finished()             # searches to read with `results`, and to go on with reset_root or advance
 
-`run` turns it until a whole batch is done. Randomness comes in as arrays of noise: a search itself is deterministic.
+`run` does all of it for one batch. Randomness comes in as arrays of noise: a search itself is deterministic. Usable on
+its own, with any game and any evaluator:
+
+    game = games.make("connect-four")
+    found = search.run(game, game.initial_states(8), evaluators.UniformEvaluator(), config.SearchConfig(), 100)
+    found.visits                         # [8, K] int32
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import numpy as np
 
 from games.base import Game
-from selfplay.search import kernels, sequential_halving, tree
+from selfplay.search import kernels, root_policy, sequential_halving, tree
 from selfplay.search.config import SearchConfig
 
 Evaluate = Callable[["Leaves"], tuple[np.ndarray, np.ndarray]]
@@ -62,7 +67,7 @@ class Search:
     def __init__(
         self, game: Game, batch: int, config: SearchConfig, max_simulations: int, leaves_per_tree: int = 1
     ) -> None:
-        """max_simulations: the most that `plant` will ask for, in simulations per search. leaves_per_tree: how many
+        """max_simulations: the most that `reset_root` and `advance` will ask for, per search. leaves_per_tree: how many
         positions of one tree wait for their evaluation at once, at most; always one with Gumbel."""
         self.game, self.batch, self.config = game, batch, config
         self.max_nodes = max_simulations + 2
@@ -86,19 +91,55 @@ class Search:
         longest = max_simulations + 1 if config.policy == "gumbel" else 1
         self._halving = np.zeros((1, self._considered + 1, longest), dtype=np.int32)
         self._moved = np.zeros(self.max_nodes, dtype=np.int32)
+        self._root_actions: dict[int, np.ndarray] = {}  # [k] int32 by row, where not all legal ones may be chosen
 
     # -- starting and moving on --------------------------------------------------------------------------
 
-    def plant(self, rows: np.ndarray, states: np.ndarray, num_simulations: int, noise: list | None = None) -> None:
-        """Starts new searches in `rows` [M] from non-terminal `states` [M]. noise: M generators, or None for none."""
+    def reset_root(
+        self, rows: np.ndarray, states: np.ndarray, num_simulations: int, noise: list | None = None,
+        root_actions: Sequence[Sequence[int]] | None = None,
+    ) -> None:  # fmt: skip
+        """Starts new searches in `rows` [M] from non-terminal `states` [M] state_dtype.
+
+        noise: M generators, or None for none. root_actions: for each row the actions to choose from at the root, at
+        least one; None: all legal ones. ValueError: a game that is over, a negative or too large num_simulations,
+        states of another game, root actions that are not legal."""
+        states = self._checked(states, len(rows))
         rows = np.array(rows, dtype=np.int64)  # a copy: kernels compile anew for read-only and strided arrays
         t = self.trees
         if self.leaves_per_tree > 1:  # a turn that was broken off has left descents on their way
             for row in rows:
-                t.flights[row * self.max_edges :][: t.num_edges[row]] = 0
-        kernels.plant(t.nodes, t.num_nodes, t.num_edges, t.full, rows, self.max_nodes)
+                t.visits_in_flight[row * self.max_edges :][: t.num_edges[row]] = 0
+        kernels.reset_root(t.nodes, t.num_nodes, t.num_edges, t.full, rows, self.max_nodes)
         self._store(rows * self.max_nodes, states)
-        self._start(rows, num_simulations, self.game.legal_actions(states)[1], noise)
+        actions, counts = self.game.legal_actions(states)
+        self._forget_root_actions(rows)
+        if root_actions is not None:
+            counts = self._restrict(rows, actions, root_actions)
+        self._start(rows, num_simulations, counts, noise)
+
+    def _checked(self, states: np.ndarray, number: int) -> np.ndarray:
+        if states.dtype != self.game.state_dtype or states.shape != (number,):
+            raise ValueError(
+                f"states are {states.dtype} {list(states.shape)}, but {self.game.name} needs an array [{number}] of "
+                "its own state_dtype, such as game.initial_states(B)."
+            )
+        return states
+
+    def _restrict(self, rows: np.ndarray, legal: np.ndarray, chosen: Sequence[Sequence[int]]) -> np.ndarray:
+        """[M] int32, how many root actions each row has. legal: [M, K] int32, padded with −1."""
+        for row, may, wanted in zip(rows.tolist(), legal, chosen, strict=True):
+            if not len(wanted) or not set(wanted) <= set(may[may >= 0].tolist()):
+                raise ValueError(
+                    f"root actions {list(wanted)} are not legal actions of row {row}: {may[may >= 0].tolist()}."
+                )
+            self._root_actions[row] = np.array(wanted, dtype=np.int32)
+        return np.array([len(wanted) for wanted in chosen], dtype=np.int32)
+
+    def _forget_root_actions(self, rows: np.ndarray) -> None:
+        if self._root_actions:
+            for row in rows.tolist():
+                self._root_actions.pop(row, None)
 
     def advance(self, rows: np.ndarray, actions: np.ndarray, num_simulations: int, noise: list | None = None) -> None:
         """Goes on in `rows` [M] after `actions` [M] were played from their roots to positions that are not terminal.
@@ -106,6 +147,7 @@ class Search:
         Keeps the subtree where the config says so and there is one, unless the tree was full."""
         t, size = self.trees, self.max_nodes
         rows, actions = np.array(rows, dtype=np.int64), np.array(actions, dtype=np.int32)
+        self._forget_root_actions(rows)
         kept = np.zeros(len(rows), dtype=np.int32)
         if self.config.reuse_tree and self._policy != kernels.GUMBEL:
             places = np.empty((len(rows), t.num_nodes[rows].max(initial=0)), dtype=np.int32)
@@ -119,11 +161,13 @@ class Search:
         lost = rows[kept == 0]
         if len(lost):
             after = self.game.step(self.states.take(lost * size), actions[kept == 0]).states
-            kernels.plant(t.nodes, t.num_nodes, t.num_edges, t.full, lost, size)
+            kernels.reset_root(t.nodes, t.num_nodes, t.num_edges, t.full, lost, size)
             self._store(lost * size, after)
         self._start(rows, num_simulations, self.game.legal_actions(self.states.take(rows * size))[1], noise)
 
     def _start(self, rows: np.ndarray, num_simulations: int, counts: np.ndarray, noise: list | None) -> None:
+        if num_simulations < 0:
+            raise ValueError(f"{num_simulations} simulations were asked for: expected 0 (the policy alone) or more.")
         if num_simulations > self.max_nodes - 2:
             raise ValueError(
                 f"{num_simulations} simulations were asked for, but room was made for {self.max_nodes - 2}."
@@ -171,9 +215,9 @@ class Search:
             slot = np.empty(len(rows), dtype=np.int64)
             action = np.empty(len(rows), dtype=np.int32)
             kernels.select(
-                t.nodes, t.edges, t.flights, t.full, t.root_noise, t.noise_fraction, t.num_simulations, t.table, rows,
-                self.max_nodes, self._policy, *self._constants, self.config.solve, self._halving, self._considered,
-                t.actions, parent, slot, action,
+                t.nodes, t.edges, t.visits_in_flight, t.full, t.root_noise, t.noise_fraction, t.num_simulations,
+                t.table, rows, self.max_nodes, self._policy, *self._constants, self.config.solve, self._halving,
+                self._considered, t.actions, parent, slot, action,
             )  # fmt: skip
             if slot.min(initial=0) < 0:
                 at_root = slot == kernels.AT_ROOT
@@ -199,12 +243,18 @@ class Search:
             if not len(rows):
                 break
             if self.leaves_per_tree > 1:
-                kernels.land(t.nodes, t.flights, parent[over], slot[over])
+                kernels.release(t.nodes, t.visits_in_flight, parent[over], slot[over])
         for above, edge in collided:  # not before now, so that the descents after them went elsewhere
-            kernels.land(t.nodes, t.flights, above, edge.astype(np.int64))
+            kernels.release(t.nodes, t.visits_in_flight, above, edge.astype(np.int64))
         rows, nodes = np.concatenate(waiting_rows), np.concatenate(waiting_nodes)
         states = self.states.take(nodes)
-        return Leaves(rows, nodes, states, *self.game.legal_actions(states))
+        actions, count = self.game.legal_actions(states)
+        if self._root_actions:
+            for k in np.flatnonzero(nodes == rows * self.max_nodes):
+                if (only := self._root_actions.get(int(rows[k]))) is not None:
+                    actions[k], count[k] = -1, len(only)
+                    actions[k, : len(only)] = only
+        return Leaves(rows, nodes, states, actions, count)
 
     def _wanted(self, rows: np.ndarray) -> np.ndarray:
         """[M] how many leaves each tree of `rows` [M] is to give at once. Those of one batch do not know of each other:
@@ -214,8 +264,14 @@ class Search:
         return np.clip(np.minimum(so_far, in_all), 1, self.leaves_per_tree)
 
     def expand(self, leaves: Leaves, prior: np.ndarray, wdl: np.ndarray) -> None:
-        """Answers `leaves`. prior: [M, K] float32, sums to 1 over each position's actions; wdl: [M, 3] float32."""
+        """Answers `leaves`. prior: [M, K] float32, sums to 1 over each position's actions; wdl: [M, 3] float32.
+        Other float types are converted. ValueError: other shapes."""
         t = self.trees
+        if prior.shape != leaves.actions.shape or wdl.shape != (len(leaves.rows), 3):
+            raise ValueError(
+                f"an evaluator answered with shapes {list(prior.shape)} and {list(wdl.shape)}; expected priors "
+                f"{list(leaves.actions.shape)}, as leaves.actions, and win, draw, loss [{len(leaves.rows)}, 3]."
+            )
         prior, wdl = _for_kernels(prior), _for_kernels(wdl)
         kernels.expand(
             t.nodes, t.edges, t.actions, t.num_edges, t.full, leaves.rows, self.max_edges, leaves.nodes,
@@ -223,7 +279,9 @@ class Search:
         )  # fmt: skip
         if self.leaves_per_tree > 1:
             records = t.nodes[leaves.nodes]
-            kernels.land(t.nodes, t.flights, records["parent"].astype(np.int64), records["slot"].astype(np.int64))
+            kernels.release(
+                t.nodes, t.visits_in_flight, records["parent"].astype(np.int64), records["slot"].astype(np.int64)
+            )
         if self.config.look_ahead and self.config.solve and self._policy != kernels.GUMBEL:
             self._attach_wins(leaves)
 
@@ -250,7 +308,7 @@ class Search:
         return int(kernels.depth(self.trees.nodes, self.trees.num_nodes, row, self.max_nodes, self._moved))
 
     def finished(self) -> np.ndarray:
-        """[M] int64: active searches that need no more simulations. They stay active until planted or stopped."""
+        """[M] int64: active searches that need no more simulations. They stay active until reset or stopped."""
         rows = np.flatnonzero(self.active)
         roots = rows * self.max_nodes
         done = (self.trees.nodes["visits"][roots] > self.trees.num_simulations[rows]) | self.trees.full[rows]
@@ -259,7 +317,7 @@ class Search:
         return rows[done]
 
     def stop(self, rows: np.ndarray) -> None:
-        """Takes `rows` out of the crank until they are planted again."""
+        """Takes `rows` out of the crank until they are started again."""
         self.active[rows] = False
 
     # -- reading -------------------------------------------------------------------------------------------
@@ -281,24 +339,15 @@ class Search:
         q = value_sum / np.maximum(visits, 1)
         known = proven != tree.UNKNOWN
         q = np.where(known, proven, q).astype(np.float32)
-        candidates = allowed_actions(actions >= 0, proven)
+        candidates = root_policy.allowed_actions(actions >= 0, proven)
         if self._policy == kernels.GUMBEL:
             completed = np.where((visits > 0) | known, q, mixed[:, None])
-            policy, play = self._gumbel_policy(rows, candidates, prior, visits, completed)
+            noise = t.root_noise[rows]
+            policy, play = root_policy.gumbel_policy(self.config, candidates, prior, visits, completed, noise)
         else:
-            policy, play = visit_policy(candidates, prior, visits)
+            policy, play = root_policy.visit_policy(candidates, prior, visits)
         exact = self.config.solve & (t.nodes["proven"][rows * self.max_nodes] != tree.UNKNOWN)
         return Results(actions, prior, visits, q, proven, policy, play, value, wdl, exact)
-
-    def _gumbel_policy(self, rows, candidates, prior, visits, completed):  # type: ignore[no-untyped-def]
-        """softmax(log prior + sigma(completed q)), and the best of gumbel + that among the most visited actions."""
-        scale = (self.config.c_visit + visits.max(axis=1, keepdims=True)) * self.config.c_scale
-        scores = np.where(candidates, np.log(np.maximum(prior, 1e-12)) + scale * completed, -np.inf)
-        weights = np.exp(scores - scores.max(axis=1, keepdims=True))
-        policy = (weights / weights.sum(axis=1, keepdims=True)).astype(np.float32)
-        most = np.where(candidates, visits, -1)
-        final = np.where(most == most.max(axis=1, keepdims=True), scores + self.trees.root_noise[rows], -np.inf)
-        return policy, final.argmax(axis=1)
 
 
 def _for_kernels(answers: np.ndarray) -> np.ndarray:
@@ -307,35 +356,21 @@ def _for_kernels(answers: np.ndarray) -> np.ndarray:
     return answers if fits else np.array(answers, dtype=np.float32, order="C")
 
 
-def allowed_actions(legal: np.ndarray, proven: np.ndarray) -> np.ndarray:
-    """[M, K] bool: legal actions less what proof rules out: all but wins if there is a win, losses if not all lose."""
-    wins = proven == 1
-    losses = proven == -1
-    has_win = wins.any(axis=1, keepdims=True)
-    only_losses = (losses | ~legal).all(axis=1, keepdims=True)
-    return np.where(has_win, wins, legal & (~losses | only_losses))
-
-
-def visit_policy(candidates: np.ndarray, prior: np.ndarray, visits: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Visit shares [M, K] over the candidates, and the most visited slot [M]; ties go to the larger prior.
-
-    Where no candidate was visited (a lone root, or only proven losses left) the prior takes the visits' place."""
-    weights = np.where(candidates, visits, 0).astype(np.float32)
-    unvisited = weights.sum(axis=1, keepdims=True) == 0
-    weights = np.where(unvisited & candidates, prior + np.float32(1e-8), weights)
-    play = np.where(candidates, weights + 0.5 * prior, -1.0).argmax(axis=1)
-    return weights / weights.sum(axis=1, keepdims=True), play
-
-
 def run(
     game: Game, states: np.ndarray, evaluate: Evaluate, config: SearchConfig, num_simulations: int,
-    noise: list | None = None, search: Search | None = None,
+    noise: list | None = None, search: Search | None = None, root_actions: Sequence[Sequence[int]] | None = None,
 ) -> Results:  # fmt: skip
-    """Searches each of B non-terminal positions with `num_simulations` simulations; deterministic unless `noise`
-    (B generators) is given. 0 simulations evaluate the root only: the raw policy."""
+    """Searches each of B non-terminal positions with `num_simulations` simulations, one tree each.
+
+    states: [B] game.state_dtype. evaluate: see `Evaluate`; any of evaluators.py. num_simulations: 0 or more; 0
+    evaluates the root only: the raw policy. noise: B generators for noise at the root, as in self-play; None: none, and
+    the search is deterministic. search: one to use again, made for this game, batch and config. root_actions: for each
+    position the actions to choose from at the root; None: all. ValueError: see `Search.reset_root`."""
+    if num_simulations < 0:
+        raise ValueError(f"{num_simulations} simulations were asked for: expected 0 (the policy alone) or more.")
     search = search or Search(game, len(states), config, num_simulations)
     rows = np.arange(len(states))
-    search.plant(rows, states, num_simulations, noise)
+    search.reset_root(rows, states, num_simulations, noise, root_actions)
     while True:
         search.stop(search.finished())
         if not search.active.any():

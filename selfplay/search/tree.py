@@ -50,7 +50,7 @@ class Trees(NamedTuple):
     nodes: np.ndarray  # [B * max_nodes] NODE
     edges: np.ndarray  # [B * max_edges] EDGE
     actions: np.ndarray  # [B * max_edges] int32, the action of each edge
-    flights: np.ndarray  # [B * max_edges] int32, descents on their way along each edge; [0] for one leaf at a time
+    visits_in_flight: np.ndarray  # [B * max_edges] int32, descents on their way along each; [0] for one leaf at a time
     num_nodes: np.ndarray  # [B] int32, nodes in use
     num_edges: np.ndarray  # [B] int32, edges in use
     full: np.ndarray  # [B] bool, set when an expansion did not fit: the search of this tree ends early
@@ -69,7 +69,7 @@ def allocate(batch: int, max_nodes: int, max_edges: int, max_legal_actions: int,
         nodes=zeros(batch * max_nodes, NODE),
         edges=zeros(batch * max_edges, EDGE),
         actions=zeros(batch * max_edges, np.dtype(np.int32)),
-        flights=zeros(batch * max_edges if several else 0, np.dtype(np.int32)),
+        visits_in_flight=zeros(batch * max_edges if several else 0, np.dtype(np.int32)),
         num_nodes=np.zeros(batch, dtype=np.int32),
         num_edges=np.zeros(batch, dtype=np.int32),
         full=np.zeros(batch, dtype=np.bool_),

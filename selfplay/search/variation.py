@@ -7,11 +7,11 @@ from __future__ import annotations
 
 import numpy as np
 
-from selfplay.search import search as searching
-from selfplay.search import tree
+from selfplay.search import root_policy, tree
+from selfplay.search.search import Search
 
 
-def principal(search: searching.Search, row: int, slot: int) -> list[int]:
+def principal(search: Search, row: int, slot: int) -> list[int]:
     """Actions along the path below an edge of the root that each player would choose, by proof and visits; the edge's
     own action first.
 
@@ -28,7 +28,7 @@ def principal(search: searching.Search, row: int, slot: int) -> list[int]:
             results = (below["reward"] + below["discount"] * below["proven"]).astype(np.int64)
             known = (edges["child"] != tree.NO_NODE) & (below["proven"] != tree.UNKNOWN)
             proven = np.where(known, results, tree.UNKNOWN)
-        allowed = searching.allowed_actions(np.ones((1, number), dtype=np.bool_), proven[None])[0]
+        allowed = root_policy.allowed_actions(np.ones((1, number), dtype=np.bool_), proven[None])[0]
         visits = np.where(allowed, edges["visits"], 0)
         if not visits.any():
             break

@@ -1,16 +1,17 @@
-"""An engine that protocols can ask: one game followed, one task at a time, in words that a protocol understands.
+"""An engine session: one game followed for a protocol, one search request at a time.
 
 Protocols translate lines into calls and reports into lines; what a position, a setting or a limit of time means is
-decided here. One thread makes all calls. A `Task` may be stopped from any other at any time, also before it is begun.
+decided here. One thread makes all calls. A `SearchRequest` may be stopped from any other at any time, also before it is
+begun. Knows no protocol.
 """
 
 from __future__ import annotations
 
-import copy
 import gc
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import NamedTuple, Protocol
+from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
@@ -18,69 +19,22 @@ import games
 from games import base
 from games.base import Game
 from games.knowledge import Knowledge
-from games.protocols import HubText, UciText
 from games.text import records, whole_moves
 from selfplay import config as configs
 from selfplay.errors import UserError
-from selfplay.players import levels
-from selfplay.players.player import NetworkPlayer
+from selfplay.players import levels, network_player
+from selfplay.players.network_player import NetworkPlayer
 from selfplay.search import search, tree
 from selfplay.search.analyzer import PV, Analyzer, Limit, SearchInfo
 from selfplay.search.config import SearchConfig
 from selfplay.serve import options
+from selfplay.serve.notations import ProtocolNotation
 from selfplay.serve.search_request import SearchRequest, Stopper
 
 REPORTS = 0.5  # seconds between reports
 MAX_MOVES = 5000  # of one game: more than any real one, few enough to be read in a moment
-_PERFT_AT_ONCE = 4  # moves deep: counted without looking whether the task was stopped
+_PERFT_AT_ONCE = 4  # moves deep: counted without looking whether the request was stopped
 _WARM_UP = 64  # simulations
-
-
-class Notation(Protocol):
-    """How a protocol writes the game."""
-
-    def read(self, text: str) -> np.ndarray:
-        """[1] state_dtype. Raises IllegalMove."""
-
-    def write(self, state: np.void) -> str:
-        """A position that nobody is in the middle of a move in."""
-
-    def fresh(self, state: np.void) -> np.ndarray:
-        """[1] state_dtype: the position without its history, as if a game began there."""
-
-    def move(self, state: np.void, actions: Sequence[int]) -> str:
-        """A whole move."""
-
-    def actions(self, state: np.void, text: str) -> list[int]:
-        """The inverse. Raises IllegalMove."""
-
-
-class UciNotation:
-    """See `Notation`."""
-
-    def __init__(self, text: UciText) -> None:
-        self.read, self.write = text.from_fen, text.to_fen
-        self._text = text
-
-    def fresh(self, state: np.void) -> np.ndarray:
-        fields = self.write(state).split()
-        return self.read(" ".join([*fields[:4], "0", *fields[5:]]))  # the clock of the draw by quiet moves
-
-    def move(self, state: np.void, actions: Sequence[int]) -> str:
-        return self._text.move(state, actions[0])
-
-    def actions(self, state: np.void, text: str) -> list[int]:
-        return [self._text.action(state, text)]
-
-
-class HubNotation:
-    """See `Notation`."""
-
-    def __init__(self, text: HubText) -> None:
-        self.read, self.write, self.move, self.actions = text.from_position, text.position, text.move, text.actions
-
-    def fresh(self, state: np.void) -> np.ndarray:
-        return self.read(self.write(state))
 
 
 class Variation(NamedTuple):
@@ -94,16 +48,16 @@ class Variation(NamedTuple):
 
 
 class Report(NamedTuple):
-    """What is thought so far."""
+    """What a search has found so far."""
 
     variations: list[Variation]  # the best first; as many as multi_pv asks for
-    thought: SearchInfo
-    seconds: float  # since the task was asked
+    info: SearchInfo
+    seconds: float  # since the request was made
     used: float  # share of the tree's room, in [0, 1]
 
 
-class Answer(NamedTuple):
-    """How a task ended."""
+class PlayResult(NamedTuple):
+    """How a search request ended."""
 
     move: str | None  # None: the game is over
     reply: str | None  # the move expected after it
@@ -120,24 +74,24 @@ class _Position(NamedTuple):
 class EngineSession:
     """See the module docstring."""
 
-    def __init__(self, player: NetworkPlayer, notation: Notation, rng: np.random.Generator) -> None:
+    def __init__(self, player: NetworkPlayer, notation: ProtocolNotation, rng: np.random.Generator) -> None:
         self.player, self.game, self.notation, self.rng = player, player.game, notation, rng
         self.settings: dict[str, options.Value] = {option.key: option.default for option in options.ENGINE}
         self.config = player.config
         start = self.game.initial_states(1)
         self._position = _Position(start, [], start)
-        self._told: tuple[str | None, list[str]] = (None, [])  # the position in words
-        self._thinker: Analyzer | None = None
-        self._only: tuple[int, ...] = ()  # what `_thinker` is restricted to
+        self._told: tuple[str | None, list[str]] = (None, [])  # the position as the protocol named it
+        self._analyzer: Analyzer | None = None
+        self._only: tuple[int, ...] = ()  # actions that its tree's root was restricted to; empty: it was not
         self._room = 0  # nodes
-        self._overseer: Stopper | None = None
+        self._stopper: Stopper | None = None
 
     def warm_up(self) -> None:
-        """Thinks a little, so that compiled code is in place before a clock runs, and no pause is left for later."""
-        answer = self.think(SearchRequest(simulations=_WARM_UP))
+        """Searches a little, so that compiled code is in place before a clock runs, and no pause is left for later."""
+        answer = self.play(SearchRequest(simulations=_WARM_UP))
         assert answer.move is not None
         self.set_position(None, [answer.move])
-        self.think(SearchRequest(simulations=_WARM_UP))
+        self.play(SearchRequest(simulations=_WARM_UP))
         self.set_position(None, [])
         self.new_game()
         gc.collect()
@@ -146,16 +100,17 @@ class EngineSession:
     # -- settings ------------------------------------------------------------------------------------------
 
     def set(self, option: options.Option, value: options.Value) -> str | None:
-        """What there is to say about it. Raises UserError for a value that does not do, and keeps the old one."""
+        """A remark on the setting, if there is one. Raises UserError for a value that cannot be used, and keeps the old
+        one."""
         config, settings = self.config, dict(self.settings)
         if option.search:
             config = configs.from_values(SearchConfig, configs.to_values(config) | {option.key: value})
         else:
             settings[option.key] = value
         if option.search or option.key in ("hash", "leaves"):
-            self._thinker = None  # the old tree makes room for the new one
+            self._analyzer = None  # the old tree makes room for the new one
             try:
-                self._thinker = self._make(self.game, config, settings)
+                self._analyzer = self._make(config, settings)
             except (MemoryError, OSError):
                 raise UserError(f"{value} for {option.name} is more memory than there is.") from None
             self._only = ()
@@ -168,15 +123,15 @@ class EngineSession:
 
     def new_game(self) -> None:
         """Forgets the tree."""
-        self._thinker = None
+        self._analyzer = None
 
-    def _make(self, game: Game, config: SearchConfig, settings: Mapping[str, options.Value]) -> Analyzer:
-        self._room = room(game, config, int(settings["hash"]))
-        return Analyzer(game, self._evaluate, config, self._room, int(settings["leaves"]))
+    def _make(self, config: SearchConfig, settings: Mapping[str, options.Value]) -> Analyzer:
+        self._room = room(self.game, config, int(settings["hash"]))
+        return Analyzer(self.game, self._evaluate, config, self._room, int(settings["leaves"]))
 
     def _evaluate(self, leaves: search.Leaves) -> tuple[np.ndarray, np.ndarray]:
-        if self._overseer is not None:
-            self._overseer.before_batch()
+        if self._stopper is not None:
+            self._stopper.before_batch()
         return self.player.evaluate(leaves)
 
     # -- positions -----------------------------------------------------------------------------------------
@@ -230,85 +185,87 @@ class EngineSession:
         state = self._position.states[0]
         return [*self.game.to_string(state).splitlines(), "", f"Fen: {self.notation.write(state)}"]
 
-    def perft(self, depth: int, task: SearchRequest) -> Iterator[tuple[str, int]]:
-        """By move, the number of move sequences `depth` long; ends early when the task is stopped."""
+    def perft(self, depth: int, request: SearchRequest) -> Iterator[tuple[str, int]]:
+        """By move, the number of move sequences `depth` long; ends early when the request is stopped."""
         for move in whole_moves.legal(self.game, self._position.states):
-            count = self._count(move.after, depth - 1, task)
-            if task.stopped.is_set():
+            count = self._count(move.after, depth - 1, request)
+            if request.stopped.is_set():
                 return
             yield self.notation.move(move.before[0], move.actions), count
 
-    def _count(self, states: np.ndarray, depth: int, task: SearchRequest) -> int:
+    def _count(self, states: np.ndarray, depth: int, request: SearchRequest) -> int:
         if depth <= _PERFT_AT_ONCE:
             return games.facet(self.game, Knowledge).perft(states[0], depth) if depth else 1
-        if task.stopped.is_set():
+        if request.stopped.is_set():
             return 0
-        return sum(self._count(move.after, depth - 1, task) for move in whole_moves.legal(self.game, states))
+        return sum(self._count(move.after, depth - 1, request) for move in whole_moves.legal(self.game, states))
 
-    # -- thinking ------------------------------------------------------------------------------------------
+    # -- searching -----------------------------------------------------------------------------------------
 
-    def think(self, task: SearchRequest, tell: Callable[[Report], None] | None = None) -> Answer:
-        """Searches the position as the task says. Reports go to `tell`. Raises IllegalMove for moves in task.only."""
+    def play(self, request: SearchRequest, tell: Callable[[Report], None] | None = None) -> PlayResult:
+        """Searches the position as the request says. Reports go to `tell`. Raises IllegalMove for moves in
+        request.only."""
         position = self._position
         if self.over:
-            self._wait(task)
-            return Answer(None, None, None, [])
-        thinker = self._thinker_for(task)
-        thinker.set_position(position.start, position.actions)
-        level = levels.FULL if task.analysis else levels.named(int(self.settings["level"]))
-        limits = [limit for limit in (task.simulations, level.num_simulations) if limit is not None]
+            self._wait(request)
+            return PlayResult(None, None, None, [])
+        analyzer = self._analyzer_for(request)
+        analyzer.set_position(position.start, position.actions, self._only)
+        level = levels.FULL if request.analysis else levels.named(int(self.settings["level"]))
+        limits = [limit for limit in (request.simulations, level.num_simulations) if limit is not None]
         plies_left = self.game.max_game_length - len(position.actions)
         overhead = float(self.settings["move_overhead"]) / 1000
-        self._overseer = overseer = Stopper(task, thinker, min(limits, default=None), plies_left, overhead)
-        told = task.began
+        self._stopper = stopper = Stopper(request, analyzer, min(limits, default=None), plies_left, overhead)
+        told = request.began
 
-        def watch(thought: SearchInfo) -> None:
+        def watch(info: SearchInfo) -> None:
             nonlocal told
-            overseer.consider(thought)
+            stopper.consider(info)
             if tell is not None and time.perf_counter() - told >= REPORTS:
-                tell(self._report(task, thought))
+                tell(self._report(request, info))
                 told = time.perf_counter()
 
         try:
-            thought = thinker.think(overseer.limit(), watch, overseer.every)
+            info = analyzer.analyze(stopper.limit(), watch, stopper.every)
         finally:
-            self._overseer = None
+            self._stopper = None
         if tell is not None:
-            tell(self._report(task, thought))
-        self._wait(task)
-        if not task.analysis and (warmth := float(self.settings["temperature"])):
+            tell(self._report(request, info))
+        self._wait(request)
+        if not request.analysis and (warmth := float(self.settings["temperature"])):
             level = level._replace(temperature=warmth)
-        action = levels.pick(thought, level, self.rng)
-        everything = self._variations(thought, len(thought.lines)) if self.settings["verbose"] else []
-        return Answer(*self._answer(thinker, thought, action), self._report(task, thought), everything)
+        action = levels.pick(info, level, self.rng)
+        everything = self._variations(info, len(info.lines)) if self.settings["verbose"] else []
+        return PlayResult(*self._answer(analyzer, info, action), self._report(request, info), everything)
 
     @staticmethod
-    def _wait(task: SearchRequest) -> None:
+    def _wait(request: SearchRequest) -> None:
         """Answers are not given before they are asked for."""
-        if task.endless:
-            task.stopped.wait()
-        elif task.ponder:
-            task.released.wait()
+        if request.endless:
+            request.stopped.wait()
+        elif request.ponder:
+            request.released.wait()
 
-    def _thinker_for(self, task: SearchRequest) -> Analyzer:
+    def _analyzer_for(self, request: SearchRequest) -> Analyzer:
         state = self._position.states[0]
-        only = tuple(sorted({self.notation.actions(state, text)[0] for text in task.only}))
-        if self._thinker is None or only != self._only or only:
-            game = _restricted(self.game, self._position.states, only) if only else self.game
-            self._thinker = None
-            self._thinker, self._only = self._make(game, self.config, self.settings), only
-        return self._thinker
+        only = tuple(sorted({self.notation.actions(state, text)[0] for text in request.only}))
+        if self._analyzer is None:
+            self._analyzer = self._make(self.config, self.settings)
+        elif only or self._only:  # the tree of a restricted search is of no use to another one
+            self._analyzer.forget()
+        self._only = only
+        return self._analyzer
 
-    def _answer(self, thinker: Analyzer, thought: SearchInfo, action: int) -> tuple[str, str | None]:
+    def _answer(self, analyzer: Analyzer, info: SearchInfo, action: int) -> tuple[str, str | None]:
         """The whole move that begins with `action`, and the reply to it."""
-        line = next(line for line in thought.lines if line.actions[0] == action)
+        line = next(line for line in info.lines if line.actions[0] == action)
         moves = self._in_moves(line.actions)[0]
         if moves:
             return moves[0], moves[1] if len(moves) > 1 else None
         position, actions = self._position, list(line.actions)
         while True:  # the line ends within the move: the rest of it is searched as briefly as may be
-            thinker.set_position(position.start, [*position.actions, *actions])
-            actions.append(thinker.think(Limit(simulations=0)).lines[0].actions[0])
+            analyzer.set_position(position.start, [*position.actions, *actions])
+            actions.append(analyzer.analyze(Limit(simulations=0)).lines[0].actions[0])
             if moves := self._in_moves(actions)[0]:
                 return moves[0], None
 
@@ -324,18 +281,26 @@ class EngineSession:
                 return moves, round(sign * float(move.last.reward[0]))
         return moves, None
 
-    def _variations(self, thought: SearchInfo, number: int) -> list[Variation]:
+    def _variations(self, info: SearchInfo, number: int) -> list[Variation]:
         found = []
-        for line in thought.lines[:number]:
+        for line in info.lines[:number]:
             moves, end = self._in_moves(line.actions)
             plies = len(moves) if line.proven is not None and end == line.proven else None
             found.append(Variation(moves, line.value, line.proven, plies, line))
         return found
 
-    def _report(self, task: SearchRequest, thought: SearchInfo) -> Report:
-        used = 1.0 if thought.full else min(1.0, thought.visits / self._room)
-        variations = self._variations(thought, int(self.settings["multi_pv"]))
-        return Report(variations, thought, time.perf_counter() - task.began, used)
+    def _report(self, request: SearchRequest, info: SearchInfo) -> Report:
+        used = 1.0 if info.full else min(1.0, info.visits / self._room)
+        variations = self._variations(info, int(self.settings["multi_pv"]))
+        return Report(variations, info, time.perf_counter() - request.began, used)
+
+
+def load(folder: Path, notation_of: Callable[[Game], ProtocolNotation]) -> EngineSession:
+    """A session with the agent in a run's or generation's folder, ready for its first search. Raises UserError."""
+    player = network_player.load(folder)
+    session = EngineSession(player, notation_of(player.game), np.random.default_rng())
+    session.warm_up()
+    return session
 
 
 def room(game: Game, config: SearchConfig, megabytes: int) -> int:
@@ -345,19 +310,3 @@ def room(game: Game, config: SearchConfig, megabytes: int) -> int:
     node = tree.NODE.itemsize + game.state_dtype.itemsize + 4 + 4 + edges * edge  # and what it takes to move the root
     nodes = min(megabytes * 2**20 // node, (2**31 - 1) // edges - 4)  # trees have 32-bit indices
     return max(nodes, game.max_legal_actions + 4)
-
-
-def _restricted(game: Game, root: np.ndarray, allowed: Sequence[int]) -> Game:
-    """The game, but for the position `root` [1], in which only `allowed` actions are legal."""
-    key, fewer = game.key(root)[0], copy.copy(game)
-
-    def legal_actions(states: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        actions, count = game.legal_actions(states)
-        for row in np.flatnonzero(game.key(states) == key):
-            actions[row] = -1
-            actions[row, : len(allowed)] = allowed
-            count[row] = len(allowed)
-        return actions, count
-
-    fewer.legal_actions = legal_actions  # type: ignore[method-assign]
-    return fewer

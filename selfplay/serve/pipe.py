@@ -1,4 +1,4 @@
-"""A program at the other end of a pipe: lines in, lines out, and an engine that works while lines are read.
+"""The loop that UCI and Hub share: lines in, lines out over a pipe, and an engine that works while lines are read.
 
 The reading thread never waits for the engine. What takes time is done by a second thread, in order; the engine is
 loaded there, from the moment the first line is answered on, so that this answer waits for nothing. Whatever else is
@@ -13,14 +13,17 @@ import queue
 import sys
 import threading
 import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from io import FileIO
-from typing import TYPE_CHECKING, BinaryIO, NoReturn
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, BinaryIO, NoReturn
 
 from selfplay.errors import UserError
 
 if TYPE_CHECKING:
+    from games.base import Game
     from selfplay.serve.engine_session import EngineSession
+    from selfplay.serve.notations import ProtocolNotation
     from selfplay.serve.search_request import SearchRequest
 
 MAX_LINE = 1 << 18  # bytes; the longest sensible line, a game of 5,000 moves, has a tenth of it
@@ -30,11 +33,25 @@ _GOODBYE = 1.0  # seconds that the engine has to end before it is left behind
 Job = Callable[["EngineSession"], None]
 
 
-class Conversation:
+class Server:
     """What the protocols share. Each of them says what a line means, `obey`, and how a mistake is told, `complain`."""
 
-    def __init__(self, load: Callable[[], EngineSession], source: BinaryIO, sink: BinaryIO | FileIO) -> None:
-        """load makes the engine; UserError where it cannot be made."""
+    default_game: str  # whose packaged agent plays where no checkpoint is named
+
+    @staticmethod
+    def check(meta: Mapping[str, Any]) -> None:
+        """Raises ConfigError where the protocol cannot play the game that a checkpoint's `meta` names."""
+        raise NotImplementedError
+
+    @staticmethod
+    def notation(game: Game) -> ProtocolNotation:
+        """How the protocol writes the game. Raises ConfigError where it does not."""
+        raise NotImplementedError
+
+    def __init__(
+        self, load: Callable[[], EngineSession], meta: Mapping[str, Any], source: BinaryIO, sink: BinaryIO | FileIO
+    ) -> None:
+        """load: makes the engine; UserError where it cannot be made. meta: what the checkpoint says of itself."""
         self._load, self._source, self._sink = load, source, sink
         self._jobs: queue.SimpleQueue[Job | None] = queue.SimpleQueue()
         self._waiting: list[Callable[[], None]] = []  # to be called once the engine is loaded
@@ -43,7 +60,7 @@ class Conversation:
         self._writing = threading.Lock()
         self._worker = threading.Thread(target=self._work, daemon=True)
         self.loaded = False
-        self.task: SearchRequest | None = None  # the one that is waiting or worked on
+        self.request: SearchRequest | None = None  # the one that is waiting or worked on
 
     def obey(self, line: str) -> bool:
         """Does what a line says; False where it says to quit."""
@@ -63,15 +80,42 @@ class Conversation:
                 self._begin.set()
         finally:
             self._jobs.put(None)
-            if self.task is not None:
-                self.task.stop()
+            self.stop()
         self._worker.join(_GOODBYE if self.loaded else 0)
         return 0
+
+    def stop(self) -> None:
+        """Ends the search that is waiting or running, if there is one."""
+        if self.request is not None:
+            self.request.stop()
+
+    def ponder_hit(self) -> None:
+        """The move that is pondered on was played."""
+        if self.request is not None:
+            self.request.hit()
+
+    def ask(self, request: SearchRequest, search: Callable[[EngineSession, SearchRequest], None]) -> None:
+        """Stops the search that runs and has the engine make another; see `do`."""
+        self.stop()
+        self.request = request
+
+        def job(engine: EngineSession) -> None:
+            try:
+                search(engine, request)
+            finally:
+                self.finish(request)
+
+        self.do(job)
+
+    def finish(self, request: SearchRequest) -> None:
+        """The search is over: what the other side asks for from now on finds none."""
+        if self.request is request:
+            self.request = None
 
     def say(self, *lines: str) -> None:
         """Writes lines, together."""
         data = "".join(f"{line}\n" for line in lines).encode(errors="replace")
-        with self._writing, contextlib.suppress(OSError):  # nobody listens any more: the end of the input will come
+        with self._writing, contextlib.suppress(OSError):  # the other side has gone: the end of the input will come
             while data:
                 data = data[self._sink.write(data) :]
 
@@ -123,17 +167,30 @@ class Conversation:
             leave(1)
 
 
-def serve(conversation: Conversation) -> NoReturn:
-    """Talks to the end, and ends the process."""
+def serve_agent(protocol: type[Server], checkpoint: Path | None) -> NoReturn:
+    """Serves the agent of a run's or generation's folder, or the packaged one of the protocol's usual game, on standard
+    input and output to the end, and ends the process. Raises UserError where there is no such agent."""
+    from selfplay.players import pretrained
+
+    folder = checkpoint or pretrained.path(protocol.default_game)
+    meta = pretrained.peek(folder)
+    protocol.check(meta)
+
+    def load() -> EngineSession:
+        from selfplay.serve import engine_session
+
+        return engine_session.load(folder, protocol.notation)
+
+    server = protocol(load, meta, *standard_streams())
     try:
-        leave(conversation.run())
+        leave(server.run())
     except KeyboardInterrupt:
         leave(130)
 
 
 def leave(code: int) -> NoReturn:
     """Ends the process, at once and from any thread: another may wait for a line that never comes, or be in the middle
-    of loading, and an interpreter that has loaded torch takes a second to clear up what nobody misses."""
+    of loading, and an interpreter that has loaded torch takes a second to clear up."""
     sys.stderr.flush()
     os._exit(code)
 

@@ -1,4 +1,5 @@
-"""What an engine is asked to think about, and when it has thought enough. Knows clocks and thoughts, not positions."""
+"""A search request of an engine: what was asked for, and when to stop. Knows clocks and what a search reports, not
+positions."""
 
 from __future__ import annotations
 
@@ -13,7 +14,7 @@ from selfplay.players import time_manager
 if TYPE_CHECKING:
     from selfplay.search.analyzer import Analyzer, Limit, SearchInfo
 
-_EVERY = 0.05  # seconds between looks at the thoughts, where a clock runs
+_EVERY = 0.05  # seconds between looks at what the search found, where a clock runs
 _RARELY = 0.5  # the same where none does
 _SERIOUS = 0.25  # an action with this share of the best one's visits may put it in doubt
 
@@ -47,24 +48,24 @@ class SearchRequest:
 
 
 class Stopper:
-    """Ends one search when its task says so: looks at the clock before every batch, and at the thoughts now and then.
+    """Ends one search when its request says so: looks at the clock before every batch, and at its results now and then.
 
     All calls come from the thread that searches."""
 
     def __init__(
-        self, task: SearchRequest, thinker: Analyzer, simulations: int | None, plies_left: int, overhead: float
+        self, request: SearchRequest, analyzer: Analyzer, simulations: int | None, plies_left: int, overhead: float
     ) -> None:  # fmt: skip
         """simulations: the most to make. plies_left, overhead: see `clock.budget`."""
-        self.task, self.thinker, self.simulations = task, thinker, simulations
+        self.request, self.analyzer, self.simulations = request, analyzer, simulations
         self.budget: time_manager.Budget | None = None
-        if task.clock is not None:
-            self.budget = time_manager.budget(task.clock, plies_left, overhead)
-        if task.seconds is not None:
-            alone = time_manager.for_one_move(task.seconds, overhead)
+        if request.clock is not None:
+            self.budget = time_manager.budget(request.clock, plies_left, overhead)
+        if request.seconds is not None:
+            alone = time_manager.for_one_move(request.seconds, overhead)
             self.budget = alone if self.budget is None or alone.most < self.budget.most else self.budget
         self.saves = self.budget is not None and self.budget.usual < self.budget.most  # time for later moves
-        self.every = 0.0 if task.depth is not None else _EVERY if self.saves else _RARELY
-        self._waits = task.ponder or task.endless  # no limit of time, for now
+        self.every = 0.0 if request.depth is not None else _EVERY if self.saves else _RARELY
+        self._waits = request.ponder or request.endless  # no limit of time, for now
         self._longer = False
         self._batch, self._slowest = time.perf_counter(), 0.0  # when the last began, and seconds of one, lately
 
@@ -74,44 +75,44 @@ class Stopper:
 
         if self.budget is None or self._waits:
             return Limit(self.simulations)
-        left = self.task.began + (self.budget.most if self._longer else self.budget.usual) - time.perf_counter()
-        return Limit(self.simulations, max(left, 0.0), early=self.task.clock is not None)
+        left = self.request.began + (self.budget.most if self._longer else self.budget.usual) - time.perf_counter()
+        return Limit(self.simulations, max(left, 0.0), early=self.request.clock is not None)
 
     def before_batch(self) -> None:
         """The last chance to end in time: the next is a batch later."""
         now = time.perf_counter()
         self._slowest = max(now - self._batch, 0.8 * self._slowest)
         self._batch = now
-        if self._waits and self.task.hit_at is not None and not self.task.endless:
+        if self._waits and self.request.hit_at is not None and not self.request.endless:
             self._waits = False
-            self.thinker.limit(self.limit())
-        if self.task.stopped.is_set() or self._left(now) <= self._slowest:
-            self.thinker.stop()
+            self.analyzer.limit(self.limit())
+        if self.request.stopped.is_set() or self._left(now) <= self._slowest:
+            self.analyzer.stop()
 
     def _left(self, now: float) -> float:
         """Seconds until the search must have ended."""
         if self.budget is None or self._waits:
             return math.inf
-        return (self.task.hit_at or self.task.began) + self.budget.most - now
+        return (self.request.hit_at or self.request.began) + self.budget.most - now
 
-    def consider(self, thought: SearchInfo) -> None:
-        """Ends where the thoughts are as deep as they should be; takes more time for a move that is in doubt."""
-        if self.task.stopped.is_set() or (self.task.depth is not None and depth(thought) >= self.task.depth):
-            self.thinker.stop()
+    def consider(self, info: SearchInfo) -> None:
+        """Ends where the search is as deep as it should be; takes more time for a move that is in doubt."""
+        if self.request.stopped.is_set() or (self.request.depth is not None and depth(info) >= self.request.depth):
+            self.analyzer.stop()
         if self.budget is None or self._waits or self._longer or not self.saves:
             return
-        ends = self.task.began + self.budget.usual
-        if time.perf_counter() >= ends - _EVERY and _in_doubt(thought):
+        ends = self.request.began + self.budget.usual
+        if time.perf_counter() >= ends - _EVERY and _in_doubt(info):
             self._longer = True
-            self.thinker.limit(self.limit())
+            self.analyzer.limit(self.limit())
 
 
-def depth(thought: SearchInfo) -> int:
+def depth(info: SearchInfo) -> int:
     """Plies from the root to where the search is at work, on average."""
-    return max(1, round(thought.mean_depth))
+    return max(1, round(info.mean_depth))
 
 
-def _in_doubt(thought: SearchInfo) -> bool:
+def _in_doubt(info: SearchInfo) -> bool:
     """Whether an action that was looked at seriously seems better than the one with the most visits."""
-    best = thought.lines[0]
-    return any(line.value > best.value and line.visits >= _SERIOUS * best.visits for line in thought.lines[1:])
+    best = info.lines[0]
+    return any(line.value > best.value and line.visits >= _SERIOUS * best.visits for line in info.lines[1:])

@@ -23,7 +23,7 @@ from selfplay.search.evaluators import CachedEvaluator, HashEvaluator, UniformEv
 from selfplay.search.search import Leaves, Search
 
 ROOT = Path(__file__).resolve().parents[2]
-ENTRIES = ["plant", "land", "select", "attach", "expand", "reroot", "read_roots", "depth"]
+ENTRIES = ["reset_root", "release", "select", "attach", "expand", "reroot", "read_roots", "depth"]
 GOLDEN = json.loads((ROOT / "tests" / "golden" / "signature.json").read_text("utf-8"))
 COMPILED = not numba.config.DISABLE_JIT
 
@@ -80,7 +80,7 @@ def use_everything() -> None:
 def _two_moves(game: base.Game, states: np.ndarray, rows: np.ndarray, evaluate: search.Evaluate) -> np.ndarray:
     """[2, 4, K] visits at the root, before and after the fourth action listed."""
     running, visits = Search(game, 4, SearchConfig(), 20), []
-    running.plant(rows, states, 20)
+    running.reset_root(rows, states, 20)
     for _ in range(2):
         while len(running.finished()) < 4:
             leaves = running.leaves()

@@ -16,7 +16,7 @@ import games
 from games import base
 from games.checks import contract, exhaustive, random_play
 from games.tic_tac_toe import TicTacToe
-from selfplay.search import search, sequential_halving, tree
+from selfplay.search import root_policy, search, sequential_halving, tree
 from selfplay.search.config import SearchConfig
 from selfplay.search.evaluators import HashEvaluator, RolloutEvaluator, UniformEvaluator
 from selfplay.search.search import Leaves, Results, Search
@@ -178,7 +178,7 @@ def test_a_reused_tree_is_the_twins_subtree_move_after_move(game: base.Game, con
     states = positions(game, 4, seed=5)[:2]
     running = Search(game, 2, config, 50)
     rows, generators = np.arange(2), rngs(2)
-    running.plant(rows, states, 50, generators)
+    running.reset_root(rows, states, 50, generators)
     twins = [NaiveSearch(game, state, evaluate, config) for state in states]
     kept = 0
     for _ in range(7):
@@ -217,7 +217,7 @@ def test_a_reused_tree_is_the_twins_subtree_move_after_move(game: base.Game, con
 def test_gumbel_and_reuse_off_start_every_move_with_a_new_tree() -> None:
     for config in (GUMBEL, replace(PUCT, reuse_tree=False)):
         running = Search(TIC_TAC_TOE, 1, config, 20)
-        running.plant(np.arange(1), TIC_TAC_TOE.initial_states(1), 20)
+        running.reset_root(np.arange(1), TIC_TAC_TOE.initial_states(1), 20)
         crank(running, HashEvaluator(TIC_TAC_TOE))
         running.advance(np.arange(1), np.array([4]), 20)
         assert running.trees.num_nodes[0] == 1 and running.trees.nodes[0]["visits"] == 0
@@ -249,7 +249,7 @@ def test_searches_planted_at_different_times_with_different_budgets_find_what_th
             if waiting:
                 owner[row] = waiting.pop(0)
                 mine = owner[row]
-                running.plant(np.array([row]), states[[mine]], budgets[mine], [rngs(12)[mine]])
+                running.reset_root(np.array([row]), states[[mine]], budgets[mine], [rngs(12)[mine]])
         leaves = running.leaves()
         if len(leaves.rows):
             running.expand(leaves, *evaluate(leaves))
@@ -281,7 +281,7 @@ def test_noise_is_new_at_each_move_and_leaves_the_stored_priors_alone(config: Se
     game, evaluate = CONNECT_FOUR, HashEvaluator(CONNECT_FOUR)
     states = game.initial_states(1)
     running, generators = Search(game, 1, config, 40), rngs(1)
-    running.plant(np.arange(1), states, 40, generators)
+    running.reset_root(np.arange(1), states, 40, generators)
     drawn = []
     for action in (3, 2):
         crank(running, evaluate)
@@ -429,7 +429,7 @@ def test_a_proven_win_is_played_and_a_proven_loss_avoided() -> None:
     legal = np.array([[True, True, True, False]] * 5)
     proven = np.array([[-1, 1, 2, 2], [-1, 2, 0, 2], [-1, -1, -1, 2], [2, 2, 2, 2], [-1, -1, 2, 2]])
     expected = [[0, 1, 0, 0], [0, 1, 1, 0], [1, 1, 1, 0], [1, 1, 1, 0], [0, 0, 1, 0]]
-    np.testing.assert_array_equal(search.allowed_actions(legal, proven), np.array(expected, dtype=bool))
+    np.testing.assert_array_equal(root_policy.allowed_actions(legal, proven), np.array(expected, dtype=bool))
 
     # The evaluator prefers all other cells to 3 and 6 tenfold, and has no opinion on values.
     def misled(leaves: Leaves) -> tuple[np.ndarray, np.ndarray]:
@@ -623,7 +623,7 @@ def test_full_trees_go_on_to_the_next_move() -> None:
     config = replace(PUCT, edges_per_node=1, solve=False)
     evaluate, rows = HashEvaluator(CONNECT_FOUR), np.arange(6)
     running = Search(CONNECT_FOUR, 6, config, 40)
-    running.plant(rows, CONNECT_FOUR.initial_states(6), 40, rngs(6))
+    running.reset_root(rows, CONNECT_FOUR.initial_states(6), 40, rngs(6))
     for _ in range(6):
         crank(running, evaluate)
         assert running.trees.full.all()
@@ -659,9 +659,9 @@ def test_mistakes_are_refused_by_name() -> None:
     over = notation_of(TicTacToe()).state_after("14253")
     running = Search(TIC_TAC_TOE, 1, PUCT, 10)
     with pytest.raises(ValueError, match="game is over in the position of row 0"):
-        running.plant(np.arange(1), over, 5)
+        running.reset_root(np.arange(1), over, 5)
     with pytest.raises(ValueError, match="11 simulations were asked for, but room was made for 10"):
-        running.plant(np.arange(1), TIC_TAC_TOE.initial_states(1), 11)
+        running.reset_root(np.arange(1), TIC_TAC_TOE.initial_states(1), 11)
     with pytest.raises(ValueError, match="32-bit"):
         Search(TIC_TAC_TOE, 100_000, PUCT, 10_000)
 
@@ -694,7 +694,7 @@ def test_looking_ahead_proves_exactly_the_positions_that_have_a_winning_action()
     for game in (TIC_TAC_TOE, CONNECT_FOUR, COINS):
         states = positions(game, 40, 5)
         running = Search(game, len(states), config, 30)
-        running.plant(np.arange(len(states)), states, 30)
+        running.reset_root(np.arange(len(states)), states, 30)
         crank(running, HashEvaluator(game))
         for row in range(len(states)):
             for node in range(int(running.trees.num_nodes[row])):
@@ -712,7 +712,7 @@ def test_looking_ahead_keeps_visits_and_proofs_consistent_through_rerooting() ->
     states = positions(CONNECT_FOUR, 16, 7)
     running = Search(CONNECT_FOUR, len(states), config, 60)
     rows = np.arange(len(states))
-    running.plant(rows, states, 60)
+    running.reset_root(rows, states, 60)
     for _ in range(4):
         crank(running, HashEvaluator(CONNECT_FOUR))
         t = running.trees
@@ -785,7 +785,7 @@ def test_several_leaves_at_once_grow_the_same_tree_as_the_twin(
 
 def on_their_way(running: Search, leaves: Leaves) -> np.ndarray:
     """[edges] how many of `leaves` lie behind each edge."""
-    t, expected = running.trees, np.zeros_like(running.trees.flights)
+    t, expected = running.trees, np.zeros_like(running.trees.visits_in_flight)
     for node in leaves.nodes:
         while t.nodes[node]["parent"] != tree.NO_NODE:
             parent = t.nodes[node]["parent"]
@@ -804,7 +804,7 @@ def test_what_is_on_its_way_is_counted_until_it_has_landed(
     """Through four moves: while leaves wait, they and nothing else are on their way; afterwards all visits add up."""
     config, evaluate = replace(config, look_ahead=look_ahead), HashEvaluator(game)
     running, rows = Search(game, 4, config, 60, 8), np.arange(4)
-    running.plant(rows, positions(game, 20, seed=2)[:4], 60, rngs(4))
+    running.reset_root(rows, positions(game, 20, seed=2)[:4], 60, rngs(4))
     most = 0
     for _ in range(4):
         while len(running.finished()) < len(rows):
@@ -813,9 +813,9 @@ def test_what_is_on_its_way_is_counted_until_it_has_landed(
                 continue
             assert len(np.unique(leaves.nodes)) == len(leaves.nodes), "a position twice in one batch"
             most = max(most, np.bincount(leaves.rows).max())
-            np.testing.assert_array_equal(running.trees.flights, on_their_way(running, leaves))
+            np.testing.assert_array_equal(running.trees.visits_in_flight, on_their_way(running, leaves))
             running.expand(leaves, *evaluate(leaves))
-            assert not running.trees.flights.any()
+            assert not running.trees.visits_in_flight.any()
             for row in rows:
                 assert_sound(running, row)
         found = running.results(rows)
@@ -844,7 +844,7 @@ def test_the_code_for_several_leaves_finds_the_same_with_one(
 def test_a_small_search_gives_few_leaves_and_gumbel_always_one() -> None:
     def largest(config: SearchConfig, budget: int) -> int:
         running, asked = Search(CONNECT_FOUR, 1, config, budget, 16), [0]
-        running.plant(np.arange(1), CONNECT_FOUR.initial_states(1), budget)
+        running.reset_root(np.arange(1), CONNECT_FOUR.initial_states(1), budget)
         while not len(running.finished()):
             leaves = running.leaves()
             asked.append(len(leaves.rows))
@@ -875,7 +875,7 @@ def test_several_leaves_meet_the_end_of_the_room(config: SearchConfig, room: str
     config = replace(config, edges_per_node=1 if room == "edges" else 48, solve=False)
     evaluate, rows = HashEvaluator(CONNECT_FOUR), np.arange(5)
     running = Search(CONNECT_FOUR, 5, config, 60, 8)
-    running.plant(rows, CONNECT_FOUR.initial_states(5), 60, rngs(5))
+    running.reset_root(rows, CONNECT_FOUR.initial_states(5), 60, rngs(5))
     for _ in range(4):
         if room == "nodes":
             running.trees.num_simulations[rows] = 1000
@@ -890,7 +890,7 @@ def test_several_leaves_meet_the_end_of_the_room(config: SearchConfig, room: str
                     action = t.actions[t.nodes[parent]["first_edge"] + slot]
                     assert CONNECT_FOUR.step(running.states[[parent]], np.array([action])).states[0] == state
             running.expand(leaves, *evaluate(leaves))
-        assert running.trees.full.all() and not running.trees.flights.any() and len(asked) > 5
+        assert running.trees.full.all() and not running.trees.visits_in_flight.any() and len(asked) > 5
         for row in rows:
             assert_sound(running, row)
         found = running.results(rows)
@@ -906,13 +906,13 @@ def _above(running: Search, leaves: Leaves) -> tuple[np.ndarray, np.ndarray]:
 def test_a_tree_planted_after_a_turn_that_was_broken_off_starts_clean() -> None:
     states, evaluate = CONNECT_FOUR.initial_states(1), HashEvaluator(CONNECT_FOUR)
     running = Search(CONNECT_FOUR, 1, PUCT, 50, 8)
-    running.plant(np.arange(1), states, 50)
+    running.reset_root(np.arange(1), states, 50)
     while True:
         leaves = running.leaves()
         if len(leaves.rows) > 3:
             break
         running.expand(leaves, *evaluate(leaves))
-    assert running.trees.flights.any()
+    assert running.trees.visits_in_flight.any()
     again = search.run(CONNECT_FOUR, states, evaluate, PUCT, 50, None, running)
     fresh = Search(CONNECT_FOUR, 1, PUCT, 50, 8)
     assert_equal(again, search.run(CONNECT_FOUR, states, evaluate, PUCT, 50, None, fresh))

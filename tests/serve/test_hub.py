@@ -18,9 +18,8 @@ from program import Program
 
 import games
 from games import protocols
-from selfplay.cli import hub
-from selfplay.players import player as players
-from selfplay.serve import engine_session, options
+from selfplay.players import network_player
+from selfplay.serve import engine_session, hub, notations, options
 from selfplay.serve.search_request import SearchRequest
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -66,13 +65,13 @@ def test_nothing_heavy_is_loaded_before_the_answer_to_hub(run: Path) -> None:
 import sys
 from selfplay.cli import main
 from selfplay.serve import pipe
-real = pipe.Conversation.say
+real = pipe.Server.say
 def say(self, *lines):
     real(self, *lines)
     if "wait" in lines:
         heavy = {{"torch", "numpy", "numba", "msgspec", "scipy", "ray", "rich"}} & set(sys.modules)
         sys.stderr.write(f"heavy: {{sorted(heavy)}}\\n")
-pipe.Conversation.say = say
+pipe.Server.say = say
 pipe.PATIENCE = 60
 main.main(["hub", {str(run)!r}])
 """
@@ -129,17 +128,17 @@ def test_a_jump_over_several_pieces_is_one_move(engine: Program) -> None:
 
 
 def test_the_rest_of_a_jump_is_found_where_the_search_ends_within_it(run: Path) -> None:
-    player = players.load(run)
-    engine = engine_session.EngineSession(player, engine_session.HubNotation(text()), np.random.default_rng(1))
+    player = network_player.load(run)
+    engine = engine_session.EngineSession(player, notations.HubNotation(text()), np.random.default_rng(1))
     squares = ["e"] * 33
     squares[6], squares[10], squares[19], squares[32] = "b", "w", "w", "w"
     engine.set_position("B" + "".join(squares[1:]), [])
-    thinker = engine._thinker_for(SearchRequest())
-    thinker.set_position(engine._position.start, [])
-    thought = thinker.think(engine_session.Limit(simulations=0))
-    line = thought.lines[0]
-    cut = thought._replace(lines=[line._replace(actions=line.actions[:1])])
-    assert engine._answer(thinker, cut, line.actions[0]) == ("6x24x10x19", None)
+    analyzer = engine._analyzer_for(SearchRequest())
+    analyzer.set_position(engine._position.start, [])
+    info = analyzer.analyze(engine_session.Limit(simulations=0))
+    line = info.lines[0]
+    cut = info._replace(lines=[line._replace(actions=line.actions[:1])])
+    assert engine._answer(analyzer, cut, line.actions[0]) == ("6x24x10x19", None)
 
 
 def test_a_win_is_told_as_its_distance_from_a_hundred_men(engine: Program) -> None:
@@ -168,12 +167,12 @@ def test_analysis_lasts_until_stopped(engine: Program) -> None:
 
 
 def test_a_draw_by_repetition_is_played_on(run: Path) -> None:
-    player = players.load(run)
-    engine = engine_session.EngineSession(player, engine_session.HubNotation(text()), np.random.default_rng(1))
+    player = network_player.load(run)
+    engine = engine_session.EngineSession(player, notations.HubNotation(text()), np.random.default_rng(1))
     squares = ["e"] * 33
     squares[1], squares[32] = "B", "W"
     engine.set_position("B" + "".join(squares[1:]), ["1-6", "32-27", "6-1", "27-32"] * 5)
-    assert not engine.over and engine.think(SearchRequest(simulations=10)).move is not None
+    assert not engine.over and engine.play(SearchRequest(simulations=10)).move is not None
 
 
 @pytest.mark.parametrize(

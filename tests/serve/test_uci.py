@@ -24,12 +24,10 @@ from program import WAIT, Program
 
 import games
 from selfplay import config as configs
-from selfplay.cli import uci
-from selfplay.players import player as players
-from selfplay.players import pretrained
+from selfplay.players import network_player, pretrained
 from selfplay.search import search
 from selfplay.search.config import SearchConfig
-from selfplay.serve import engine_session, options
+from selfplay.serve import engine_session, notations, options, uci
 from selfplay.serve.search_request import SearchRequest
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -74,13 +72,13 @@ import os, sys
 from selfplay.cli import main
 from selfplay.serve import pipe
 heard = []
-real = pipe.Conversation.say
+real = pipe.Server.say
 def say(self, *lines):
     real(self, *lines)
     if "uciok" in lines:
         heavy = {{"torch", "numpy", "numba", "msgspec", "scipy", "chess", "ray", "rich"}} & set(sys.modules)
         sys.stderr.write(f"heavy: {{sorted(heavy)}}\\n")
-pipe.Conversation.say = say
+pipe.Server.say = say
 pipe.PATIENCE = 60
 main.main(["uci", {str(chess_run)!r}])
 """
@@ -384,22 +382,22 @@ def test_hash_limits_the_tree(engine: Program) -> None:
     nodes = engine_session.room(game, SearchConfig(), 1)
     made = search.Search(game, 1, SearchConfig(), nodes, 16)
     size = sum(a.nbytes for a in (made.states, made.trees.nodes, made.trees.edges, made.trees.actions,
-                                  made.trees.flights))  # fmt: skip
+                                  made.trees.visits_in_flight))  # fmt: skip
     assert 0.9 * 2**20 < size <= 1.01 * 2**20
     engine.send("setoption name Hash value 256")
 
 
 def test_options_reach_the_search(chess_run: Path) -> None:
-    player = players.load(chess_run)
+    player = network_player.load(chess_run)
     text = protocols_of(player.game).uci()
     assert text is not None
-    made = engine_session.EngineSession(player, engine_session.UciNotation(text), np.random.default_rng(1))
+    made = engine_session.EngineSession(player, notations.UciNotation(text), np.random.default_rng(1))
     by_key = {option.key: option for option in (*options.ENGINE, *options.SEARCH)}
     made.set(by_key["c_puct"], 3.5)
     made.set(by_key["look_ahead"], True)
     made.set(by_key["leaves"], 4)
-    assert made._thinker is not None
-    assert (made._thinker.config.c_puct, made._thinker.config.look_ahead) == (3.5, True)
+    assert made._analyzer is not None
+    assert (made._analyzer.config.c_puct, made._analyzer.config.look_ahead) == (3.5, True)
     with pytest.raises(Exception, match="c_puct"):
         made.set(by_key["c_puct"], 0.0)
     assert made.config.c_puct == 3.5, "the old value is kept"
@@ -497,20 +495,20 @@ def test_python_chess_plays_a_game_with_it(client: chess.engine.SimpleEngine) ->
 
 
 def test_connect_four_is_played_as_a_variant(four_run: Path) -> None:
-    player = players.load(four_run)
+    player = network_player.load(four_run)
     text = protocols_of(player.game).uci()
     assert text is not None
-    engine = engine_session.EngineSession(player, engine_session.UciNotation(text), np.random.default_rng(1))
+    engine = engine_session.EngineSession(player, notations.UciNotation(text), np.random.default_rng(1))
     moves: list[str] = []
     while not engine.over:
-        move = engine.think(SearchRequest(simulations=30)).move
+        move = engine.play(SearchRequest(simulations=30)).move
         assert move is not None
         moves.append(move)
         engine.set_position(None, moves)
     assert moves[0].startswith("P@") and 7 <= len(moves) <= 42
-    assert engine.think(SearchRequest(simulations=30)).move is None
+    assert engine.play(SearchRequest(simulations=30)).move is None
     engine.set_position(text.to_fen(player.game.initial_states(1)[0]), moves[:3])
-    assert engine.think(SearchRequest(simulations=30)).move is not None
+    assert engine.play(SearchRequest(simulations=30)).move is not None
 
 
 # Fuzz
