@@ -26,7 +26,7 @@ def measure(player: agent.AlphaZero, size: int, rollout_rows: int, seconds: floa
     """Figures per second of a fleet of `size` actors."""
     fleet = RayActorPool(player, seed=1, size=size, rollout_rows=rollout_rows, address=address)
     try:
-        weights = {agent.PLAYER: policy_value.PolicyValueNet(player.game, player.config.network).state_dict()}
+        weights = {policy_value.PLAYER: policy_value.PolicyValueNet(player.game, player.config.network).state_dict()}
         fleet.publish(weights, 0, None)
         warm = 0
         while warm < 3 * size:  # compiled, games under way, deliveries out of step

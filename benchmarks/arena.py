@@ -1,7 +1,7 @@
 """Does an arena search as fast as self-play? One process, in turns: matches between two networks, and an actor.
 
 Both play the same game with networks of one size, the same number of simulations a move and no evaluation cache, and
-plant every search anew, so that every simulation that does not end in a finished game is one evaluation. The actor has
+start every search anew, so that every simulation that does not end in a finished game is one evaluation. The actor has
 no past selves. "ratio" is the arena's evaluations per second over the actor's.
 """
 
@@ -18,8 +18,7 @@ from selfplay.alphazero import actor
 from selfplay.alphazero.config import ActorConfig
 from selfplay.networks import inference, policy_value
 from selfplay.networks.config import NetworkConfig
-from selfplay.players import match, openings
-from selfplay.players import player as players
+from selfplay.players import match, openings, player
 from selfplay.search.config import SearchConfig
 
 
@@ -43,7 +42,7 @@ def main() -> None:
     for number, one in enumerate(weights):
         evaluator = inference.NetworkEvaluator(game, size)
         evaluator.load(one)
-        pair.append(players.SearchPlayer(str(number), game, evaluator, config, arguments.simulations))
+        pair.append(player.SearchPlayer(str(number), game, evaluator, config, arguments.simulations))
     playing = actor.Actor(
         game,
         ActorConfig(

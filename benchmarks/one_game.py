@@ -23,7 +23,7 @@ import games
 from games import base
 from selfplay.networks import inference
 from selfplay.networks.config import NetworkConfig
-from selfplay.players import match, openings, player
+from selfplay.players import match, network_player, openings, player
 from selfplay.search import analyzer, evaluators, search
 from selfplay.search.config import SearchConfig
 
@@ -106,7 +106,7 @@ class Player:
 
 
 def strength(arguments: Any) -> None:
-    agent = player.load(Path(arguments.strength))
+    agent = network_player.load(Path(arguments.strength))
     evaluate = evaluators.CachedEvaluator(agent.evaluate, agent.game, 2_000_000)
     pair = [
         Player(agent.game, evaluate, agent.config, arguments.simulations, leaves) for leaves in (arguments.leaves, 1)

@@ -20,13 +20,11 @@ from selfplay.players import reference
 from selfplay.search import evaluators, search
 from selfplay.types import Batch, MatchResult, Status, Weights
 
-PLAYER = "net"  # the family's one player: the name of its weights in checkpoints
-
 
 class AlphaZero:
     """See `selfplay.agent.Agent`."""
 
-    roles = (PLAYER,)
+    roles = (policy_value.PLAYER,)
     per_second = ("games", "positions", "evaluations")
     ratios: ClassVar = {
         "batch": ("evaluations", "batches"),
@@ -68,7 +66,7 @@ class AlphaZero:
             torch.manual_seed(self.config.run.seed)
             net = policy_value.PolicyValueNet(self.game, self.config.network)
         net = net.to(devices.best()).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-        return (Update(PLAYER, net, loss.policy_value_loss(self.config.target.value_weight)),)
+        return (Update(policy_value.PLAYER, net, loss.policy_value_loss(self.config.target.value_weight)),)
 
     def make_actor(self, index: int, seed: int) -> _Actor:
         return _Actor(self.game, self.config.actor, self.config.search, self.config.network, seed, index)
@@ -89,7 +87,7 @@ class AlphaZero:
 
     def _evaluator(self, weights: Weights) -> inference.NetworkEvaluator:
         net = inference.NetworkEvaluator(self.game, self.config.network)
-        net.load(weights[PLAYER])
+        net.load(weights[policy_value.PLAYER])
         return net
 
     def set_past(self, past: Weights | None) -> None:
@@ -124,4 +122,4 @@ class _Actor(actor.Actor):
     """An actor that takes weights by player, as the loop hands them out."""
 
     def set_weights(self, weights: Weights, generation: int, past: Weights | None = None) -> None:  # type: ignore[override]
-        super().set_weights(weights[PLAYER], generation, past[PLAYER] if past else None)
+        super().set_weights(weights[policy_value.PLAYER], generation, past[policy_value.PLAYER] if past else None)

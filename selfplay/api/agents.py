@@ -17,8 +17,8 @@ from selfplay.api import analysis, arguments
 from selfplay.api.analysis import Analysis
 from selfplay.errors import ArgumentError, CheckpointError
 from selfplay.league import pool
-from selfplay.players import player as players
-from selfplay.players import pretrained
+from selfplay.players import network_player, pretrained
+from selfplay.players.player import SearchPlayer
 from selfplay.search.search import Leaves
 
 RUNS = Path("runs")  # where runs are, unless told otherwise
@@ -50,7 +50,7 @@ class TrainedAgent:
     name: str
     """What it was loaded by, and is called in matches."""
 
-    def __init__(self, player: players.NetworkPlayer, path: Path, generation: int, name: str) -> None:
+    def __init__(self, player: network_player.NetworkPlayer, path: Path, generation: int, name: str) -> None:
         """Use `selfplay.load`."""
         self.game, self.path, self.generation, self.name = player.game, path, generation, name
         self._player = player
@@ -103,7 +103,7 @@ class TrainedAgent:
         priors[np.nonzero(legal)[0], actions[legal]] = listed[legal]
         return Evaluated(priors, wdl)
 
-    def player(self, simulations: int = 100) -> players.SearchPlayer:
+    def player(self, simulations: int = 100) -> SearchPlayer:
         """The agent as a player of `selfplay.match` with its own number of simulations a move."""
         return self._player.at(arguments.simulations(simulations), self.name)
 
@@ -118,7 +118,7 @@ def load(source: str | os.PathLike[str]) -> TrainedAgent:
     Raises UserError, in one sentence, where there is no such agent or it cannot be used."""
     folder = pool.newest(find(source))
     meta = pretrained.peek(folder)
-    return TrainedAgent(players.load(folder), folder, int(meta.get("generation", 0)), os.fspath(source))
+    return TrainedAgent(network_player.load(folder), folder, int(meta.get("generation", 0)), os.fspath(source))
 
 
 def find(source: str | os.PathLike[str]) -> Path:

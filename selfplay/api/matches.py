@@ -21,8 +21,7 @@ from selfplay.errors import ArgumentError, ArgumentTypeError, CheckpointError
 from selfplay.league import pool
 from selfplay.players import match as playing
 from selfplay.players import match_worker, openings, pretrained, registry
-from selfplay.players import player as players
-from selfplay.players.player import Player
+from selfplay.players.player import Player, SearchPlayer
 from selfplay.ratings import elo as rating
 from selfplay.ratings import sprt, tournament
 
@@ -120,7 +119,7 @@ def play(
     balance, file = arguments.fraction("balance", balance), None if book is None else arguments.path("book", book)
     common, company = gather(entrants, game, simulations)
     names = _distinct([_name(entrant) for entrant in entrants])
-    judge = next((player.values for player in company if isinstance(player, players.SearchPlayer)), None)
+    judge = next((player.values for player in company if isinstance(player, SearchPlayer)), None)
     try:
         starts = openings.for_match(common, number, seed, plies, balance, file, judge)
         spec = match_worker.MatchSpec(
@@ -130,7 +129,7 @@ def play(
         worker = match_worker.MatchWorker(spec, (common, company))
         results = {result.task: result for result in worker.play(tasks)}
     finally:
-        registry.dismiss(company)
+        registry.close_players(company)
     return Played(common, names, [results[task] for task in tasks])
 
 
@@ -162,7 +161,7 @@ def gather(entrants: Sequence[Entrant], game: str | None, simulations: int) -> t
     if named is None and not any(map(registry.is_trained, texts)):
         raise ArgumentError("no player is a trained agent: say which game they play, as in game='chess'.")
     if texts:
-        common, found = registry.gather(texts, named, simulations)
+        common, found = registry.load_players(texts, named, simulations)
     elif agents:
         common, found = agents[0].game, []
     else:

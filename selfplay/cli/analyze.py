@@ -1,4 +1,4 @@
-"""What a trained agent thinks of positions.
+"""Analyses positions with a trained agent.
 
 Given --moves or --fen, prints the board and a table of the legal moves. Otherwise reads positions as JSON lines from
 standard input and answers one JSON line each; a line that cannot be answered gets {"error": …}, and it goes on.
@@ -50,9 +50,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     if not 0 <= arguments.simulations <= MAX_SIMULATIONS:
         raise UserError(f"--simulations is {arguments.simulations}, and must lie between 0 and {MAX_SIMULATIONS:,}.")
-    from selfplay.players import player as players
+    from selfplay.players import network_player
 
-    player = players.load(arguments.checkpoint)
+    player = network_player.load(arguments.checkpoint)
     if arguments.moves is not None or arguments.fen is not None:
         request = {"moves": arguments.moves or ""} | ({"fen": arguments.fen} if arguments.fen is not None else {})
         _print_table(player, request, arguments.simulations)

@@ -29,8 +29,8 @@ what search adds to the policy alone (0). Written: ratings.csv, ratings.json, ra
 the games, one file a pairing.
 
 In a GAN run a game is a real sample against a fake: the generator wins it if the discriminator scores the fake higher.
---games is the number of blocks that each generator and discriminator meet on, each of --samples fakes and as many reals
-that were held out of training; all games of a block are played, and what they are worth is told.
+--games is the number of blocks that each generator and discriminator are scored on, each of --samples fakes and as
+many reals that were held out of training; all games of a block are played, and what they are worth is told.
 """
 
 
@@ -62,29 +62,29 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     playing.check(arguments)
     wanted = _enter(arguments)
-    from selfplay.cli.tournaments import report as reports
-    from selfplay.ratings import tournament as arena
+    from selfplay.cli.tournaments import report
+    from selfplay.ratings.tournament_folder import TournamentFolder
 
     out, (noun, each) = arguments.out or _default_out(arguments.players), wanted.counted
-    tournament = arena.Tournament(out, wanted.entrants, wanted.terms, wanted.suffix)
+    folder = TournamentFolder(out, wanted.participants, wanted.terms, wanted.suffix)
     try:
-        tasks = tournament.missing(wanted.pairings, wanted.rounds)
+        tasks = folder.results.missing(wanted.pairings, wanted.openings)
         progress = playing.Progress(each * len(tasks), arguments.plain or arguments.json, noun)
         if tasks:
-            for result in playing.played(wanted.crews, tasks, arguments, progress, each):
-                tournament.add(result)
-        report = wanted.report(tournament, progress)
+            for result in playing.played(wanted.workers, tasks, arguments, progress, each):
+                folder.add(result)
+        found = wanted.report(folder.results, progress)
     except KeyboardInterrupt:
-        done = each * len(tournament.results)
+        done = each * len(folder.results)
         print(f"Stopped: {done} {noun} are kept in {out}. The same command goes on.", file=sys.stderr)
         return 130
     finally:
-        tournament.close()
-    reports.write(out, report)
+        folder.close()
+    report.write(out, found)
     if arguments.json:
         print((out / "ratings.json").read_text("utf-8"), end="")
     else:
-        reports.show(out, report)
+        report.show(out, found)
     return 0
 
 
@@ -98,7 +98,7 @@ def _enter(arguments: argparse.Namespace) -> contest.Contest:
     if not gans:
         return board_ratings.enter(arguments)
     if other := next((text for text in arguments.players if text not in gans), None):
-        raise UserError(f"'{gans[0]}' is a GAN run and '{other}' plays games: they never meet, rate them apart.")
+        raise UserError(f"'{gans[0]}' is a GAN run and '{other}' plays games: rate them apart.")
     return gan_ratings.enter(arguments)
 
 

@@ -18,8 +18,9 @@ from selfplay.errors import UserError
 
 if TYPE_CHECKING:
     from games.base import Game
-    from selfplay.ratings.sprt import Measured, Verdict
-    from selfplay.ratings.tournament import MatchTask, TaskResult, Tournament
+    from selfplay.ratings.sprt import EloEstimate, Verdict
+    from selfplay.ratings.tournament import MatchTask, TaskResult
+    from selfplay.ratings.tournament_folder import TournamentFolder
 
 EPILOG = """examples:
   selfplay match runs/connect-four uct:1000 --games 100
@@ -66,7 +67,7 @@ class Told(NamedTuple):
     wins: int
     draws: int
     losses: int
-    measured: Measured
+    measured: EloEstimate
     verdict: Verdict | None
 
 
@@ -81,22 +82,23 @@ def run(arguments: argparse.Namespace) -> int:
     from selfplay.ratings import tournament
 
     texts = [arguments.first, arguments.second]
-    game, company = registry.gather(texts, arguments.game, arguments.simulations)
-    starts = conditions.find_openings(game, arguments, arguments.games // 2, company)
+    game, players = registry.load_players(texts, arguments.game, arguments.simulations)
+    starts = conditions.find_openings(game, arguments, arguments.games // 2, players)
     names = texts if texts[0] != texts[1] else [f"{texts[0]} (1)", f"{texts[1]} (2)"]
-    plan = match_worker.MatchSpec(
+    spec = match_worker.MatchSpec(
         tuple(texts), tuple(names), game.name, arguments.simulations, tuple(starts), arguments.seed,
         conditions.adjudication(arguments), SPRT_TOGETHER if bounds else match.TOGETHER,
     )  # fmt: skip
     tasks = [tournament.MatchTask(0, 1, number) for number in range(arguments.games // 2)]
     kept = _kept(arguments, game, names)
-    points = {task: tuple(entry["points"]) for task, entry in kept.results.items()} if kept else {}
+    before = kept.results.by_task if kept else {}
+    points = {task: result.points for task, result in before.items()}
     progress = playing.Progress(2 * (len(tasks) - len(points)), arguments.plain or arguments.json)
-    plies: list[int] = [ply for entry in kept.results.values() for ply in entry["plies"]] if kept else []
+    plies = [ply for result in before.values() for ply in result.plies]
     code = 0
     try:
         missing = [task for task in tasks if task not in points]
-        stream = playing.play(plan, (game, company), missing, arguments, progress)
+        stream = playing.play(spec, (game, players), missing, arguments, progress)
         told = _until(stream, tasks, points, plies, bounds, arguments, kept, progress)
     except KeyboardInterrupt:
         told, code = _tell(_in_order(tasks, points), bounds, arguments), 130
@@ -135,26 +137,26 @@ def _model(arguments: argparse.Namespace) -> Any:
     return "logistic" if arguments.logistic else "normalized"
 
 
-def _kept(arguments: argparse.Namespace, game: Game, names: list[str]) -> Tournament | None:
+def _kept(arguments: argparse.Namespace, game: Game, names: list[str]) -> TournamentFolder | None:
     """The folder that results are kept in, if one was asked for."""
     if arguments.out is None:
         return None
     import games
     from games.notation import Notation
     from selfplay.players import registry
-    from selfplay.ratings import tournament
+    from selfplay.ratings import tournament, tournament_folder
 
-    entrants = [
+    participants = [
         tournament.Participant(name, registry.digest(text, arguments.game, arguments.simulations))
         for name, text in zip(names, [arguments.first, arguments.second], strict=True)
     ]
-    suffix = games.facet(game, Notation).record_suffix
-    return tournament.Tournament(arguments.out, entrants, conditions.terms(game, arguments), suffix)
+    terms, suffix = conditions.terms(game, arguments), games.facet(game, Notation).record_suffix
+    return tournament_folder.TournamentFolder(arguments.out, participants, terms, suffix)
 
 
 def _until(
     stream: Any, tasks: list[MatchTask], points: dict[MatchTask, Any], plies: list[int],
-    bounds: tuple[float, float] | None, arguments: argparse.Namespace, kept: Tournament | None,
+    bounds: tuple[float, float] | None, arguments: argparse.Namespace, kept: TournamentFolder | None,
     progress: playing.Progress,
 ) -> Told | None:  # fmt: skip
     """Takes results until all are there or the test has decided.
@@ -214,13 +216,13 @@ def _print_json(
 ) -> None:  # fmt: skip
     import math
 
-    from selfplay.ratings import elo as rating
+    from selfplay.ratings import elo
 
     m, verdict = told.measured, told.verdict
     found: dict[str, Any] = {
         "game": game.name, "first": arguments.first, "second": arguments.second, "games": 2 * m.pairs,
         "wins": told.wins, "draws": told.draws, "losses": told.losses, "score": m.score,
-        "interval": [float(rating.score_of_elo(m.lower)), float(rating.score_of_elo(m.upper))],
+        "interval": [float(elo.score_of_elo(m.lower)), float(elo.score_of_elo(m.upper))],
         "pentanomial": told.pentanomial, "elo": m.elo, "elo_interval": [m.lower, m.upper],
         "normalized_elo": m.normalised, "normalized_elo_interval": [m.normalised_lower, m.normalised_upper],
         "superiority": m.superiority, "simulations": arguments.simulations, "plies": plies,
@@ -245,16 +247,16 @@ def _print_sentences(
     bounds: tuple[float, float] | None,
 ) -> None:  # fmt: skip
     from selfplay.players import registry
-    from selfplay.ratings import elo as rating
+    from selfplay.ratings import elo
 
     m = told.measured
     print(f"{arguments.first} against {arguments.second}, {game.name}, {2 * m.pairs} games, "
           f"{conditions.describe_openings(game, arguments, m.pairs)}: "
           f"won {told.wins}, drawn {told.draws}, lost {told.losses}.")  # fmt: skip
-    low, high = float(rating.score_of_elo(m.lower)), float(rating.score_of_elo(m.upper))
+    low, high = float(elo.score_of_elo(m.lower)), float(elo.score_of_elo(m.upper))
     verdict = "better" if m.lower > 0 else "worse" if m.upper < 0 else "no certain difference"
-    elo, lower, upper, normalised = (f"{x:+.0f}".replace("inf", "∞") for x in (m.elo, m.lower, m.upper, m.normalised))
-    print(f"Score {m.score:.1%} (95 % {low:.1%} to {high:.1%}), Elo {elo} ({lower} to {upper}), normalised Elo "
+    rated, lower, upper, normalised = (f"{x:+.0f}".replace("inf", "∞") for x in (m.elo, m.lower, m.upper, m.normalised))
+    print(f"Score {m.score:.1%} (95 % {low:.1%} to {high:.1%}), Elo {rated} ({lower} to {upper}), normalised Elo "
           f"{normalised}, likelihood of being stronger {m.superiority:.1%}: {verdict}.")  # fmt: skip
     print(f"Pairs with 0, ½, 1, 1½ and 2 points: {', '.join(map(str, told.pentanomial))}.")
     if told.verdict is not None and bounds is not None:

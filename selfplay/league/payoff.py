@@ -1,7 +1,7 @@
 """The payoff table: what players scored against each other, sparse, with games and variance; and what is read off it.
 
 Two kinds. Symmetric: one role plays itself, and a score against someone is 1 − theirs. Bipartite: two roles play each
-other. Knows players by name; not what they are or how they meet.
+other. Knows players by name; not what they are or how they play.
 """
 
 from __future__ import annotations
@@ -11,10 +11,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from selfplay.league import equilibrium
-
-Play = Callable[[str, str], tuple[float, float, float | None]]  # (row, column) → (score, games, variance)
-Unknown = float | Callable[[str, str], float] | None  # score of (row, column) where two have not met; None: NaN
+Unknown = float | Callable[[str, str], float] | None  # score of (row, column) that has not been played; None: NaN
 MOST_GAMES = 4.0  # effective games a game, at most: a variance that small is itself an estimate from few
 
 
@@ -127,7 +124,7 @@ class PayoffTable:
         return table
 
     def results(self) -> tuple[list[tuple[str, str]], np.ndarray]:
-        """((role, name) of K players, [K, K, 3]) for `rating.fit(results, draw=0, advantage=0)`: effective games, of
+        """((role, name) of K players, [K, K, 3]) for `elo.fit(results, draw=0, advantage=0)`: effective games, of
         which scores are won and the rest lost, half of them with each player first. Of a bipartite table rows come
         before columns, and the fit puts both on one scale."""
         names = [(role, name) for role in self.roles for name in self._players[role]]
@@ -198,65 +195,3 @@ def cyclicity(table: PayoffTable, prior: float = 1.0) -> Cyclicity:
     from scipy import special
 
     return Cyclicity(left / total, min(1.0, free / total), float(special.chdtrc(free, left)))
-
-
-class Solved(NamedTuple):
-    """Where a double oracle ended."""
-
-    row: dict[str, float]  # players of roles[0] and their probabilities
-    column: dict[str, float]
-    value: float  # score of the row mixture against the column mixture
-    gap: float  # exploitability by the last answers; at most the tolerance, or the rounds were used up
-    rounds: int
-
-
-def double_oracle(
-    table: PayoffTable,
-    play: Play,
-    answer: Callable[[str, dict[str, float]], str],
-    start: Sequence[str],
-    rounds: int = 100,
-    tolerance: float = 1e-9,
-) -> Solved:
-    """Solves a game that is too large to be written down, by answers to mixtures (McMahan, Gordon & Blum 2003; with
-    learned answers, policy-space response oracles, Lanctot et al. 2017).
-
-    Each round plays the pairs that are missing, solves the table of the players so far, and asks for each role's
-    answer to the other's mixture. When neither gains more than `tolerance` the mixtures are an equilibrium of the
-    whole game, provided that answers are best ones. It ends, as players are finite in number or `rounds` are over.
-
-    table: mutated: holds what was played, and may hold results already.
-    play: asked for pairs that have not met.
-    answer: (role, {opponent: probability}) → the name of a player of that role, one who is in already or a new one.
-    start: the first player of each role of the table.
-    ValueError: another number of first players, or of rounds below 1."""
-    if len(start) != len(table.roles) or rounds < 1:
-        raise ValueError(f"{len(table.roles)} first players and a round at least, not {len(start)} and {rounds}")
-    sides = [[name] for name in start]
-    for number in range(1, rounds + 1):
-        _complete(table, sides[0], sides[-1], play)
-        found = equilibrium.solve(table.scores(sides[0], sides[-1]))
-        mixtures = [_support(sides[0], found.row), _support(sides[-1], found.column)]
-        fresh = [answer(role, mixture) for role, mixture in zip(table.roles, reversed(mixtures), strict=False)]
-        _complete(table, [fresh[0]], list(mixtures[1]), play)
-        _complete(table, list(mixtures[0]), [fresh[-1]], play)
-        best = float(table.scores([fresh[0]], list(mixtures[1]))[0] @ list(mixtures[1].values()))
-        worst = float(list(mixtures[0].values()) @ table.scores(list(mixtures[0]), [fresh[-1]])[:, 0])
-        solved = Solved(mixtures[0], mixtures[1], found.value, best - worst, number)
-        new = [name for name, side in zip(fresh, sides, strict=True) if name not in side]
-        if solved.gap <= tolerance or not new:
-            break
-        for name, side in zip(fresh, sides, strict=True):
-            side.extend([name] if name not in side else [])
-    return solved
-
-
-def _complete(table: PayoffTable, rows: Sequence[str], columns: Sequence[str], play: Play) -> None:
-    for row in rows:
-        for column in columns:
-            if table.get(row, column) is None and not (table.symmetric and row == column):
-                table.add(row, column, *play(row, column))
-
-
-def _support(names: Sequence[str], mixture: np.ndarray) -> dict[str, float]:
-    return {name: float(share) for name, share in zip(names, mixture, strict=True) if share > equilibrium.TINY}

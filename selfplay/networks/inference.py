@@ -197,6 +197,15 @@ class NetworkEvaluator:
         self._net.load_state_dict(weights)
         self.forward = self._make_forward()
 
+    def __getstate__(self) -> dict[str, Any]:
+        """Game, config and weights: the fast form is made anew, for the device of the process that unpickles it."""
+        weights = {name: tensor.cpu() for name, tensor in self._net.state_dict().items()}
+        return {"game": self.game, "config": self.config, "weights": weights}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__init__(state["game"], state["config"])  # type: ignore[misc]
+        self.load(state["weights"])
+
     def _make_forward(self) -> Forward:
         with torch.inference_mode():
             return fast_forward(self._net, self.game.observation_shape[1:], self.device)

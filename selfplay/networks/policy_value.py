@@ -8,6 +8,8 @@ from torch import nn
 from games.base import Game
 from selfplay.networks.config import NetworkConfig
 
+PLAYER = "net"  # the name of the network among an agent's weights, in checkpoints, too
+
 
 class ConvNorm(nn.Module):
     """3x3 or 1x1 convolution and batch norm, foldable into one convolution."""

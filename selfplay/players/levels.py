@@ -44,15 +44,15 @@ def named(number: int) -> Level:
     return LEVELS[number - 1]
 
 
-def pick(thought: SearchInfo, level: Level, rng: np.random.Generator) -> int:
+def pick(info: SearchInfo, level: Level, rng: np.random.Generator) -> int:
     """The action to play: the best, or by the level's temperature one drawn from the policy."""
-    best = thought.lines[0].actions[0]
+    best = info.lines[0].actions[0]
     if level.temperature == 0:
         return best
-    most = max(line.policy for line in thought.lines)
-    weights = [(line.policy / most) ** (1 / level.temperature) for line in thought.lines]
+    most = max(line.policy for line in info.lines)
+    weights = [(line.policy / most) ** (1 / level.temperature) for line in info.lines]
     left = rng.random() * sum(weights)
-    for line, weight in zip(thought.lines, weights, strict=True):
+    for line, weight in zip(info.lines, weights, strict=True):
         left -= weight
         if left < 0:
             return line.actions[0]

@@ -1,4 +1,4 @@
-"""Games between players, many at once: each player is asked about all the positions in which it is to move together.
+"""A match: games between players, many at once, where each player is asked about all its positions together.
 
 Games come as fixtures, go on side by side, and are handed out as they end; a new one takes the place of each, so that
 batches stay full. Knows no networks, no ratings and no files.
@@ -7,7 +7,7 @@ batches stay full. Knows no networks, no ratings and no files.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Hashable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Annotated, NamedTuple
 
@@ -21,7 +21,6 @@ from games.text.records import GameRecord
 from selfplay.players.openings import Opening
 from selfplay.players.player import Player, Turn
 
-Z95 = 1.96
 TOGETHER = 512  # games side by side
 
 
@@ -31,6 +30,7 @@ class Fixture(NamedTuple):
     number: int  # its random stream follows from this and the seed
     seats: tuple[int, int]  # which players take the seats 0 and 1
     opening: Opening
+    task: Hashable = None  # what the game belongs to: not looked at here, and handed out with the game
 
 
 class PlayedGame(NamedTuple):
@@ -55,7 +55,7 @@ class Adjudication:
     """A game this long is drawn; 0: no such rule. Opening plies count."""
 
     resign: Annotated[float, Meta(ge=0, le=1)] = 0.0
-    """A player loses who expects no more than -resign while the opponent expects resign or more; 0: nobody resigns."""
+    """A player loses who expects no more than -resign while the opponent expects resign or more; 0: no such rule."""
 
     draw: Annotated[float, Meta(ge=0, le=1)] = 0.0
     """A game is drawn in which both players expect a value within draw of 0; 0: no such rule."""
@@ -91,20 +91,20 @@ def stream(
     what else it is asked at the same time."""
     waiting, rules = iter(fixtures), adjudication or Adjudication()
     states = np.zeros(together, dtype=game.state_dtype)
-    tables: dict[int, _OngoingGame] = {}
+    ongoing: dict[int, _OngoingGame] = {}
     free = list(range(together))[::-1]
     while True:
         while free and (fixture := next(waiting, None)) is not None:
             slot = free.pop()
             states[slot] = fixture.opening.states(game)[0]
-            tables[slot] = _OngoingGame(fixture, seed)
-        if not tables:
+            ongoing[slot] = _OngoingGame(fixture, seed)
+        if not ongoing:
             return
-        slots = np.fromiter(tables, dtype=np.int64)
+        slots = np.fromiter(ongoing, dtype=np.int64)
         movers = states["to_play"][slots].tolist()
-        step = game.step(states[slots], _ask(players, states, tables, movers))
+        step = game.step(states[slots], _ask(players, states, ongoing, movers))
         states[slots] = step.states
-        verdicts = _called_off(game, rules, states, tables)
+        verdicts = _called_off(game, rules, states, ongoing)
         for slot, mover, reward, discount in zip(
             slots.tolist(), movers, step.reward.tolist(), step.discount.tolist(), strict=True
         ):
@@ -112,47 +112,47 @@ def stream(
             if discount == 0:
                 points, why = 0.5 + 0.5 * float(np.sign(reward)) * (1 if mover == 0 else -1), ""
             if points is not None:
-                table = tables.pop(slot)
+                one = ongoing.pop(slot)
                 free.append(slot)
-                yield PlayedGame(table.fixture, points, table.actions, table.values, why)
+                yield PlayedGame(one.fixture, points, one.actions, one.values, why)
 
 
 def _ask(
-    players: Sequence[Player], states: np.ndarray, tables: dict[int, _OngoingGame], movers: list[int]
+    players: Sequence[Player], states: np.ndarray, ongoing: dict[int, _OngoingGame], movers: list[int]
 ) -> np.ndarray:
     """[M] int64 actions in the M games in progress, which are noted down."""
     asked: dict[int, list[int]] = {}
-    for slot, mover in zip(tables, movers, strict=True):
-        asked.setdefault(tables[slot].fixture.seats[mover], []).append(slot)
+    for slot, mover in zip(ongoing, movers, strict=True):
+        asked.setdefault(ongoing[slot].fixture.seats[mover], []).append(slot)
     chosen: dict[int, int] = {}
     for player, slots in asked.items():
-        here = [tables[slot] for slot in slots]
+        here = [ongoing[slot] for slot in slots]
         turn = Turn(
-            states[slots], [table.rng for table in here],
-            np.concatenate([table.fixture.opening.start for table in here]), [table.actions for table in here],
+            states[slots], [one.rng for one in here],
+            np.concatenate([one.fixture.opening.start for one in here]), [one.actions for one in here],
         )  # fmt: skip
         choice = players[player].choose(turn)
         chosen |= zip(slots, choice.actions.tolist(), strict=True)
-        for table, value in zip(here, choice.values.tolist(), strict=True):
-            table.values.append(value)
-    for slot, mover in zip(tables, movers, strict=True):
-        tables[slot].actions.append(chosen[slot])
-        tables[slot].movers.append(mover)
-    return np.fromiter((chosen[slot] for slot in tables), dtype=np.int64)
+        for one, value in zip(here, choice.values.tolist(), strict=True):
+            one.values.append(value)
+    for slot, mover in zip(ongoing, movers, strict=True):
+        ongoing[slot].actions.append(chosen[slot])
+        ongoing[slot].movers.append(mover)
+    return np.fromiter((chosen[slot] for slot in ongoing), dtype=np.int64)
 
 
 def _called_off(
-    game: Game, rules: Adjudication, states: np.ndarray, tables: dict[int, _OngoingGame]
+    game: Game, rules: Adjudication, states: np.ndarray, ongoing: dict[int, _OngoingGame]
 ) -> dict[int, tuple[float, str]]:
     """(points of seat 0, why) by slot, of games in progress that are to end here."""
     found: dict[int, tuple[float, str]] = {}
-    for slot, table in tables.items():
-        if (verdict := _by_values(rules, table)) is not None:
+    for slot, one in ongoing.items():
+        if (verdict := _by_values(rules, one)) is not None:
             found[slot] = verdict
-        elif rules.max_plies and len(table.actions) >= rules.max_plies:
+        elif rules.max_plies and len(one.actions) >= rules.max_plies:
             found[slot] = (0.5, f"drawn after {rules.max_plies} plies")
     if rules.exact_after:
-        slots = [slot for slot, table in tables.items() if len(table.actions) >= rules.exact_after]
+        slots = [slot for slot, one in ongoing.items() if len(one.actions) >= rules.exact_after]
         slots = [slot for slot in slots if not states["terminal"][slot]]
         values = games.facet(game, Knowledge).exact_action_values(states[slots]) if slots else None
         if values is not None:
@@ -161,13 +161,13 @@ def _called_off(
     return found
 
 
-def _by_values(rules: Adjudication, table: _OngoingGame) -> tuple[float, str] | None:
+def _by_values(rules: Adjudication, one: _OngoingGame) -> tuple[float, str] | None:
     """Whether the last moves of both players agree on how the game ends."""
     if not (rules.resign or rules.draw):
         return None
     last = []
     for seat in (0, 1):
-        mine = [value for value, mover in zip(table.values, table.movers, strict=True) if mover == seat]
+        mine = [value for value, mover in zip(one.values, one.movers, strict=True) if mover == seat]
         if len(mine) < rules.moves:
             return None
         last.append(mine[-rules.moves :])
@@ -175,17 +175,21 @@ def _by_values(rules: Adjudication, table: _OngoingGame) -> tuple[float, str] | 
         for winner in (0, 1):
             if min(last[winner]) >= rules.resign and max(last[1 - winner]) <= -rules.resign:
                 return 1.0 - winner, "resigned"
-    drawn = rules.draw and len(table.actions) >= rules.draw_after
+    drawn = rules.draw and len(one.actions) >= rules.draw_after
     if drawn and max(map(abs, last[0] + last[1])) <= rules.draw:
         return 0.5, "drawn by agreement"
     return None
 
 
-def pairs(openings: Sequence[Opening], first: int = 0, second: int = 1, number: int = 0) -> Iterator[Fixture]:
-    """Two games from each opening: player `first` takes seat 0 in the one, seat 1 in the other."""
+def pair(opening: Opening, first: int, second: int, number: int, task: Hashable = None) -> tuple[Fixture, Fixture]:
+    """Two games from an opening: player `first` takes seat 0 in the one, seat 1 in the other."""
+    return Fixture(number, (first, second), opening, task), Fixture(number + 1, (second, first), opening, task)
+
+
+def pairs(openings: Sequence[Opening]) -> Iterator[Fixture]:
+    """A `pair` of games between the players 0 and 1 from each opening."""
     for k, opening in enumerate(openings):
-        yield Fixture(number + 2 * k, (first, second), opening)
-        yield Fixture(number + 2 * k + 1, (second, first), opening)
+        yield from pair(opening, 0, 1, 2 * k)
 
 
 def play_pairs(game: Game, first: Player, second: Player, openings: Sequence[Opening], seed: int) -> list[PlayedGame]:
@@ -195,7 +199,7 @@ def play_pairs(game: Game, first: Player, second: Player, openings: Sequence[Ope
 
 
 class Summary(NamedTuple):
-    """What a number of games says of one player against another."""
+    """Wins, draws and losses of one player against another."""
 
     wins: int
     draws: int
@@ -209,13 +213,6 @@ class Summary(NamedTuple):
     def score(self) -> float:
         """Points a game, in [0, 1]."""
         return (self.wins + 0.5 * self.draws) / self.games
-
-    def interval(self) -> tuple[float, float]:
-        """Wilson's 95 % interval (1927) of the score, each game taken for a trial; draws make it wider than need be."""
-        n, p, z = self.games, self.score, Z95
-        middle = (p + z * z / (2 * n)) / (1 + z * z / n)
-        half = z * math.sqrt(p * (1 - p) / n + z * z / (4 * n * n)) / (1 + z * z / n)
-        return max(0.0, middle - half), min(1.0, middle + half)
 
 
 def summary(played: Iterable[PlayedGame], player: int = 0) -> Summary:

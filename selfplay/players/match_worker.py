@@ -1,4 +1,7 @@
-"""Where tournaments are played: turns an arena's tasks into games of `match`, and games into results and records."""
+"""The match worker: plays a tournament's tasks as games, and hands out their results with the games' records.
+
+Knows players by the texts that name them; knows no ratings and no files.
+"""
 
 from __future__ import annotations
 
@@ -12,17 +15,16 @@ import games
 from games.base import Game
 from games.notation import Notation
 from selfplay.players import match, openings, registry
-from selfplay.players import player as players
-from selfplay.players.player import SearchPlayer
-from selfplay.ratings import tournament
+from selfplay.players.player import Player, SearchPlayer
+from selfplay.ratings.tournament import MatchTask, TaskResult
 
 
 @dataclass(frozen=True)
 class MatchSpec:
     """All that is needed to play, here or on another machine."""
 
-    players: tuple[str, ...]  # texts as in roster.py, by number of the entrant
-    names: tuple[str, ...]  # of the entrants
+    players: tuple[str, ...]  # texts as in registry.py, by number of the participant
+    names: tuple[str, ...]  # of the participants
     game: str | None  # where no player is a checkpoint
     num_simulations: int  # of trained players that name none
     openings: tuple[openings.Opening, ...]
@@ -32,56 +34,50 @@ class MatchSpec:
 
 
 class MatchWorker:
-    """The players, ready to play. An `arena.Crew` that plays in this process."""
+    """The players of a tournament, ready to play: a `tournament.WorkerPool` that plays in this process."""
 
-    def __init__(self, plan: MatchSpec, company: tuple[Game, list[players.Player]] | None = None) -> None:
-        """company: the plan's players where they are ready already. Raises UserError for one that is not there."""
-        self.plan = plan
-        self.game, self.players = company or registry.gather(list(plan.players), plan.game, plan.num_simulations)
+    def __init__(self, spec: MatchSpec, loaded: tuple[Game, list[Player]] | None = None) -> None:
+        """loaded: the game and the spec's players where they are ready already. Raises UserError for a player that
+        cannot be had."""
+        self.spec = spec
+        self.game, self.players = loaded or registry.load_players(list(spec.players), spec.game, spec.num_simulations)
 
-    def run(self, tasks: Sequence[tournament.MatchTask]) -> Iterator[tuple[list[tournament.TaskResult], int]]:
-        """See `arena.Crew`."""
+    def run(self, tasks: Sequence[MatchTask]) -> Iterator[tuple[list[TaskResult], int]]:
+        """See `tournament.WorkerPool`."""
         counted = self._simulations()
         for result in self.play(tasks):
             simulations = self._simulations()
             yield [result], simulations - counted
             counted = simulations
 
-    def play(self, tasks: Iterable[tournament.MatchTask]) -> Iterator[tournament.TaskResult]:
+    def play(self, tasks: Iterable[MatchTask]) -> Iterator[TaskResult]:
         """Results as their second games end."""
-        half: dict[tournament.MatchTask, match.PlayedGame] = {}
-        task_of: dict[int, tournament.MatchTask] = {}
-
-        def fixtures() -> Iterator[match.Fixture]:
-            for task in tasks:
-                first, second = self.plan.names[task.first], self.plan.names[task.second]
-                # A game's random stream depends on who plays from where, not on what else is played.
-                number = 2 * zlib.crc32(f"{first}\n{second}\n{task.opening}".encode())
-                for fixture in match.pairs([self.plan.openings[task.opening]], task.first, task.second, number):
-                    task_of[fixture.number] = task
-                    yield fixture
-
-        for played in match.stream(
-            self.game, self.players, fixtures(), self.plan.seed, self.plan.adjudication, self.plan.together
-        ):
-            task = task_of[played.fixture.number]
-            if task not in half:
-                half[task] = played
+        spec = self.spec
+        fixtures = (fixture for task in tasks for fixture in self._fixtures(task))
+        ended: dict[MatchTask, match.PlayedGame] = {}  # first games whose second goes on
+        for played in match.stream(self.game, self.players, fixtures, spec.seed, spec.adjudication, spec.together):
+            task = played.fixture.task
+            assert isinstance(task, MatchTask)
+            if task not in ended:
+                ended[task] = played
                 continue
-            other = half.pop(task)
-            in_order = (other, played) if other.fixture.seats[0] == task.first else (played, other)
-            yield self._result(task, in_order)
+            other = ended.pop(task)
+            yield self._result(task, (other, played) if other.fixture.seats[0] == task.first else (played, other))
 
-    def _result(
-        self, task: tournament.MatchTask, both: tuple[match.PlayedGame, match.PlayedGame]
-    ) -> tournament.TaskResult:
+    def _fixtures(self, task: MatchTask) -> tuple[match.Fixture, match.Fixture]:
+        """The two games of a task. Their random streams depend on who plays from where, not on what else is played."""
+        first, second = self.spec.names[task.first], self.spec.names[task.second]
+        number = 2 * zlib.crc32(f"{first}\n{second}\n{task.opening}".encode())
+        return match.pair(self.spec.openings[task.opening], task.first, task.second, number, task)
+
+    def _result(self, task: MatchTask, both: tuple[match.PlayedGame, match.PlayedGame]) -> TaskResult:
         date = time.strftime("%Y.%m.%d")
         texts = []
         for seat, played in enumerate(both):
             tags = {"Event": "selfplay arena", "Date": date, "Round": f"{task.opening + 1}.{seat + 1}"}
-            record = match.record(self.game, played, self.plan.names, tags)
+            record = match.record(self.game, played, self.spec.names, tags)
             texts.append(games.facet(self.game, Notation).write_record(record))
-        return tournament.TaskResult(
+        return TaskResult(
             task,
             points=(both[0].points_of(task.first), both[1].points_of(task.first)),
             plies=(len(both[0].actions), len(both[1].actions)),
@@ -95,7 +91,7 @@ class MatchWorker:
 
     def close(self) -> None:
         """Ends the engines of others."""
-        registry.dismiss(self.players)
+        registry.close_players(self.players)
 
 
 def _digest(played: match.PlayedGame) -> str:

@@ -1,4 +1,4 @@
-"""Positions that games between players begin from: customary ones, random ones that favour nobody, a book in a file.
+"""Openings, the positions that games between players begin from: customary ones, random ones, books from files.
 
 An opening is a start and the actions played from there, so that records and engines know the whole game.
 """

@@ -10,7 +10,6 @@ solver                  perfect play where the game has an exact solver; equal a
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Sequence
 
 import numpy as np
@@ -18,6 +17,7 @@ import numpy as np
 import games
 from games.base import Game
 from games.knowledge import Engine, Knowledge
+from selfplay import errors
 from selfplay.errors import ConfigError
 from selfplay.players import player
 from selfplay.players.player import Choice, Turn
@@ -30,7 +30,7 @@ MAX_DEPTH = 100
 
 
 class RandomPlayer:
-    """See `players.Player`, as for the other classes here."""
+    """See `player.Player`, as for the other classes here."""
 
     name = "random"
 
@@ -113,10 +113,9 @@ def make(game: Game, text: str) -> player.Player:
     or that the game does not offer."""
     kind, _, number = text.partition(":")
     if kind not in KINDS:
-        near = difflib.get_close_matches(kind, KINDS, 1)
-        hint = f" Did you mean '{near[0]}'?" if near else ""
         raise ConfigError(
-            f"no reference player is called '{text}'.{hint} Known: random, greedy, uct:1000, alphabeta:4, solver."
+            f"no reference player is called '{text}'.{errors.suggest(kind, KINDS)} Known: random, greedy, uct:1000, "
+            "alphabeta:4, solver."
         )
     if number and not KINDS[kind]:
         raise ConfigError(f"'{text}' has a number, but {kind} takes none.")
@@ -144,5 +143,5 @@ def _number(text: str, number: str, low: int, high: int) -> int:
     except ValueError:
         value = low - 1
     if not low <= value <= high:
-        raise ConfigError(f"'{text}' does not do: expected a whole number from {low} to {high:,} after the colon.")
+        raise ConfigError(f"'{text}' is not a player: expected a whole number from {low} to {high:,} after the colon.")
     return value

@@ -1,25 +1,28 @@
-"""Players by the texts that people name them with. The one place that knows every kind of player.
+"""The registry of players: makes players from the texts that people name them with. The one place that knows every kind
+of player.
 
 runs/connect-four                     the newest generation of a run, or one generation's folder
 runs/connect-four?simulations=400     the same with its own number of simulations; 0: the policy alone
 bundled                               the agent that comes with the package
-random, greedy, uct:1000, …           reference players, see references.py
-uci:stockfish?nodes=1000, hub:scan    engines of others, see engines.py
+random, greedy, uct:1000, …           reference players, see reference.py
+uci:stockfish?nodes=1000, hub:scan    engines of others, see external/engines.py
 """
 
 from __future__ import annotations
 
-import difflib
 import hashlib
+from collections.abc import Sequence
 from pathlib import Path
 
 import games
 from games.base import Game
+from selfplay import errors
 from selfplay.errors import ConfigError
 from selfplay.league import pool
-from selfplay.players import player as players
-from selfplay.players import pretrained, reference
+from selfplay.players import network_player, pretrained, reference
 from selfplay.players.external import engines
+from selfplay.players.network_player import NetworkPlayer
+from selfplay.players.player import Player
 from selfplay.storage import artifact
 
 MAX_SIMULATIONS = 1_000_000
@@ -36,18 +39,18 @@ def is_trained(text: str) -> bool:
     return kind not in ENGINES and kind not in reference.KINDS and ("/" in base or Path(base).exists())
 
 
-def gather(texts: list[str], game_name: str | None, num_simulations: int) -> tuple[Game, list[players.Player]]:
+def load_players(texts: list[str], game_name: str | None, num_simulations: int) -> tuple[Game, list[Player]]:
     """The game that these players share, and the players, each named by its text.
 
     game_name: needed where no player is a checkpoint. num_simulations: of trained players that name no number of their
     own. Raises UserError for a player that is not there, or plays another game."""
-    agents: dict[Path, players.NetworkPlayer] = {}
+    agents: dict[Path, NetworkPlayer] = {}
     for text in texts:
         if is_trained(text):
             path = path_of(text, game_name)
-            agents[path] = agents.get(path) or players.load(path)
+            agents[path] = agents.get(path) or network_player.load(path)
     game = shared_game(list(agents.values()), game_name)
-    found: list[players.Player] = []
+    found: list[Player] = []
     for text in texts:
         if is_trained(text):
             agent = agents[path_of(text, game_name)]
@@ -59,9 +62,9 @@ def gather(texts: list[str], game_name: str | None, num_simulations: int) -> tup
     return game, found
 
 
-def dismiss(company: list[players.Player]) -> None:
+def close_players(players: Sequence[Player]) -> None:
     """Ends the engines of others; may be called again."""
-    for player in company:
+    for player in players:
         if isinstance(player, engines.ExternalEnginePlayer):
             player.close()
 
@@ -83,8 +86,7 @@ def simulations_of(text: str, default: int) -> int:
         return default
     name, _, number = query.partition("=")
     if name != "simulations":
-        near = difflib.get_close_matches(name, ["simulations"], 1)
-        hint = " Did you mean 'simulations'?" if near else ""
+        hint = errors.suggest(name, ["simulations"])
         raise ConfigError(f"'{text}': a trained player has no option '{name}'.{hint} Known: simulations.")
     if not (number.isascii() and number.isdigit() and int(number) <= MAX_SIMULATIONS):
         raise ConfigError(f"'{text}': simulations must be a whole number from 0 to {MAX_SIMULATIONS:,}.")
@@ -100,7 +102,7 @@ def digest(text: str, game_name: str | None, num_simulations: int) -> str:
     return f"{sealed}@{simulations_of(text, num_simulations)}"
 
 
-def shared_game(agents: list[players.NetworkPlayer], game_name: str | None) -> Game:
+def shared_game(agents: list[NetworkPlayer], game_name: str | None) -> Game:
     """The game of all of these agents. Raises ConfigError where they differ, or where there is none."""
     names = {agent.game.name for agent in agents} | ({game_name} if game_name else set())
     if not names:

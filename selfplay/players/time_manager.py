@@ -1,7 +1,8 @@
-"""How long to think when a game is played by the clock. Knows no game and no search; loads the standard library only.
+"""The time manager: how long to search for a move when a game is played by the clock. Knows no game and no
+search; loads the standard library only.
 
 The time left is shared among the moves that may still come, and most of an increment is spent as it arrives. Two
-bounds come of it: one at which thinking ends as a rule, and a hard one, a fraction of what is left, up to which it may
+bounds follow: one at which the search ends as a rule, and a hard one, a fraction of what is left, up to which it may
 go on while the best move is in doubt. What lies between sending a move and the opponent's clock is the overhead.
 """
 
@@ -10,7 +11,7 @@ from __future__ import annotations
 import math
 from typing import NamedTuple
 
-MOVES = 40  # that a game is thought to go on, at most: few go on for as long as their rules allow
+MOVES = 40  # that a game is expected to go on, at most: few go on for as long as their rules allow
 _INCREMENT = 0.75  # share of an increment that is spent on its move
 _LONGER = 3.0  # how much longer than usual a doubtful move may take
 _OF_THE_REST = 0.4  # share of the time left that one move may take
@@ -26,7 +27,7 @@ class Clock(NamedTuple):
 
 
 class Budget(NamedTuple):
-    """Seconds to think about a move."""
+    """Seconds to search for a move."""
 
     usual: float  # in [0, most]
     most: float  # never more than the time left less the overhead, nor below 0

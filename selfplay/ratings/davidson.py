@@ -55,7 +55,7 @@ def confounded(results: np.ndarray) -> bool:
 
 
 def build(results: np.ndarray, of: np.ndarray, draw: float | None, advantage: float | None, prior: float) -> ResultRows:
-    """The terms of a table [K, K, 3] (see `rating.fit`), in the order of np.nonzero, then the prior's.
+    """The terms of a table [K, K, 3] (see `elo.fit`), in the order of np.nonzero, then the prior's.
 
     of: `basis`. draw, advantage: None for a parameter; the latter in the unit of `ResultRows.scaled`.
     prior: as in `fit`."""

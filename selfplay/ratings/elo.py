@@ -373,8 +373,9 @@ def bootstrap(fit: Fit, pairs: np.ndarray, rng: np.random.Generator, samples: in
 
 
 def refitted(fit: Fit, drawn: Iterable[np.ndarray]) -> Bootstrap:
-    """Ratings and intervals from tables of results [K, K, 3], each drawn anew by whoever knows what is independent of
-    what. As many games as in the fit's own table, of every ordered pair. ValueError: no tables, or others."""
+    """Ratings and intervals from tables of results [K, K, 3], each drawn anew by a caller that knows what is
+    independent of what. As many games as in the fit's own table, of every ordered pair. ValueError: no tables, or
+    others."""
     draw, advantage, _ = fit.fixed
     rows, basis, peak = _climb(fit.results, fit.core, fit.fixed)
     games, ratings = fit.results.sum(axis=2), []

@@ -16,17 +16,17 @@ from typing import Literal, NamedTuple
 
 import numpy as np
 
-from selfplay.ratings import elo as rating
+from selfplay.ratings import elo
 
 POINTS = np.linspace(0.0, 1.0, 5)  # points a game of the five kinds of pairs
 UNSEEN = 1e-3
 NORMALISED = 800 / math.log(10)  # normalised Elo of a mean that lies one standard deviation of a game above 1/2
 FARTHEST = 150.0  # normalised Elo; beyond, the iteration for a given t-value may find a lesser maximum, or none
 MOST_STEPS = 5000  # of that iteration
-Model = Literal["normalized", "logistic"]
+EloModel = Literal["normalized", "logistic"]
 
 
-class Measured(NamedTuple):
+class EloEstimate(NamedTuple):
     """Of the player whose points were counted. Intervals are 95 %; Elo may be infinite."""
 
     pairs: int
@@ -67,7 +67,7 @@ def pentanomial(counts: np.ndarray) -> np.ndarray:
     return np.array([np.trace(counts[:, ::-1], offset=2 - half_points) for half_points in range(5)])
 
 
-def measure(counts: np.ndarray) -> Measured:
+def measure(counts: np.ndarray) -> EloEstimate:
     """Elo from counts [5] of pairs with 0, 1/2, 1, 3/2, 2 points; finite, ≥ 0, not all 0, or ValueError.
 
     The Elo interval and the superiority come from the empirical likelihood of the score, so that they hold near 0 and 1
@@ -85,21 +85,23 @@ def measure(counts: np.ndarray) -> Measured:
     weights, total = _weights(counts)
 
     def excess(at: float) -> float:
-        return -2 * float(total * _mean_restricted(weights, at)) - rating.Z95**2
+        return -2 * float(total * _mean_restricted(weights, at)) - elo.Z95**2
 
     middle, nearly = float(weights @ POINTS), 1e-9
     low = 0.0 if excess(nearly) < 0 else optimize.brentq(excess, nearly, middle)
     high = 1.0 if excess(1 - nearly) < 0 else optimize.brentq(excess, middle, 1 - nearly)
-    root = math.copysign(math.sqrt(max(0.0, excess(0.5) + rating.Z95**2)), score - 0.5)
+    root = math.copysign(math.sqrt(max(0.0, excess(0.5) + elo.Z95**2)), score - 0.5)
     normalised, half = math.copysign(math.inf, score - 0.5) if score != 0.5 else 0.0, math.inf
     if variance > 0:
         t = (score - 0.5) / math.sqrt(variance)
         skewness, kurtosis = (float(counts @ ((POINTS - score) ** k / pairs)) / variance ** (k / 2) for k in (3, 4))
         half = math.sqrt(max(0.0, 1 - t * skewness + t * t * (kurtosis - 1) / 4) / pairs)
-        normalised, half = t * NORMALISED / math.sqrt(2), rating.Z95 * half * NORMALISED / math.sqrt(2)
+        normalised, half = t * NORMALISED / math.sqrt(2), elo.Z95 * half * NORMALISED / math.sqrt(2)
     bounds = (normalised - half, normalised + half) if variance > 0 else (-math.inf, math.inf)
-    elo, lower, upper = (float(rating.elo_of_score(at)) for at in (score, low, high))
-    return Measured(round(pairs), score, variance, elo, lower, upper, normalised, *bounds, float(special.ndtr(root)))
+    found, lower, upper = (float(elo.elo_of_score(at)) for at in (score, low, high))
+    return EloEstimate(
+        round(pairs), score, variance, found, lower, upper, normalised, *bounds, float(special.ndtr(root))
+    )
 
 
 def decide(
@@ -108,7 +110,7 @@ def decide(
     elo1: float,
     alpha: float = 0.05,
     beta: float = 0.05,
-    model: Model = "normalized",
+    model: EloModel = "normalized",
 ) -> Verdict:
     """The generalised sequential probability ratio test of H0, `elo0`, against H1, `elo1`, after these pairs.
 
@@ -127,18 +129,18 @@ def decide(
     return Verdict(llr, lower, upper, "H1" if llr >= upper else "H0" if llr <= lower else None)
 
 
-def log_likelihood_ratio(counts: np.ndarray, elo0: float, elo1: float, model: Model = "normalized") -> np.ndarray:
+def log_likelihood_ratio(counts: np.ndarray, elo0: float, elo1: float, model: EloModel = "normalized") -> np.ndarray:
     """[...] ln of the likelihood of the best distribution at elo1 over that at elo0. counts: [..., 5]; see `decide`."""
     counts = _checked(counts)
     if not -math.inf < elo0 < elo1 < math.inf:
         raise ValueError(f"elo0 is below elo1, both finite: not {elo0} and {elo1}")
     weights, total = _weights(counts)
     if model == "logistic":
-        at0, at1 = (_mean_restricted(weights, float(rating.score_of_elo(elo))) for elo in (elo0, elo1))
+        at0, at1 = (_mean_restricted(weights, float(elo.score_of_elo(bound))) for bound in (elo0, elo1))
     elif model == "normalized":
         if max(abs(elo0), abs(elo1)) > FARTHEST:
             raise ValueError(f"normalised Elo within ±150 can be tested, not {elo0} and {elo1}; try logistic Elo")
-        at0, at1 = (_t_restricted(weights, elo / NORMALISED * math.sqrt(2)) for elo in (elo0, elo1))
+        at0, at1 = (_t_restricted(weights, bound / NORMALISED * math.sqrt(2)) for bound in (elo0, elo1))
     else:
         raise ValueError(f"model is 'normalized' or 'logistic', not {model!r}")
     return np.where(counts.any(axis=-1), total * (at1 - at0), 0.0)

@@ -1,7 +1,7 @@
-"""What a tournament's results say, put into tables: ratings, crosstable, circles, and how sure all of it is.
+"""The standings of a tournament: ratings, crosstable, cycles, and the uncertainty of each, as tables and files.
 
 Of games in pairs with seats swapped (`compute`), or of scores measured on blocks of data (`of_blocks`).
-Knows players by name and results by count; `rating` does the estimating.
+Knows players by name and results by count; `elo` does the estimating.
 """
 
 from __future__ import annotations
@@ -17,8 +17,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from selfplay.league import payoff
-from selfplay.ratings import cycles
-from selfplay.ratings import elo as rating
+from selfplay.ratings import cycles, elo
 
 SAMPLES = 1000  # tournaments of the bootstrap
 FEWEST_BLOCKS = 5  # with fewer to resample, intervals are the likelihood's
@@ -27,7 +26,7 @@ FEWEST_BLOCKS = 5  # with fewer to resample, intervals are the likelihood's
 class Row(NamedTuple):
     """One player. Elo bounds are 95 %; infinite where nothing bounds a rating on that side."""
 
-    player: int  # number of the entrant
+    player: int  # number of the participant
     name: str
     elo: float
     lower: float  # of pairs of games resampled, or of blocks
@@ -43,10 +42,10 @@ class Standings(NamedTuple):
     """All that is reported."""
 
     rows: list[Row]  # the strongest first
-    fit: rating.Fit
+    fit: elo.Fit
     notes: list[str]  # sentences for the reader
     games: np.ndarray  # [K, K] games between two; of scores, how many won or lost games they are worth
-    points: np.ndarray  # [K, K] points a game of i against j; NaN where they did not meet
+    points: np.ndarray  # [K, K] points a game of i against j; NaN where they did not play each other
     down: list[Row]  # of the crosstable: the rows; those of the first role where there are two
     across: list[Row]  # its columns: the same list, or the rows of the second role
 
@@ -55,7 +54,7 @@ def compute(
     names: Sequence[str], pairs: np.ndarray, anchor: int | None = None, anchor_elo: float = 0.0,
     samples: int = SAMPLES, seed: int = 0,
 ) -> Standings:  # fmt: skip
-    """Ratings of K players who met in pairs of games, [K, K, 3, 3] as in `rating.table`. Players without games are left
+    """Ratings of K players from pairs of games, [K, K, 3, 3] as in `elo.table`. Players without games are left
     out of the rows. ValueError: no games."""
     met = (pairs.sum(axis=(1, 2, 3)) + pairs.sum(axis=(0, 2, 3))) > 0
     kept = np.flatnonzero(met).tolist()
@@ -63,10 +62,10 @@ def compute(
         raise ValueError("there are no games to rate players by")
     at = {player: place for place, player in enumerate(kept)}
     called = [names[player] for player in kept]
-    fit = rating.fit(
-        rating.table(pairs[np.ix_(kept, kept)]), None if anchor is None else at.get(anchor), anchor_elo, names=called
+    fit = elo.fit(
+        elo.table(pairs[np.ix_(kept, kept)]), None if anchor is None else at.get(anchor), anchor_elo, names=called
     )
-    resampled = rating.bootstrap(fit, pairs[np.ix_(kept, kept)], np.random.default_rng(seed), samples)
+    resampled = elo.bootstrap(fit, pairs[np.ix_(kept, kept)], np.random.default_rng(seed), samples)
     return _tabled(names, kept, [""] * len(kept), fit, resampled)
 
 
@@ -88,16 +87,16 @@ def of_blocks(
     kept = [number[name] for _, name in players]
     place = kept.index(anchor) if anchor in kept else None
     called = [name for _, name in players]
-    fit = rating.fit(results, place, anchor_elo, draw=0.0, advantage=0.0, names=called)
+    fit = elo.fit(results, place, anchor_elo, draw=0.0, advantage=0.0, names=called)
     if len(blocks) < FEWEST_BLOCKS:
-        resampled = rating.Bootstrap(fit.ratings[None], fit.lower, fit.upper)
+        resampled = elo.Bootstrap(fit.ratings[None], fit.lower, fit.upper)
     else:
-        resampled = rating.refitted(fit, _reweighted(fit, called, blocks, np.random.default_rng(seed), samples))
+        resampled = elo.refitted(fit, _reweighted(fit, called, blocks, np.random.default_rng(seed), samples))
     return _tabled(names, kept, [role for role, _ in players], fit, resampled)
 
 
 def _reweighted(
-    fit: rating.Fit, names: list[str], blocks: Sequence[payoff.PayoffTable], rng: np.random.Generator, samples: int
+    fit: elo.Fit, names: list[str], blocks: Sequence[payoff.PayoffTable], rng: np.random.Generator, samples: int
 ) -> Iterator[np.ndarray]:
     """[K, K, 3] tables in which the B blocks weigh differently: the Bayesian bootstrap (Rubin 1981), which leaves no
     pair without a score. Dirichlet weights whose parameter gives a mean over blocks the variance of Student's
@@ -113,7 +112,7 @@ def _reweighted(
             won[number, i, j] = entry["games"] * entry["score"]
             won[number, j, i] = entry["games"] * (1 - entry["score"])
     free = len(blocks) - 1
-    wider = float(special.stdtrit(free, 0.975)) / rating.Z95
+    wider = float(special.stdtrit(free, 0.975)) / elo.Z95
     alpha = (free / wider**2 - 1) / len(blocks)
     counts = fit.results.sum(axis=2)
     for weights in rng.dirichlet(np.full(len(blocks), alpha), size=samples):
@@ -123,7 +122,7 @@ def _reweighted(
 
 
 def _tabled(
-    names: Sequence[str], kept: list[int], roles: list[str], fit: rating.Fit, resampled: rating.Bootstrap
+    names: Sequence[str], kept: list[int], roles: list[str], fit: elo.Fit, resampled: elo.Bootstrap
 ) -> Standings:
     """kept: the players that the fit is of; roles: of these."""
     called = [names[player] for player in kept]
@@ -133,7 +132,7 @@ def _tabled(
     order = np.argsort(-fit.ratings, kind="stable").tolist()
     by_role = [[k for k in order if roles[k] == role] for role in dict.fromkeys(roles)]
     following = {k: after for same in by_role for k, after in pairwise(same)}
-    superior = rating.superiority(fit)
+    superior = elo.superiority(fit)
     rows = []
     for k in order:
         rows.append(Row(
@@ -151,10 +150,10 @@ def _tabled(
     return Standings(rows, fit, _notes(fit, called, following), number, share, sides[0], sides[-1])
 
 
-def _notes(fit: rating.Fit, names: list[str], following: Mapping[int, int]) -> list[str]:
+def _notes(fit: elo.Fit, names: list[str], following: Mapping[int, int]) -> list[str]:
     """following: the next in the table of the same role."""
     notes = list(fit.warnings)
-    neighbours = [(i, j) for i, j in rating.undecided(fit) if following.get(i) == j]
+    neighbours = [(i, j) for i, j in elo.undecided(fit) if following.get(i) == j]
     if neighbours:
         listed = ", ".join(f"{names[i]} and {names[j]}" for i, j in neighbours)
         notes.append(f"Not told apart by these games (95 % interval of the difference holds 0): {listed}.")
@@ -165,7 +164,7 @@ def _notes(fit: rating.Fit, names: list[str], following: Mapping[int, int]) -> l
             f"A circle: {a} beats {b} ({x:.0%}), {b} beats {c} ({y:.0%}), {c} beats {a} ({z:.0%}); "
             f"p = {cycle.p_value:.2g}. No rating can show that."
         )  # fmt: skip
-    left = rating.residuals(fit)
+    left = elo.residuals(fit)
     worst = np.unravel_index(int(np.abs(left.standardised).argmax()), left.standardised.shape)
     i, j = (int(player) for player in worst)
     if abs(left.standardised[i, j]) > 4 and abs(left.observed[i, j] - left.expected[i, j]) > 3:
@@ -177,9 +176,9 @@ def _notes(fit: rating.Fit, names: list[str], following: Mapping[int, int]) -> l
 
 
 def gain(standings: Standings, stronger: int, weaker: int) -> tuple[float, float, float]:
-    """(Elo between two entrants, lower, upper), 95 %."""
+    """(Elo between two participants, lower, upper), 95 %."""
     place = {row.player: k for k, row in enumerate(sorted(standings.rows, key=lambda row: row.player))}
-    return rating.difference(standings.fit, place[stronger], place[weaker])
+    return elo.difference(standings.fit, place[stronger], place[weaker])
 
 
 # Files
@@ -219,7 +218,7 @@ def as_csv(standings: Standings) -> str:
 
 
 def crosstable_csv(standings: Standings) -> str:
-    """Points a game of the row's player against the column's, and empty where they did not meet."""
+    """Points a game of the row's player against the column's, and empty where they did not play each other."""
     file = io.StringIO()
     writer = csv.writer(file, lineterminator="\n")
     writer.writerow(["", *(row.name for row in standings.across)])

@@ -109,7 +109,7 @@ def test_runs_on_the_same_data_are_rated_together_whatever_their_networks(
         (["--game", "chess"], ["--game applies to board games"]),
         (["--games", "0"], ["--games, the number of blocks, is 0"]),
         (["--samples", "3"], ["--samples is 3"]),
-        (["random"], ["never meet"]),
+        (["random"], ["rate them apart"]),
         (["nowhere/"], ["does not exist"]),
         (["--generations", "few"], ["--generations is 'few'"]),
     ],

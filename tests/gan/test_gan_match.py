@@ -12,8 +12,8 @@ from scipy import special
 
 from selfplay.gan import match
 from selfplay.gan.data import datasets, sources
-from selfplay.ratings import elo, standings
-from selfplay.ratings import tournament as arena
+from selfplay.ratings import elo, standings, tournament
+from selfplay.ratings.tournament_folder import TournamentFolder
 
 ROLES = ("generator", "discriminator")
 
@@ -136,7 +136,7 @@ def test_conditional_fakes_are_asked_for_the_labels_that_reals_have() -> None:
 # Tournaments
 
 
-def logistic_pool(seed: int) -> tuple[list[float], list[float], list[arena.TaskResult]]:
+def logistic_pool(seed: int) -> tuple[list[float], list[float], list[tournament.TaskResult]]:
     """Players whose scores are exactly Bradley–Terry's: a real beats a fake with the chance 1/(1 + e^−(c − g)) if the
     critic scores both with Gumbel noise, c − g apart."""
     generators, critics = [-0.8, 0.0, 0.9], [-0.4, 0.3, 1.2]
@@ -161,23 +161,23 @@ def logistic_pool(seed: int) -> tuple[list[float], list[float], list[arena.TaskR
 
                 reals = match.RealSamples(np.ones((150, 1)), None, np.ones((150, 1)), None)
                 one = match.play(Fakes(), Gumbel(), reals, rng, 150)
-                results.append(arena.TaskResult(
-                    arena.MatchTask(g, 3 + c, block), (one.score,), games=one.games, variance=one.variance,
+                results.append(tournament.TaskResult(
+                    tournament.MatchTask(g, 3 + c, block), (one.score,), games=one.games, variance=one.variance,
                 ))  # fmt: skip
     return generators, critics, results
 
 
-ENTRANTS = [arena.Participant(f"g{k}", f"g{k}", ROLES[0]) for k in range(3)] + [
-    arena.Participant(f"d{k}", f"d{k}", ROLES[1]) for k in range(3)
+PARTICIPANTS = [tournament.Participant(f"g{k}", f"g{k}", ROLES[0]) for k in range(3)] + [
+    tournament.Participant(f"d{k}", f"d{k}", ROLES[1]) for k in range(3)
 ]
 
 
-def rated(folder: Path, results: list[arena.TaskResult]) -> standings.Standings:
-    with arena.Tournament(folder, ENTRANTS, {}, "txt") as tournament:
+def rated(folder: Path, results: list[tournament.TaskResult]) -> standings.Standings:
+    with TournamentFolder(folder, PARTICIPANTS, {}, "txt") as kept:
         for result in results:
-            tournament.add(result)
+            kept.add(result)
         return standings.of_blocks(
-            [entrant.name for entrant in tournament.entrants], tournament.blocks(*ROLES), samples=200
+            [player.name for player in kept.results.participants], kept.results.blocks(*ROLES), samples=200
         )
 
 
@@ -204,7 +204,9 @@ def test_who_is_never_mistaken_has_no_upper_bound_and_notes_say_so(tmp_path: Pat
     results = []
     for g, c, block in itertools.product(range(3), range(3), range(6)):
         score, variance = (0.0, 0.0) if c == 2 else (0.3 + 0.01 * block, 0.002)
-        results.append(arena.TaskResult(arena.MatchTask(g, 3 + c, block), (score,), games=100.0, variance=variance))
+        results.append(
+            tournament.TaskResult(tournament.MatchTask(g, 3 + c, block), (score,), games=100.0, variance=variance)
+        )
     found = rated(tmp_path, results)
     assert found.rows[0].name == "d2" and found.rows[0].upper == math.inf and math.isfinite(found.rows[0].elo)
     assert any("d2 lost no point" in note for note in found.notes)
@@ -216,9 +218,9 @@ def test_a_tournament_of_scores_goes_on_where_it_was_and_keeps_no_records(tmp_pa
     rated(tmp_path / "parts", results[:71])
     with (tmp_path / "parts" / "games.jsonl").open("ab") as file:
         file.write(b'{"players": [["g0", ')
-    with arena.Tournament(tmp_path / "parts", ENTRANTS, {}, "txt") as again:
+    with TournamentFolder(tmp_path / "parts", PARTICIPANTS, {}, "txt") as again:
         pairs = [(g, 3 + c) for g in range(3) for c in range(3)]
-        missing = again.missing(pairs, 20)
+        missing = again.results.missing(pairs, 20)
         assert [result.task for result in results[71:]] == missing
     resumed = rated(tmp_path / "parts", results[71:])
     assert resumed.rows == whole.rows and list((tmp_path / "parts" / "games").iterdir()) == []
@@ -227,9 +229,11 @@ def test_a_tournament_of_scores_goes_on_where_it_was_and_keeps_no_records(tmp_pa
 def test_the_order_in_which_roles_are_entered_changes_nothing(tmp_path: Path) -> None:
     _, _, results = logistic_pool(1)
     before = rated(tmp_path, results)
-    with arena.Tournament(tmp_path, ENTRANTS[::-1], {}, "txt") as turned:
-        after = standings.of_blocks([entrant.name for entrant in turned.entrants], turned.blocks(*ROLES), samples=200)
-        one, other = turned.table(*ROLES).get("g0", "d2"), turned.table(*reversed(ROLES)).get("d2", "g0")
+    with TournamentFolder(tmp_path, PARTICIPANTS[::-1], {}, "txt") as turned:
+        names = [player.name for player in turned.results.participants]
+        after = standings.of_blocks(names, turned.results.blocks(*ROLES), samples=200)
+        tables = turned.results.table(*ROLES), turned.results.table(*reversed(ROLES))
+        one, other = tables[0].get("g0", "d2"), tables[1].get("d2", "g0")
         assert one is not None and other is not None and one.score == pytest.approx(1 - other.score)
     assert [row.name for row in after.rows] == [row.name for row in before.rows]
     assert [row.elo for row in after.rows] == pytest.approx([row.elo for row in before.rows])

@@ -390,7 +390,7 @@ def test_an_engine_that_does_not_play_the_game_is_refused(make: Make) -> None:
 
 
 def test_texts_of_engines_are_players_like_others() -> None:
-    game, (first, second) = registry.gather([buggy("good"), "random"], "tic-tac-toe", 10)
+    game, (first, second) = registry.load_players([buggy("good"), "random"], "tic-tac-toe", 10)
     try:
         assert first.name == buggy("good") and len(match.play_pairs(game, first, second, begin(game), 1)) == 8
     finally:

@@ -13,7 +13,7 @@ from selfplay.alphazero import presets
 from selfplay.alphazero.config import Config
 from selfplay.errors import CheckpointError, ConfigError
 from selfplay.league import pool
-from selfplay.players import match, openings, player, pretrained, reference
+from selfplay.players import match, network_player, openings, pretrained, reference
 from selfplay.storage import artifact
 
 GAMES = ("checkers", "chess", "connect-four", "tic-tac-toe")
@@ -41,7 +41,7 @@ def test_a_bundle_is_whole_and_says_how_it_was_made(name: str) -> None:
 
 @pytest.mark.parametrize("name", GAMES)
 def test_a_bundled_agent_beats_random_moves(name: str) -> None:
-    agent = player.load(pretrained.path(name))
+    agent = network_player.load(pretrained.path(name))
     game = agent.game
     book = [openings.Opening(game.initial_states(1), ())] * 5  # random moves make the games differ
     played = match.play_pairs(game, agent.at(8), reference.make(game, "random"), book, seed=1)

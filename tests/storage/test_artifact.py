@@ -20,7 +20,7 @@ import torch
 import games
 from selfplay.errors import CheckpointError, UserError
 from selfplay.league import pool
-from selfplay.players import player
+from selfplay.players import network_player
 from selfplay.storage import artifact
 
 OLD = {"a.safetensors": b"old weights" * 50, "b.json": b"{}"}
@@ -181,9 +181,9 @@ def test_every_flipped_bit_is_noticed(tmp_path: Path) -> None:
             data = bytearray(whole)
             data[rng.integers(len(data))] ^= 1 << int(rng.integers(8))
             path.write_bytes(data)
-            refused(player.load, folder)
+            refused(network_player.load, folder)
         path.write_bytes(whole)
-    player.load(folder)
+    network_player.load(folder)
 
 
 def test_every_bit_of_the_manifest_counts(tmp_path: Path) -> None:
@@ -206,13 +206,13 @@ def test_every_truncation_and_every_missing_file_is_noticed(tmp_path: Path) -> N
         whole = path.read_bytes()
         for length in [0, 1, len(whole) - 1, *rng.integers(0, len(whole), 15).tolist()]:
             path.write_bytes(whole[:length])
-            refused(player.load, folder)
+            refused(network_player.load, folder)
         path.write_bytes(whole + b" ")
-        refused(player.load, folder)
+        refused(network_player.load, folder)
         path.unlink()
-        refused(player.load, folder)
+        refused(network_player.load, folder)
         path.write_bytes(whole)
-    player.load(folder)
+    network_player.load(folder)
 
 
 # Hostile artifacts: everything is signed correctly, and the content is not what it should be.
@@ -235,7 +235,7 @@ def test_pickles_named_safetensors_are_refused_and_not_run(tmp_path: Path) -> No
     for data in (raw, (tmp_path / "bomb.pt").read_bytes(), b"", b"PK\x03\x04"):
         folder = weights_folder(tmp_path / "000007")
         rewrite(folder, "net.safetensors", data)
-        assert "not a safetensors file" in refused(player.load, folder)
+        assert "not a safetensors file" in refused(network_player.load, folder)
     assert not canary.exists()
 
 
@@ -264,7 +264,7 @@ def header(text: bytes | str, data: bytes = b"") -> bytes:
 def test_headers_that_lie_are_refused(tmp_path: Path, data: bytes) -> None:
     folder = weights_folder(tmp_path / "000007")
     rewrite(folder, "net.safetensors", data)
-    refused(player.load, folder)
+    refused(network_player.load, folder)
 
 
 def test_arrays_of_objects_and_archives_are_refused_and_not_run(tmp_path: Path) -> None:
@@ -289,7 +289,7 @@ def test_weights_that_are_not_finite_are_refused(tmp_path: Path, number: float) 
     tensors = tiny.random_weights(games.make("tic-tac-toe"), 1)
     tensors["value.bias"][1] = number
     rewrite(folder, "net.safetensors", artifact.pack_tensors(tensors))
-    message = refused(player.load, folder)
+    message = refused(network_player.load, folder)
     assert "not finite" in message and "value.bias" in message
 
 
@@ -298,10 +298,10 @@ def test_weights_of_another_shape_are_refused(tmp_path: Path) -> None:
     tensors = tiny.random_weights(games.make("tic-tac-toe"), 1)
     for change in ({"value.bias": torch.zeros(4)}, {"stranger": torch.zeros(1)}):
         rewrite(folder, "net.safetensors", artifact.pack_tensors(tensors | change))
-        assert "do not fit the network" in refused(player.load, folder)
+        assert "do not fit the network" in refused(network_player.load, folder)
     del tensors["value.bias"]
     rewrite(folder, "net.safetensors", artifact.pack_tensors(tensors))
-    assert "do not fit the network" in refused(player.load, folder)
+    assert "do not fit the network" in refused(network_player.load, folder)
 
 
 @pytest.mark.parametrize(
@@ -322,7 +322,7 @@ def test_weights_of_another_shape_are_refused(tmp_path: Path) -> None:
 )
 def test_a_checkpoint_of_something_else_says_so(tmp_path: Path, changes: dict[str, Any], words: str) -> None:
     folder = weights_folder(tmp_path / "000007", **changes)
-    assert words in refused(player.load, folder)
+    assert words in refused(network_player.load, folder)
 
 
 def manifest(folder: Path, **changes: Any) -> None:
@@ -387,8 +387,8 @@ def test_a_manifest_of_nonsense_is_refused(tmp_path: Path, text: bytes) -> None:
 def test_a_folder_without_a_manifest_or_that_is_not_there_says_so(tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
     assert "is not a checkpoint" in refused(artifact.read, tmp_path / "empty")
-    assert "does not exist" in refused(player.load, tmp_path / "nowhere")
-    assert "holds no checkpoint" in refused(player.load, tmp_path / "empty")
+    assert "does not exist" in refused(network_player.load, tmp_path / "nowhere")
+    assert "holds no checkpoint" in refused(network_player.load, tmp_path / "empty")
 
 
 def test_the_newest_generation_is_the_one_with_the_highest_number(tmp_path: Path) -> None:
@@ -396,5 +396,5 @@ def test_the_newest_generation_is_the_one_with_the_highest_number(tmp_path: Path
         weights_folder(tmp_path / "checkpoints" / f"{number:06d}", generation=number)
     for path in (tmp_path, tmp_path / "checkpoints"):
         assert pool.newest(path).name == "000012"
-    assert "generation 12" in player.load(tmp_path).description
-    assert "generation 3" in player.load(tmp_path / "checkpoints" / "000003").description
+    assert "generation 12" in network_player.load(tmp_path).description
+    assert "generation 3" in network_player.load(tmp_path / "checkpoints" / "000003").description

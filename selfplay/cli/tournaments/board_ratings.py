@@ -17,9 +17,9 @@ if TYPE_CHECKING:
     from selfplay.cli.tournaments.playing import Progress
     from selfplay.cli.tournaments.report import TournamentReport
     from selfplay.ratings.standings import Standings
-    from selfplay.ratings.tournament import Tournament
+    from selfplay.ratings.tournament import Results
 
-MAX_ENTRANTS = 200
+MAX_PLAYERS = 200
 GAMES = 100  # a pair of players, where none are asked for
 SIMULATIONS = "100"
 
@@ -36,19 +36,19 @@ def enter(arguments: argparse.Namespace) -> Contest:
     import games
     from games.notation import Notation
     from selfplay.players import match_worker, registry
-    from selfplay.ratings import tournament as arena
+    from selfplay.ratings import tournament
 
-    game, company = registry.gather([entry.text for entry in entries], arguments.game, numbers[0])
-    starts = conditions.find_openings(game, arguments, arguments.games // 2, company)
-    plan = match_worker.MatchSpec(
+    game, players = registry.load_players([entry.text for entry in entries], arguments.game, numbers[0])
+    starts = conditions.find_openings(game, arguments, arguments.games // 2, players)
+    spec = match_worker.MatchSpec(
         tuple(entry.text for entry in entries), tuple(entry.name for entry in entries), game.name, numbers[0],
         tuple(starts), arguments.seed, conditions.adjudication(arguments),
     )  # fmt: skip
     return Contest(
-        [arena.Participant(entry.name, registry.digest(entry.text, game.name, numbers[-1])) for entry in entries],
+        [tournament.Participant(entry.name, registry.digest(entry.text, game.name, numbers[-1])) for entry in entries],
         contest.pairings(entries, arguments.schedule), arguments.games // 2, ("games", 2),
         conditions.terms(game, arguments), games.facet(game, Notation).record_suffix,
-        playing.crews_of_games(plan, (game, company)),
+        playing.workers_of_games(spec, (game, players)),
         partial(_report, game, entries, arguments, anchor),
     )  # fmt: skip
 
@@ -65,7 +65,7 @@ def _simulations(text: str) -> list[int]:
 
 
 def _entries(arguments: argparse.Namespace, numbers: list[int]) -> list[Entry]:
-    """Everyone who takes part. Raises UserError."""
+    """The players who take part. Raises UserError."""
     from selfplay.league import pool
     from selfplay.players import registry
 
@@ -86,7 +86,7 @@ def _entries(arguments: argparse.Namespace, numbers: list[int]) -> list[Entry]:
                     generation = int(folder.name) if folder.name.isdigit() else 0
                     found.append(Entry(f"{folder}?simulations={number}", said, series, generation, number))
     contest.refuse_twice([entry.name for entry in found])
-    conditions.check_range("the number of players", len(found), 2, MAX_ENTRANTS)
+    conditions.check_range("the number of players", len(found), 2, MAX_PLAYERS)
     return found
 
 
@@ -95,13 +95,13 @@ def _entries(arguments: argparse.Namespace, numbers: list[int]) -> list[Entry]:
 
 def _report(
     game: Game, entries: list[Entry], arguments: argparse.Namespace, anchor: tuple[int | None, float],
-    tournament: Tournament, session: Progress,
+    results: Results, session: Progress,
 ) -> TournamentReport:  # fmt: skip
     from selfplay.cli.tournaments import report
     from selfplay.ratings import standings
 
-    found = standings.compute([entry.name for entry in entries], tournament.pairs(), *anchor)
-    total = 2 * len(tournament.results)
+    found = standings.compute([entry.name for entry in entries], results.pairs(), *anchor)
+    total = 2 * len(results)
     numbers = sorted({entry.simulations for entry in entries if entry.simulations is not None})
     searched = f", {', '.join(map(str, numbers))} simulations a move of trained players" if numbers else ""
     said = (
@@ -111,15 +111,15 @@ def _report(
         f"(± {1.96 * found.fit.advantage_error:.0f})."
     )
     before = f"{total - session.done:,} games from before"
-    extra = [f"{tournament.plies():.0f} plies a game; {before}, none played now."]
+    extra = [f"{results.plies():.0f} plies a game; {before}, none played now."]
     if session.done:
         speed = f", {session.simulations / session.seconds:,.0f} simulations/s" if session.simulations else ""
         now = f"{session.done:,} games played now in {session.seconds:.0f} s"
         rate = f"{session.done / session.seconds:.1f} games/s{speed}"
-        extra = [f"{tournament.plies():.0f} plies a game; {now} ({rate}), {before}."]
-    if repeats := tournament.duplicates():
+        extra = [f"{results.plies():.0f} plies a game; {now} ({rate}), {before}."]
+    if repeats := results.duplicates():
         extra.append(f"{repeats} of {total} games repeat another one move by move: more openings would say more.")
-    if called := tournament.adjudicated():
+    if called := results.adjudicated():
         extra.append(f"{called} of {total} games were called off before their end by the rules.")
     several = len(numbers) > 1
     series = {
@@ -136,7 +136,7 @@ def _doublings(entries: list[Entry], found: Standings) -> list[str]:
     """What more simulations are worth, for agents that take part with several numbers of them."""
     import math
 
-    from selfplay.ratings import standings as tables
+    from selfplay.ratings import standings
 
     rated = {row.player for row in found.rows}
     sentences = []
@@ -147,7 +147,7 @@ def _doublings(entries: list[Entry], found: Standings) -> list[str]:
     for (series, generation), numbers in by_agent.items():
         for weak, strong in pairwise(numbers):
             few, many = (entries[k].simulations or 0 for k in (weak, strong))
-            elo, low, high = tables.gain(found, strong, weak)
+            elo, low, high = standings.gain(found, strong, weak)
             step = f"from {few} to {many} simulations" if few else f"{many} simulations over the policy alone"
             each = f", {elo / math.log2(many / few):+.0f} a doubling" if few and many > 2 * few else ""
             sentences.append(f"{series}/{generation}, {step}: {elo:+.0f} Elo ({low:+.0f} to {high:+.0f}){each}.")

@@ -1,4 +1,4 @@
-"""A tournament that a command is asked for, before it is played: who takes part, who meets whom, whose rating is fixed.
+"""A tournament that a command is asked for, before it is played: who takes part, who plays whom, whose rating is fixed.
 
 The same for every family of players; what is particular to one is in `board_ratings` or `gan_ratings`.
 """
@@ -14,7 +14,7 @@ from selfplay.errors import UserError
 if TYPE_CHECKING:
     from selfplay.cli.tournaments.playing import Progress, WorkerPools
     from selfplay.cli.tournaments.report import TournamentReport
-    from selfplay.ratings.tournament import Participant, Tournament
+    from selfplay.ratings.tournament import Participant, Results
 
 SCHEDULES = ("round-robin", "gauntlet", "ladder")
 
@@ -22,7 +22,7 @@ SCHEDULES = ("round-robin", "gauntlet", "ladder")
 class Entry(NamedTuple):
     """One agent that takes part, before anything is loaded."""
 
-    text: str  # as roster.py has it, or a generation's folder
+    text: str  # as registry.py has it, or a generation's folder
     name: str
     series: str  # the run it belongs to; empty for players without generations
     generation: int
@@ -32,14 +32,14 @@ class Entry(NamedTuple):
 class Contest(NamedTuple):
     """What `elo` plays, keeps and tells."""
 
-    entrants: list[Participant]
+    participants: list[Participant]
     pairings: list[tuple[int, int]]
-    rounds: int  # tasks of a pairing
+    openings: int  # tasks of a pairing: openings, or blocks of data
     counted: tuple[str, int]  # what a task is counted in, and how many of them it is: games, 2
-    terms: dict[str, Any]  # as of an arena
+    terms: dict[str, Any]  # as of a `TournamentFolder`
     suffix: str  # of files with records
-    crews: WorkerPools
-    report: Callable[[Tournament, Progress], TournamentReport]
+    workers: WorkerPools
+    report: Callable[[Results, Progress], TournamentReport]
 
 
 def series_of(paths: Sequence[Path]) -> list[str]:
@@ -75,7 +75,7 @@ def refuse_twice(names: Sequence[str]) -> None:
 
 
 def pairings(entries: Sequence[Entry], schedule: str) -> list[tuple[int, int]]:
-    """Numbers (i, j), i < j, of the agents that meet."""
+    """Numbers (i, j), i < j, of the agents that play each other."""
     from selfplay.ratings import tournament
 
     if schedule == "round-robin":

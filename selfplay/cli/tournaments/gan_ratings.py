@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from selfplay.gan.load import LoadedGan
     from selfplay.league.payoff import PayoffTable
     from selfplay.ratings.standings import Standings
-    from selfplay.ratings.tournament import Tournament
+    from selfplay.ratings.tournament import Results
 
 GENERATOR, CRITIC = "generator", "discriminator"  # names of the roles
 BLOCKS, SAMPLES = 20, 1000
@@ -52,7 +52,7 @@ def enter(arguments: argparse.Namespace) -> Contest:
     blocks, samples = _numbers(arguments)
     from selfplay.cli.tournaments import playing
     from selfplay.gan import config, load, match, score_worker
-    from selfplay.ratings import tournament as tournaments
+    from selfplay.ratings import tournament
 
     entries = _entries(arguments)
     loaded = [load.load(Path(entry.text)) for entry in entries]
@@ -69,7 +69,7 @@ def enter(arguments: argparse.Namespace) -> Contest:
     texts = tuple(entry.text for entry in entries)
     spec = score_worker.ScoreSpec(texts, tuple(names), samples, BLOCKS, arguments.seed)
     participants = [
-        tournaments.Participant(name, load.digest(Path(entry.text)), role)
+        tournament.Participant(name, load.digest(Path(entry.text)), role)
         for name, (entry, role) in zip(names, seats, strict=True)
     ]
     worker = score_worker.ScoreWorker
@@ -149,44 +149,42 @@ def _pairings(entries: Sequence[Entry], schedule: str) -> list[tuple[int, int]]:
 
 def _report(
     arguments: argparse.Namespace, entries: list[Entry], loaded: list[LoadedGan], terms: dict[str, Any],
-    anchor: tuple[int | None, float], tournament: Tournament, session: Progress,
+    anchor: tuple[int | None, float], results: Results, session: Progress,
 ) -> TournamentReport:  # fmt: skip
     from selfplay.cli.tournaments import report
     from selfplay.ratings import standings
 
-    names = [participant.name for participant in tournament.entrants]
-    found = standings.of_blocks(names, tournament.blocks(GENERATOR, CRITIC), *anchor)
-    table = tournament.table(GENERATOR, CRITIC)
+    names = [participant.name for participant in results.participants]
+    found = standings.of_blocks(names, results.blocks(GENERATOR, CRITIC), *anchor)
+    table = results.table(GENERATOR, CRITIC)
     data = loaded[0].agent.source.train.name
     sentences, measures = _game_theory(entries, table, found)
-    memory_sentences, memorised = _memorisation(entries, loaded, tournament)
+    memory_sentences, memorised = _memorisation(entries, loaded, results)
     return report.TournamentReport(
         f"Elo of generators and critics, {data}",
         found,
         terms,
-        _summary(data, len(entries), arguments.schedule, terms, tournament, found),
-        [_progress(tournament, session), *_separated(table), *sentences, *memory_sentences],
-        _series(entries, tournament),
+        _summary(data, len(entries), arguments.schedule, terms, results, found),
+        [_progress(results, session), *_separated(table), *sentences, *memory_sentences],
+        _series(entries, results),
         "games.jsonl",
         measures | {"memorised": memorised},
     )
 
 
-def _summary(
-    data: str, size: int, schedule: str, terms: dict[str, Any], tournament: Tournament, found: Standings
-) -> str:
+def _summary(data: str, size: int, schedule: str, terms: dict[str, Any], results: Results, found: Standings) -> str:
     """What was played and what a score means. size: G."""
     return (
-        f"{data}: {size} generators against {size} critics, named {CRITIC}, {schedule}, {len(tournament.results):,} "
+        f"{data}: {size} generators against {size} critics, named {CRITIC}, {schedule}, {len(results):,} "
         f"blocks of {terms['samples']:,} fakes and {terms['reals']:,} held-out reals. A game is one real against one "
         "fake, and the generator wins it if the critic scores the fake higher: the generator's score is 1 − AUC, worth "
         f"{found.fit.results.sum():,.0f} independent games in all. Intervals are 95 %, by resampling blocks."
     )
 
 
-def _progress(tournament: Tournament, session: Progress) -> str:
+def _progress(results: Results, session: Progress) -> str:
     """How many blocks were played now, and how many were kept from earlier sessions."""
-    before = f"{len(tournament.results) - session.done:,} from earlier"
+    before = f"{len(results) - session.done:,} from earlier"
     if not session.done:
         return f"No blocks played now, {before}."
     speed = f"{session.done / session.seconds:.0f} blocks/s"
@@ -205,11 +203,11 @@ def _separated(table: PayoffTable) -> list[str]:
     ]
 
 
-def _series(entries: list[Entry], tournament: Tournament) -> dict[int, tuple[str, int]]:
+def _series(entries: list[Entry], results: Results) -> dict[int, tuple[str, int]]:
     """(curve of the plot, generation) of each participant."""
     several = len({entry.series for entry in entries}) > 1
     found = {}
-    for number, participant in enumerate(tournament.entrants):
+    for number, participant in enumerate(results.participants):
         entry = entries[number % len(entries)]
         role = "critics" if participant.role == CRITIC else "generators"
         found[number] = (f"{entry.series} {role}" if several else role, entry.generation)
@@ -220,11 +218,11 @@ def _game_theory(entries: list[Entry], table: PayoffTable, found: Standings) -> 
     """(sentences, measurements): exploitability, equilibrium and cyclicity of the payoff table. Pairs that have not
     played count with the score that their ratings predict."""
     from selfplay.league import equilibrium, payoff
-    from selfplay.ratings import elo as rating
+    from selfplay.ratings import elo
 
     generators, critics = table.players(GENERATOR), table.players(CRITIC)
-    elo = {row.name: row.elo for row in found.rows}
-    scores = table.scores(generators, critics, lambda row, column: rating.score_of_elo(elo[row] - elo[column]))
+    rated = {row.name: row.elo for row in found.rows}
+    scores = table.scores(generators, critics, lambda row, column: elo.score_of_elo(rated[row] - rated[column]))
     exploited, gaps = _exploited(entries, generators, critics, scores)
     row, column, solved = equilibrium.nash_averages(scores)
     cyclic = payoff.cyclicity(table)
@@ -280,7 +278,7 @@ def _mixture(names: Sequence[str], shares: np.ndarray) -> str:
 
 
 def _memorisation(
-    entries: list[Entry], loaded: list[LoadedGan], tournament: Tournament
+    entries: list[Entry], loaded: list[LoadedGan], results: Results
 ) -> tuple[list[str], dict[str, dict[str, float | None]]]:
     """(sentence about the newest critic, AUC on training data − AUC on held-out data of each critic). Empty for endless
     data, which have no training part."""
@@ -292,13 +290,13 @@ def _memorisation(
     if source.train is source.held_out:
         return [], {}
     by_critic: dict[int, dict[int, list[float]]] = {}
-    for task, value in tournament.figure(score_worker.MEMORISED).items():
+    for task, value in results.figure(score_worker.MEMORISED).items():
         by_critic.setdefault(task.second, {}).setdefault(task.opening, []).append(value)
     found: dict[str, dict[str, float | None]] = {}
     for number, blocks in sorted(by_critic.items()):
         means = np.array([np.mean(values) for values in blocks.values()])  # matches of a block share their reals
         error = float(means.std(ddof=1) / math.sqrt(len(means))) if len(means) > 1 else None
-        found[tournament.entrants[number].name] = {"auc": float(means.mean()), "error": error}
+        found[results.participants[number].name] = {"auc": float(means.mean()), "error": error}
     newest = f"{max(entries, key=lambda entry: entry.generation).name} {CRITIC}"
     gap, error = found[newest]["auc"], found[newest]["error"]
     interval = "" if error is None else f" (± {1.96 * error:.3f})"

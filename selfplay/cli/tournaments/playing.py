@@ -1,6 +1,6 @@
 """Tournaments played for a command: here or on Ray, with a bar on a terminal and now and then a line elsewhere.
 
-Progress goes to standard error, results to whoever iterates.
+Progress goes to standard error, results to the caller.
 """
 
 from __future__ import annotations
@@ -41,59 +41,59 @@ def check(arguments: argparse.Namespace) -> None:
 
 
 class WorkerPools(NamedTuple):
-    """Who can play a tournament."""
+    """Where a tournament can be played."""
 
     here: Callable[[], WorkerPool]  # in this process
     remote: Callable[[], WorkerPool]  # travels to other processes, by pickle
-    leave: Callable[[], None]  # lets go here of what each process needs for itself
+    leave: Callable[[], None]  # closes here what each process needs for itself
 
 
 def play(
-    plan: MatchSpec,
-    company: tuple[Game, list[Player]],
+    spec: MatchSpec,
+    loaded: tuple[Game, list[Player]],
     tasks: list[MatchTask],
     arguments: argparse.Namespace,
     progress: Progress,
 ) -> Iterator[TaskResult]:
-    """Games as they end. company: the game and the plan's players, for play in this process."""
-    return played(crews_of_games(plan, company), tasks, arguments, progress, 2)
+    """Results as they come. loaded: the game and the spec's players, for play in this process."""
+    return played(workers_of_games(spec, loaded), tasks, arguments, progress, 2)
 
 
 def played(
-    crews: WorkerPools, tasks: list[MatchTask], arguments: argparse.Namespace, progress: Progress, each: int
+    workers: WorkerPools, tasks: list[MatchTask], arguments: argparse.Namespace, progress: Progress, each: int
 ) -> Iterator[TaskResult]:
     """Results as they come. each: what a task counts for in the progress."""
-    crew = _crew(crews, len(tasks), arguments.actors, arguments.address)
+    pool = _pool(workers, len(tasks), arguments.actors, arguments.address)
     try:
         with progress:
-            for results, simulations in crew.run(tasks):
+            for results, simulations in pool.run(tasks):
                 progress.add(each * len(results), simulations)
                 yield from results
     finally:
-        crew.close()
+        pool.close()
 
 
-def crews_of_games(plan: MatchSpec, company: tuple[Game, list[Player]]) -> WorkerPools:
-    """Who plays games between the players of `company`, which are the plan's."""
+def workers_of_games(spec: MatchSpec, loaded: tuple[Game, list[Player]]) -> WorkerPools:
+    """Workers for games between the spec's players. loaded: the game and these players."""
     from selfplay.players import match_worker, registry
 
     return WorkerPools(
-        lambda: match_worker.MatchWorker(plan, company),
-        partial(match_worker.MatchWorker, plan),
-        lambda: registry.dismiss(company[1]),
+        lambda: match_worker.MatchWorker(spec, loaded),
+        partial(match_worker.MatchWorker, spec),
+        lambda: registry.close_players(loaded[1]),
     )
 
 
-def _crew(crews: WorkerPools, tasks: int, actors: int | None, address: str | None) -> WorkerPool:
+def _pool(workers: WorkerPools, tasks: int, actors: int | None, address: str | None) -> WorkerPool:
     if actors is None:
         cores = os.cpu_count() or 1
         actors = cores if address or (tasks >= FEW and cores > 1) else 0
     if not actors:
-        return crews.here()
-    crews.leave()
+        return workers.here()
+    workers.leave()
     from selfplay.loop import ray_pool
 
-    return ray_pool.RayWorkerPool(crews.remote, actors, address)
+    return ray_pool.RayWorkerPool(workers.remote, actors, address)
 
 
 class Progress:

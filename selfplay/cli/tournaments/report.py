@@ -1,4 +1,4 @@
-"""What a tournament came to, as tables on the screen and as files."""
+"""The report of a tournament: tables on the screen, and files."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ WIDE = 250  # columns where there is no terminal to fit
 
 
 class TournamentReport(NamedTuple):
-    """All that is told."""
+    """All that is shown and written."""
 
     title: str
     standings: Standings
     terms: dict[str, Any]  # for programs
     conditions: str  # games, pairing, openings and simulations, in a sentence or two
     extra: list[str]  # further sentences
-    series: dict[int, tuple[str, int]]  # by entrant: the curve it belongs to, and its generation; others are lines
+    series: dict[int, tuple[str, int]]  # by participant: the curve it belongs to, and its generation; others are lines
     kept: str  # where the results are that it rests on
     measures: dict[str, Any] | None = None  # what else is read off the results, for programs
 
@@ -28,14 +28,14 @@ class TournamentReport(NamedTuple):
 def write(out: Path, report: TournamentReport) -> None:
     """ratings.json, .csv and .md, crosstable.csv, elo.png."""
     from selfplay.loop import plots
-    from selfplay.ratings import standings as tables
+    from selfplay.ratings import standings
     from selfplay.storage import artifact
 
     found, title = report.standings, report.title
     for name, text in (
-        ("ratings.json", tables.as_json(found, report.terms | {"conditions": report.conditions}, report.measures)),
-        ("ratings.csv", tables.as_csv(found)), ("crosstable.csv", tables.crosstable_csv(found)),
-        ("ratings.md", tables.as_markdown(found, title, report.conditions, report.extra)),
+        ("ratings.json", standings.as_json(found, report.terms | {"conditions": report.conditions}, report.measures)),
+        ("ratings.csv", standings.as_csv(found)), ("crosstable.csv", standings.crosstable_csv(found)),
+        ("ratings.md", standings.as_markdown(found, title, report.conditions, report.extra)),
     ):  # fmt: skip
         artifact.replace_file(out / name, text.encode())
     curves: dict[str, list[plots.Point]] = {}
@@ -56,23 +56,23 @@ def show(out: Path, report: TournamentReport) -> None:
     from rich.console import Console
     from rich.table import Table
 
-    from selfplay.ratings import standings as tables
+    from selfplay.ratings import standings
 
     console, found = Console(), report.standings
     if not console.is_terminal:
         console = Console(width=WIDE)
     look: dict[str, Any] = {"box": box.SIMPLE_HEAD, "collapse_padding": True, "pad_edge": False}
     table = Table("#", "player", "Elo", "95 %", "games", "points", "draws", "LOS", **look)
-    down, across = tables.crosstable_places(found)
+    down, across = standings.crosstable_places(found)
     cross = Table("points a game, %", *map(str, across), **look)
     for column in [*table.columns, *cross.columns]:
         column.justify = "left" if column.header in ("player", "points a game, %") else "right"
         column.no_wrap = True
     for place, row in enumerate(found.rows, start=1):
-        shares = (f"{row.points:.1%}", f"{row.draws:.1%}", tables.sure(row))
-        table.add_row(str(place), row.name, f"{row.elo:+.0f}", tables.interval(row), str(row.games), *shares)
+        shares = (f"{row.points:.1%}", f"{row.draws:.1%}", standings.sure(row))
+        table.add_row(str(place), row.name, f"{row.elo:+.0f}", standings.interval(row), str(row.games), *shares)
     for place, row in zip(down, found.down, strict=True):
-        cross.add_row(f"{place} {row.name}", *tables.cells(found, row))
+        cross.add_row(f"{place} {row.name}", *standings.cells(found, row))
     console.print(table)
     console.print(cross)
     written = f"Written to {out}: ratings.md, .csv, .json, elo.png, {report.kept}."

@@ -1,6 +1,6 @@
 """A player that is an engine of others: tells it the games, asks it for moves, and starts it anew when it dies.
 
-Knows neither the game, which comes with a `Notation`, nor the protocol, which is a `protocols.Language`.
+Knows neither the game, which comes with an `EngineNotation`, nor the protocol, which is a `protocols.Language`.
 """
 
 from __future__ import annotations
@@ -13,9 +13,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from games.base import Game, IllegalMove, shorten
+from games.base import Game, IllegalMove
 from games.text import whole_moves
-from selfplay.errors import EngineError
+from selfplay.errors import EngineError, shorten
 from selfplay.players.external import engine_process, protocols
 from selfplay.players.external.engine_process import Answer, Client, Died
 from selfplay.players.external.protocols import Language, Limits, Question
@@ -28,8 +28,8 @@ _OWN = {  # settings that are ours and not the engine's
 }
 
 
-class Notation(NamedTuple):
-    """How a game is told to an engine."""
+class EngineNotation(NamedTuple):
+    """How a game is written for an engine."""
 
     settings: Callable[[Client, Path], dict[str, str]]  # that make it play the game; may write files for it to read
     usual: bytes  # the start that goes without saying, if any
@@ -60,7 +60,7 @@ class _Told(NamedTuple):
 
 
 class _Asked(NamedTuple):
-    """A position to be thought about."""
+    """A position to be searched."""
 
     row: int  # in the turn
     game: object  # the same for all positions of one game
@@ -69,10 +69,15 @@ class _Asked(NamedTuple):
 
 
 class ExternalEnginePlayer:
-    """See `players.Player`. Close it after use."""
+    """See `player.Player`. Close it after use."""
 
-    def __init__(self, game: Game, spec: Spec, language: Language, notation: Notation) -> None:
-        """Starts the engine. Raises EngineError, or ConfigError for an option that it does not have."""
+    def __init__(
+        self, game: Game, spec: Spec, language: Language, notation: EngineNotation,
+        remake: Callable[[Game, str], ExternalEnginePlayer],
+    ) -> None:  # fmt: skip
+        """Starts the engine. remake: makes an equal player from the game and the spec's text, where this one is
+        unpickled. Raises EngineError, or ConfigError for an option that the engine does not have."""
+        self._remake = remake
         self.game, self.name, self.spec = game, spec.text, spec
         self.language, self.notation = language, notation
         self.asked = self.restarts = self.illegal_moves = 0
@@ -101,6 +106,9 @@ class ExternalEnginePlayer:
             self.close()
             raise
         return Choice(actions, values)
+
+    def __reduce__(self) -> tuple[Callable[[Game, str], ExternalEnginePlayer], tuple[Game, str]]:
+        return self._remake, (self.game, self.spec.text)
 
     def close(self) -> None:
         """Ends the engine's processes; they start again if the player is asked again."""

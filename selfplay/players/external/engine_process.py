@@ -1,6 +1,6 @@
 """An engine of others as a process: started, spoken to line by line, never waited for without end, always ended.
 
-Knows no game. What may go wrong with somebody else's program is told in one sentence, as EngineError.
+Knows no game. Failures of the program are told in one sentence, as EngineError.
 """
 
 from __future__ import annotations
@@ -17,8 +17,7 @@ from collections import deque
 from collections.abc import Mapping, Sequence
 from typing import IO, NamedTuple
 
-from games.base import shorten
-from selfplay.errors import EngineError
+from selfplay.errors import EngineError, shorten
 from selfplay.players.external.protocols import EngineOption, Language, Limits, Question
 
 HELLO_SECONDS = 10.0  # for an engine to say what it is

@@ -7,14 +7,13 @@ uci:"python tests/engine.py --fast"?depth=4      a command with arguments
 hub:"scan hub"?move-time=0.1                     seconds, as Hub has them; 0.1 unless a limit is named
 
 Of our own: nodes, depth, movetime or move-time: limits, the first one reached counts; processes=4: as many positions
-are thought about at once; timeout=30: seconds beyond the limit after which an engine is taken to hang; newgame=true:
+are searched at once; timeout=30: seconds beyond the limit after which an engine is taken to hang; newgame=true:
 everything is forgotten before each move. Without it an engine's memory mixes the games that it plays side by side, as
 it cannot be told which of them a position belongs to, and what it answers may depend on the other games.
 """
 
 from __future__ import annotations
 
-import difflib
 import os
 import shlex
 import shutil
@@ -22,11 +21,12 @@ from pathlib import Path
 from urllib.parse import unquote
 
 import games
-from games.base import Game, shorten
+from games.base import Game
 from games.protocols import Protocols
-from selfplay.errors import ConfigError
+from selfplay import errors
+from selfplay.errors import ConfigError, shorten
 from selfplay.players.external import protocols
-from selfplay.players.external.engine_player import ExternalEnginePlayer, Notation, Spec
+from selfplay.players.external.engine_player import EngineNotation, ExternalEnginePlayer, Spec
 from selfplay.players.external.engine_process import Client
 from selfplay.players.external.protocols import Language, Limits
 
@@ -34,8 +34,8 @@ MAX_PROCESSES = 64
 USUAL_NODES = 1000  # of UCI: a few milliseconds of a strong engine, and the same answer on every machine
 USUAL_SECONDS = 0.1  # of Hub, which has no nodes
 TIMEOUT_AFTER_TIME = 10.0  # seconds, where the limit is a time
-TIMEOUT_AFTER_WORK = 60.0  # where it is nodes or depth, and nobody knows how long they take
-_ALSO_IN = ("/usr/games", "/usr/local/games")  # Debian's place for engines, which is not on everybody's path
+TIMEOUT_AFTER_WORK = 60.0  # where it is nodes or depth, which take an unknown time
+_ALSO_IN = ("/usr/games", "/usr/local/games")  # Debian's place for engines, which is often not on the path
 _INSTALL = {
     "stockfish": "apt install stockfish, brew install stockfish, or stockfishchess.org",
     "fairy-stockfish": "apt install fairy-stockfish, or fairy-stockfish.github.io",
@@ -49,10 +49,10 @@ def make(game: Game, text: str) -> ExternalEnginePlayer:
     not speak the protocol or play the game, or has no such option."""
     uci = text.partition(":")[0] == "uci"
     notation, language = (_uci(game), protocols.UciLanguage()) if uci else (_hub(game), protocols.HubLanguage())
-    return ExternalEnginePlayer(game, parse(text, language), language, notation)
+    return ExternalEnginePlayer(game, parse(text, language), language, notation, make)
 
 
-def _uci(game: Game) -> Notation:
+def _uci(game: Game) -> EngineNotation:
     facet = games.facet(game, Protocols)
     text = facet.uci()
     if text is None:
@@ -73,13 +73,13 @@ def _uci(game: Game) -> Notation:
             return {"VariantPath": str(path), "UCI_Variant": text.variant, **needed}
         raise ConfigError(f"the engine '{client.name}' does not play {game.name}: UCI_Variant has no '{text.variant}'.")
 
-    return Notation(
+    return EngineNotation(
         settings, game.initial_states(1).tobytes(), text.to_fen, lambda state, actions: text.move(state, actions[0]),
         lambda state, move: [text.action(state, move)],
     )  # fmt: skip
 
 
-def _hub(game: Game) -> Notation:
+def _hub(game: Game) -> EngineNotation:
     facet = games.facet(game, Protocols)
     text = facet.hub()
     if text is None:
@@ -92,7 +92,7 @@ def _hub(game: Game) -> Notation:
             raise ConfigError(f"the engine '{client.name}' plays {', '.join(variants)}, but not {text.variant}.")
         return {"variant": text.variant} if variants else {}
 
-    return Notation(settings, b"", text.position, text.move, text.actions)
+    return EngineNotation(settings, b"", text.position, text.move, text.actions)
 
 
 def parse(text: str, language: Language) -> Spec:
@@ -175,10 +175,10 @@ def _missing(name: str) -> str:
     """Why there is no such program, and what to do."""
     if os.path.isfile(os.path.expanduser(name)):
         return f"the file '{shorten(name)}' is not a program: make it one with chmod +x, or name the one that runs it."
-    near = difflib.get_close_matches(os.path.basename(name).lower(), _INSTALL, 1, 0.7)
+    near = errors.nearest(os.path.basename(name), _INSTALL, 0.7)
     hint = ""
-    if near and _program(near[0]):
-        hint = f" Did you mean '{near[0]}'?"
+    if near and _program(near):
+        hint = f" Did you mean '{near}'?"
     elif near:
-        hint = f" {near[0].capitalize()}: {_INSTALL[near[0]]}."
+        hint = f" {near.capitalize()}: {_INSTALL[near]}."
     return f"there is no engine '{shorten(name)}', neither a file nor a command on the PATH.{hint}"

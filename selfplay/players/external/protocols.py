@@ -1,19 +1,18 @@
-"""The lines of UCI and Hub, from the side of whoever drives an engine: what to say, what an answer means.
+"""The lines of UCI and Hub, from the side of a program that drives an engine: what to say, what an answer means.
 
 Positions and moves are texts here, scores become values in [-1, 1]. Knows no game and no process.
 """
 
 from __future__ import annotations
 
-import difflib
 import math
 import re
 import shlex
 from collections.abc import Sequence
 from typing import NamedTuple, Protocol
 
-from games.base import shorten
-from selfplay.errors import ConfigError
+from selfplay import errors
+from selfplay.errors import ConfigError, shorten
 from selfplay.players.external import centipawns
 
 _WON_MEN = 90.0  # scores in men beyond this are announcements of a win
@@ -77,8 +76,7 @@ def find(options: Sequence[EngineOption], name: str, known: Sequence[str], engin
         if option.name.lower() == name.lower():
             return option
     names = {each.lower(): each for each in [*known, *(option.name for option in options)]}
-    near = difflib.get_close_matches(name.lower(), names, 1)
-    hint = f" Did you mean '{names[near[0]]}'?" if near else ""
+    hint = errors.suggest(name, names.values())
     raise ConfigError(f"{engine} has no option '{shorten(name)}'.{hint} It has: {', '.join(names.values())}.")
 
 

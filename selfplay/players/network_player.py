@@ -1,0 +1,96 @@
+"""The network player: a trained agent from a checkpoint, with tree search around its network. Knows no training."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+import games
+from games.base import ILLEGAL, Game
+from games.knowledge import Knowledge
+from selfplay import config as configs
+from selfplay import device
+from selfplay.errors import CheckpointError
+from selfplay.league import pool
+from selfplay.networks import inference, policy_value
+from selfplay.networks.config import NetworkConfig
+from selfplay.players import player
+from selfplay.search import search
+from selfplay.search.config import SearchConfig
+
+
+class NetworkPlayer:
+    """One generation's network with tree search around it. Deterministic: no noise, no temperature. Pickles with its
+    weights."""
+
+    def __init__(self, game: Game, evaluate: search.Evaluate, config: SearchConfig, description: str) -> None:
+        self.game, self.evaluate, self.description = game, evaluate, description
+        self.config = config
+
+    def at(self, num_simulations: int, name: str = "") -> player.SearchPlayer:
+        """This agent as a player that searches so much; 0: the network's policy alone."""
+        return player.SearchPlayer(name or self.description, self.game, self.evaluate, self.config, num_simulations)
+
+    def analyze(self, states: list[np.void], num_simulations: int) -> list[dict[str, Any]]:
+        """For each non-terminal position: best move, policy by move (sums to 1), value in [-1, 1] and wdl for the
+        player to move, and by move the prior, visits and value. 0 simulations: the network's policy alone."""
+        batch = np.array(states, dtype=self.game.state_dtype)
+        found = player.choices(self.game, batch, self.evaluate, self.config, num_simulations)
+        return [self._describe(state, found, i) for i, state in enumerate(batch)]
+
+    def _describe(self, state: np.void, found: search.Results, i: int) -> dict[str, Any]:
+        slots = range(int((found.actions[i] >= 0).sum()))
+        move = {k: self.game.action_to_string(state, int(found.actions[i, k])) for k in slots}
+        return {
+            "best": move[int(found.play[i])],
+            "policy": {move[k]: round(float(found.policy[i, k]), 6) for k in slots},
+            "value": round(float(found.value[i]), 6),
+            "wdl": [round(float(share), 6) for share in found.wdl[i]],
+            "details": {
+                move[k]: {
+                    "prior": float(found.prior[i, k]),
+                    "visits": int(found.visits[i, k]),
+                    "value": float(found.q[i, k]),
+                }
+                for k in slots
+            },
+        }
+
+    def exact_values(self, state: np.void) -> dict[str, int] | None:
+        """Game-theoretic value of each legal move for the player to move, where the game has a solver."""
+        states = np.array([state], dtype=self.game.state_dtype)
+        values = games.facet(self.game, Knowledge).exact_action_values(states)
+        if values is None:
+            return None
+        legal = self.game.legal_moves(state)
+        return {move: int(values[0, action]) for move, action in legal.items() if values[0, action] != ILLEGAL}
+
+
+def load(path: Path) -> NetworkPlayer:
+    """The player in a generation's folder, or the newest generation of a run. Raises CheckpointError."""
+    device.tune_process()
+    folder = pool.newest(path)
+    meta, weights = pool.load_weights(folder)
+    if meta.get("family") != "alphazero" or policy_value.PLAYER not in weights:
+        raise CheckpointError(f"{folder} does not hold an AlphaZero agent (family {meta.get('family')!r}).")
+    missing = [key for key in ("game", "game_version", "network", "generation") if key not in meta]
+    if missing or not all(isinstance(meta.get(key, {}), dict) for key in ("network", "search", "game_options")):
+        raise CheckpointError(f"{folder} does not say what it holds ({', '.join(missing) or 'network or search'}).")
+    try:
+        game = games.make(str(meta["game"]), **meta.get("game_options", {}))
+    except ValueError as error:
+        raise CheckpointError(f"{folder} plays a game that is not installed: {error}") from None
+    if meta["game_version"] != game.version:
+        raise CheckpointError(
+            f"{folder} was trained on version {meta['game_version']} of {game.name}, this is version {game.version}: "
+            "train again, or use the selfplay version it was made with."
+        )
+    evaluator = inference.NetworkEvaluator(game, configs.from_values(NetworkConfig, meta["network"]))
+    try:
+        evaluator.load(weights[policy_value.PLAYER])
+    except RuntimeError:
+        raise CheckpointError(f"{folder} holds weights that do not fit the network it describes.") from None
+    searching = configs.from_values(SearchConfig, meta.get("search", {}))
+    return NetworkPlayer(game, evaluator, searching, f"generation {meta['generation']} of {folder.parent.parent}")

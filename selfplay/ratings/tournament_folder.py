@@ -1,0 +1,157 @@
+"""The folder of a tournament: a lock, a log of results, and the games' records; where to go on after a stop.
+
+    arena.json         the terms: what makes results comparable     games.jsonl   one line a result
+    games/A - B.pgn    the records, one file a pairing, where there are any
+
+A line is written after the records it stands for and says where they end, so that a kill at any instant costs what was
+in progress and nothing else. Knows results as they are logged, and no statistics.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from selfplay.errors import FolderError
+from selfplay.ratings.tournament import MatchTask, Participant, Results, TaskResult
+from selfplay.storage import artifact, lock
+
+FORMAT = 1
+
+
+class TournamentFolder:
+    """The folder of a tournament, locked until `close`. Results of players who do not take part now stay in it."""
+
+    def __init__(
+        self, folder: Path, participants: Sequence[Participant], terms: Mapping[str, Any], suffix: str
+    ) -> None:  # fmt: skip
+        """terms: must be those of the results already here. suffix: of files with records. Raises FolderError."""
+        self.folder, self.results, self._suffix = folder, Results(participants), suffix
+        self._ends: dict[str, int] = {}
+        try:
+            (folder / "games").mkdir(parents=True, exist_ok=True)
+            self._lock = lock.Lock(folder / "lock")
+            self._lines = (folder / "games.jsonl").open("a+b")
+        except lock.Held as held:
+            raise FolderError(
+                f"another tournament (process {held.holder}) is writing to '{folder}': wait for it, or choose another "
+                "folder with --out."
+            ) from None
+        except OSError as error:
+            raise FolderError(
+                f"cannot write to '{folder}' ({error.strerror}): choose another folder with --out."
+            ) from None
+        try:
+            self._check_terms({"format": FORMAT, **terms})
+            self._load()
+        except FolderError:
+            self._lines.close()
+            self._lock.release()
+            raise
+
+    def _check_terms(self, terms: dict[str, Any]) -> None:
+        path = self.folder / "arena.json"
+        terms = json.loads(json.dumps(terms))
+        if not path.exists():
+            artifact.replace_file(path, json.dumps(terms, indent=1).encode())
+            return
+        try:
+            saved = json.loads(path.read_text("utf-8"))
+        except (OSError, ValueError):
+            raise FolderError(f"{path} is damaged: choose another folder with --out.") from None
+        other = [key for key in {**saved, **terms} if saved.get(key) != terms.get(key)]
+        if other:
+            said = "; ".join(f"{key} {saved.get(key)}, now {terms.get(key)}" for key in other)
+            raise FolderError(
+                f"'{self.folder}' holds results under other terms ({said}), which cannot be rated together: choose "
+                "another folder with --out, or ask for the same."
+            )
+
+    def _load(self) -> None:
+        """Reads the lines that are whole, and cuts off what a kill left behind them."""
+        number_of = {(player.name, player.digest): k for k, player in enumerate(self.results.participants)}
+        self._lines.seek(0)
+        good = 0
+        for line in self._lines:
+            try:
+                entry = json.loads(line)
+                players = [number_of.get((name, digest)) for name, digest in entry["players"]]
+                result = _read(entry)
+                file, end = (str(entry["file"]), int(entry["end"])) if "file" in entry else ("", 0)
+            except (ValueError, KeyError, TypeError):
+                break
+            if not line.endswith(b"\n"):
+                break
+            good += len(line)
+            if file:
+                self._ends[file] = end
+            first, second = players
+            if first is None or second is None:
+                continue
+            result = result._replace(task=MatchTask(first, second, result.task.opening))
+            self.results.add(result if first < second else result.swapped())  # they were named in another order then
+        self._lines.truncate(good)
+        self._lines.seek(0, os.SEEK_END)
+        for path in (self.folder / "games").iterdir():
+            if path.stat().st_size > self._ends.get(path.name, 0):
+                os.truncate(path, self._ends.get(path.name, 0))
+
+    def add(self, result: TaskResult) -> None:
+        """Keeps a result, on disk too. Raises FolderError when the disk refuses."""
+        first, second = (self.results.participants[number] for number in result.task[:2])
+        entry = {"players": [[first.name, first.digest], [second.name, second.digest]], **_written(result)}
+        try:
+            if result.text:
+                file = f"{_safe(first.name)} - {_safe(second.name)}.{self._suffix}"
+                with (self.folder / "games" / file).open("ab") as records:
+                    records.write(result.text.encode())
+                    entry |= {"file": file, "end": records.tell()}
+            self._lines.write(json.dumps(entry).encode() + b"\n")
+            self._lines.flush()
+        except OSError as error:
+            raise FolderError(
+                f"cannot write to '{self.folder}' ({error.strerror}): what was played so far is kept; the same command "
+                "goes on."
+            ) from None
+        self.results.add(result)
+
+    def close(self) -> None:
+        """Everything is on disk, and the folder is unlocked."""
+        self._lines.flush()
+        os.fsync(self._lines.fileno())
+        self._lines.close()
+        self._lock.release()
+
+    def __enter__(self) -> TournamentFolder:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+def _written(result: TaskResult) -> dict[str, Any]:
+    """A result as JSON, without its players."""
+    entry: dict[str, Any] = {"opening": result.task.opening, "points": list(result.points)}
+    if result.games is not None:
+        return entry | {"games": result.games, "variance": result.variance, "figures": dict(result.figures or {})}
+    return entry | {"plies": list(result.plies), "digests": list(result.digests), "adjudicated": result.adjudicated}
+
+
+def _read(entry: Mapping[str, Any]) -> TaskResult:
+    """The inverse, with players 0 and 0. Raises KeyError, TypeError and ValueError for what is no result."""
+    games = entry.get("games")
+    return TaskResult(
+        MatchTask(0, 0, int(entry["opening"])), tuple(float(points) for points in entry["points"]),
+        tuple(int(plies) for plies in entry.get("plies", ())), tuple(map(str, entry.get("digests", ()))),
+        int(entry.get("adjudicated", 0)), games=None if games is None else float(games),
+        variance=entry.get("variance"), figures=entry.get("figures"),
+    )  # fmt: skip
+
+
+def _safe(name: str) -> str:
+    """A player's name as part of a file's name."""
+    return re.sub(r"[^\w.,=@-]+", "_", name).strip("_")[:80] or "player"
