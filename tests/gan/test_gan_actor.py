@@ -1,4 +1,4 @@
-"""The actor of generators and critics: what its rows hold, whose fakes, and that it goes on bit by bit."""
+"""The actor of the GAN family: contents of its rows, the producer of its fakes, and exact resumption."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The command `elo` on GAN runs: the same files and the same resuming as for games, what it says, what it refuses."""
+"""The command `elo` on GAN runs: the same files and resumption as for board games, its report, its refusals."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Matches of generators against critics: closed forms, honest variances, ratings that come out as they went in."""
+"""Matches of generators against critics: closed forms, variances, and ratings that recover true strengths."""
 
 from __future__ import annotations
 

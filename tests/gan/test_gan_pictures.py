@@ -1,4 +1,4 @@
-"""Pictures of samples, and how many of them are different."""
+"""Pictures of samples, and the birthday test of how many are distinct."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which reals no fake comes near: by hand, and against what chance leaves uncovered."""
+"""Buckets and difficulty of reals: which no fake is near, by hand and against the share left uncovered by chance."""
 
 from __future__ import annotations
 

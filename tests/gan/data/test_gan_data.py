@@ -1,4 +1,4 @@
-"""Data sets: what they draw is what they say, the split is fixed, and damaged files are refused in a sentence."""
+"""Data sets: distributions of samples, a fixed split, and damaged files refused in one sentence."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""InfoGAN: codes, what guesses of them cost, agreement of clusters with classes."""
+"""InfoGAN: codes, the surprise at inferred codes, agreement of clusters with classes."""
 
 from __future__ import annotations
 

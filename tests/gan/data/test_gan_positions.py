@@ -1,4 +1,4 @@
-"""Board positions of a run as data: what is read, how it is split, and what is said of boards that imitate them."""
+"""Board positions of a run as a data set: reading, splitting, and metrics of boards that imitate them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Super-resolution: shrinking, enlarging without learning, error, and what the generator is told."""
+"""Super-resolution: shrinking, bicubic enlargement, error, and the generator's loss."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The members of the GAN family in one loop: resumed to the bit, loaded from checkpoints, drawn from, judged."""
+"""Every model of the GAN family in the training loop: exact resumption, loading from checkpoints, sampling, judging."""
 
 from __future__ import annotations
 
@@ -106,7 +106,7 @@ def test_what_travels_to_actors_holds_no_networks_and_makes_the_same_rows(model:
     assert tiny.same_bits(*rows)
 
 
-def test_a_model_without_a_critic_meets_nobody_and_says_so() -> None:
+def test_a_model_without_a_critic_has_no_roles_and_refuses_to_score() -> None:
     made = agent.Gan(config("vae"))
     weights = Learner(made.updates(), made.config.learner).weights()
     assert made.roles == ()

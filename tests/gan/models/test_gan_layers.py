@@ -1,4 +1,4 @@
-"""What networks are fitted with: virtual batch norm, critics of groups and packs, spectral norm; their gradients."""
+"""Added layers: virtual batch norm, minibatch deviation, packing, spectral norm; features; their gradients."""
 
 from __future__ import annotations
 

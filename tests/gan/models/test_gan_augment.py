@@ -1,4 +1,4 @@
-"""Augmentation: each change against a slow twin's bounds, reals and fakes alike, gradients through it, its rule."""
+"""Augmentation: bounds of each change, reals and fakes treated alike, gradients, and the adaptive probability."""
 
 from __future__ import annotations
 

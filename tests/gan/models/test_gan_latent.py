@@ -1,4 +1,4 @@
-"""Walks and sums in the inputs of generators."""
+"""Interpolation and arithmetic in the inputs of generators."""
 
 from __future__ import annotations
 
@@ -111,6 +111,14 @@ def test_embeddings_that_cancel_leave_exactly_the_class_that_is_left(kind: str, 
     assert not np.allclose(found, made.of_inputs(inputs, np.full(6, 3)), atol=1e-5)
     other = latent_arithmetic.arithmetic(made, [(1, 3), (-1, 5), (1, 7)], 6, np.random.default_rng(0))
     assert not np.allclose(found, other, atol=1e-5)
+
+
+@pytest.mark.parametrize("kind", ["mlp", "dcgan", "residual"])
+@pytest.mark.parametrize("settings", [{}, {"virtual_batch_norm": 12}, {"rounded": True}], ids=str)
+def test_the_embedding_of_a_class_makes_the_same_samples_as_its_label(kind: str, settings: dict[str, int]) -> None:
+    made = conditional(kind, **settings)
+    inputs, labels = made.space.draw(6, np.random.default_rng(0)), np.arange(6)
+    assert np.array_equal(made.of_embedded(inputs, made.embeddings()[labels]), made.of_inputs(inputs, labels))
 
 
 def test_arithmetic_with_a_class_that_is_never_made_is_refused() -> None:

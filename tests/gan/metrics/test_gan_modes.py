@@ -1,4 +1,4 @@
-"""Counting modes: a perfect sampler's scores, the ways to cheat, and the errors of a classifier."""
+"""Mode coverage: scores of a perfect sampler, ways to inflate them, and errors of a classifier."""
 
 from __future__ import annotations
 
