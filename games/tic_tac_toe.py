@@ -64,7 +64,7 @@ class TicTacToe(base.Game):
         won = HAS_LINE[mine] & live
         after = states.copy()
         after["mask"] = mask
-        after["own"] = np.where(live, mask ^ mine, states["own"])  # the opponent is to move: his stones are `own`
+        after["own"] = np.where(live, mask ^ mine, states["own"])  # the opponent is to move: `own` are their stones
         after["to_play"] ^= live
         after["terminal"] = ~live | won | (mask == FULL_BOARD)
         discount = np.where(after["terminal"], 0, -1).astype(np.float32)

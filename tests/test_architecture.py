@@ -275,6 +275,18 @@ def test_cycles_are_found_and_named() -> None:
     assert cycles({"a": {"b"}, "b": {"a"}, "c": {"d"}, "d": {"c", "a"}}) == [["a", "b"], ["c", "d"]]
 
 
+def test_rules_import_nothing_that_is_not_rules() -> None:
+    facets = ("notation", "protocols", "appearance", "knowledge", "text", "checks", "engine", "engines")
+    rules = [module for module in TREES if module == "games.base" or module.endswith(".rules")]
+    upward = [
+        f"{module}, line {line}: {target}"
+        for module in rules
+        for target, line, _ in imports_of(module, TREES[module])
+        if set(target.split(".")) & set(facets)
+    ]
+    assert len(rules) >= 4 and upward == []
+
+
 def test_only_the_command_line_prints() -> None:
     prints = [
         f"{module}, line {node.lineno}"

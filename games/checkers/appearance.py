@@ -1,4 +1,4 @@
-"""Checkers to look at: men and kings on the dark squares of a board with White at the bottom."""
+"""Appearance of checkers: men and kings on the dark squares of a board with White at the bottom."""
 
 from __future__ import annotations
 

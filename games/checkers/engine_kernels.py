@@ -47,7 +47,7 @@ FRAME = np.dtype(
         ("next", "i4"),
         ("count", "i4"),
         ("same", "i4"),  # the parent's player is to move
-        ("scout", "i4"),  # how the next action is searched: SCOUT, or AGAIN because the scout came back alive
+        ("scout", "i4"),  # how the next action is searched: SCOUT, or AGAIN after a scout's score within the window
     ],
     align=True,
 )

@@ -1,4 +1,4 @@
-"""What is known of checkers: material, an engine, openings, and a fast count of the move tree. Knows no text.
+"""Knowledge of checkers: a material heuristic, an engine, openings, and a fast count of the move tree.
 
 Whole moves are counted in one of two ways, which differ from depth 12 on (from the start position): a king that goes
 round four men can take them both ways round, which is two moves with equal start, end and captures. `keep=True` counts

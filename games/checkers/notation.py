@@ -1,4 +1,4 @@
-"""Checkers as text: whole jumps as one move, FEN, PDN for games. The parsing is in `moves.py`, `fen.py`, `pdn.py`."""
+"""Notation of checkers: whole jumps as one move, FEN, PDN. The parsing is in `moves.py`, `fen.py`, `pdn.py`."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""Three-move openings of checkers, from which matches are begun so that games between equal players differ.
+"""Three-move openings of checkers, from which matches start, so that games between equal players differ.
 
-The list was made here, by `derive`: of the 302 ways to begin with three moves, 216 lead to different positions, and in
+`derive` makes the list: of the 302 ways to begin with three moves, 216 lead to different positions, and in
 42 of those the search of `engine.py` finds a man lost (after 15 moves no score lies between 0.2 and 1.1 men). The other
 174 are these, each by the first order of moves that leads to it. They are the same positions as the 174 three-move
 ballots that the library pydraughts carries, 17 of which it marks as lost.

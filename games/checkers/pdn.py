@@ -1,4 +1,4 @@
-"""Checkers games as text: PDN, read and written. Every move is replayed, so what is read was played by the rules.
+"""PDN of checkers games, read and written. Every move is replayed, so what is read was played by the rules.
 
 A move names squares 1–32, "11-15" or "22x15x8"; of a jump the ends are enough ("22x8") where only one jump has them,
 and a jump may also be given ply by ply ("22x15 15x8"). Comments, move numbers, annotations and variations are skipped.

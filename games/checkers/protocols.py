@@ -1,4 +1,4 @@
-"""Checkers in the Hub protocol (version 2), as Scan and pydraughts write it: positions and whole moves.
+"""Protocols of checkers: Hub (version 2), as Scan and pydraughts write positions and whole moves.
 
 A position is the side to move, B or W, and one character a square, 1 to 32: b and w men, B and W kings, e empty. A
 move is "11-15"; a capture names where it begins and ends and then every piece it takes, in any order: "22x8x17x11".

@@ -1,4 +1,4 @@
-"""What a game says of positions: asked, compared, and complained of with a drawing. Knows the contract, not the game.
+"""Building blocks of the checks: ask a game about positions, compare the answers, fail with a drawing. Knows no game.
 
 The words in which the checks of `games.checks.contract` are written.
 """

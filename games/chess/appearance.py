@@ -1,4 +1,4 @@
-"""Chess to look at: pieces on a checkered board with White below, and moves in words."""
+"""Appearance of chess: pieces on a checkered board with White below, and moves in words."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class ChessAppearance(Appearance):
     }
 
     def board(self, state: np.void) -> Board:
-        """White below, whoever moves."""
+        """White below, for both players."""
         cells = [row[1:] for row in marks_of(self.game.to_string(state))[:8]]
         names = [[square_name(rank * 8 + file) for file in range(8)] for rank in range(7, -1, -1)]
         grounds = [[("light", "dark")[(row + file) % 2] for file in range(8)] for row in range(8)]
@@ -32,7 +32,7 @@ class ChessAppearance(Appearance):
     def move_in_words(self, state: np.void, actions: Sequence[int]) -> str:
         """ "knight g1 to f3", "pawn e4 takes d5", "castles short"."""
         source, target, promotion = map(int, geometry.MOVE[actions[0]])
-        if int(state["own"]) >> target & 1:  # the king goes onto his own rook
+        if int(state["own"]) >> target & 1:  # the king goes onto its own rook
             return "castles short" if target > source else "castles long"
         turn = 56 if state["to_play"] else 0
         kind = piece_at(state, source ^ turn).lower()

@@ -37,7 +37,7 @@ FRAME = np.dtype([
     ("squares", "i8"),  # `sum_squares` of the position
     ("floor", "i4"),  # alpha on entry
     ("depth", "i4"),  # plies left; 0 where only captures, promotions and answers to checks are searched
-    ("scout", "i4"),  # how the next move is searched: SCOUT, or AGAIN because the scout came back alive
+    ("scout", "i4"),  # how the next move is searched: SCOUT, or AGAIN after a scout's score within the window
     *[(name, "i4") for name in ("alpha", "beta", "best", "best_move", "clock", "next", "count")],
 ], align=True)  # fmt: skip
 ENTRY = np.dtype([("hash", "u8"), ("score", "i2"), ("move", "i2"), ("depth", "i1"), ("kind", "u1")], align=True)

@@ -1,4 +1,4 @@
-"""Positions and moves of chess as text, by python-chess: FEN and SAN. Knows no notation facet and no records.
+"""FEN and SAN of chess, by python-chess: positions and moves as text. Knows no records.
 
 python-chess parses and writes; positions that it lets through although they cannot be are refused here. Whatever is
 wrong with a text is said in one sentence, as `base.IllegalMove`. The library is imported when first needed.
@@ -152,7 +152,7 @@ def result(state: np.void) -> str:
 
 
 def move_of(state: np.void, action: int) -> Any:
-    """python-chess's move; castling is the king's move onto his rook."""
+    """python-chess's move; castling is the king's move onto its rook."""
     source, target, promotion = map(int, geometry.MOVE[action])
     arrives = int(state["pawns"]) >> source & 1 and target >= 56
     turn = _UPSIDE_DOWN if state["to_play"] else 0

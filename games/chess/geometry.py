@@ -103,7 +103,7 @@ def _codes() -> tuple[np.ndarray, np.ndarray]:
 
 # The numbering of moves, from the mover's view. First every way a queen or a knight can go on an empty board, by source
 # and then target: 1,792 codes, which serve all pieces; a pawn that arrives on the last rank by one of them becomes a
-# queen, and castling is the king's move onto his own rook. Then, for the 22 ways a pawn can arrive there, one code for
+# queen, and castling is the king's move onto its own rook. Then, for the 22 ways a pawn can arrive there, one code for
 # each of knight, bishop and rook: 66 more. In all 1,858, in which legal moves listed by source and target ascend.
 CODE, MOVE = _codes()  # CODE: [promotion, source, target] int16, -1 for none; MOVE: [1858, 3] uint8, its inverse
 

@@ -169,7 +169,7 @@ def castling_rooks(position, king, occupied, them):
 
 @njit(cache=True)
 def king_targets(position, king, occupied, them, checkers):
-    """Squares the king may go to, castling included, as his own rook's square."""
+    """Squares the king may go to, castling included, as its own rook's square."""
     legal = EMPTY
     if position[6] & RANK_1 and checkers == EMPTY:
         legal = castling_rooks(position, king, occupied, them)

@@ -1,4 +1,4 @@
-"""What is known of chess: material, an engine, and a fast count of the move tree. Knows no text."""
+"""Knowledge of chess: a material heuristic, an engine, and a fast count of the move tree. Knows no text."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Chess as text: moves in UCI and SAN, positions as FEN, games as PGN. The parsing is in `fen.py` and `pgn.py`."""
+"""Notation of chess: moves in UCI and SAN, positions as FEN, games as PGN. The parsing is in `fen.py` and `pgn.py`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Chess games as text, by python-chess: PGN, read and written. Every move is replayed by our rules.
+"""PGN of chess games, read and written by python-chess. Every move is replayed by our rules.
 
 What python-chess lets through unchecked (moves pushed unseen, errors put aside in a list) is checked here, and is said
 in one sentence, as `base.IllegalMove`.

@@ -1,4 +1,4 @@
-"""Chess in UCI, which was made for it: FEN and moves are those of `notation.py`."""
+"""Protocols of chess: UCI, with the FEN and moves of `notation.py`."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from games.protocols import Protocols
 
 
 class ChessUciText:
-    """A `games.protocols.UciText`. Castling is the king's move onto his rook where the game says chess960."""
+    """A `games.protocols.UciText`. Castling is the king's move onto its rook where the game says chess960."""
 
     variant = "chess"
     definition = ""  # every engine knows it

@@ -1,6 +1,6 @@
-"""Chess as the project's game contract sees it: records, actions, planes, keys, Chess960. Kernels do the work.
+"""The rules of chess behind the game contract: records, actions, planes, keys, Chess960. The work is done in kernels.
 
-The board is always seen by the player to move, his pawns going up, so that one colour's code, planes and actions serve
+The board is always seen by the player to move, whose pawns go up, so that one colour's code, planes and actions serve
 both. The text of moves is UCI. FEN and records are in `fen.py` and `pgn.py`, which need python-chess.
 """
 
@@ -24,7 +24,7 @@ class Chess(base.Game):
     else it does.
 
     Actions are 1,858 codes (`geometry`): from square to square as a queen or a knight goes, from the mover's view; a
-    pawn that arrives becomes a queen unless the code names another piece; to castle, the king goes onto his own rook.
+    pawn that arrives becomes a queen unless the code names another piece; to castle, the king goes onto its own rook.
 
     Planes, from the mover's view, row 0 on the far side: for each of `history_length` positions, the latest first, six
     of own pieces, six of the other's (P N B R Q K) and two that say that the position stood once, twice before; then
@@ -65,7 +65,7 @@ class Chess(base.Game):
         self, history_length: int = history_length, max_game_length: int = max_game_length, chess960: bool = False
     ) -> None:
         """history_length: positions in the planes, 1 to 8; max_game_length: plies after which a game is drawn, 1 to
-        10,000; chess960: FEN may name castling from any files, and castling is written as the king's move onto his
+        10,000; chess960: FEN may name castling from any files, and castling is written as the king's move onto its
         rook. The rules are those of Chess960 anyhow, which include the usual ones."""
         if not 1 <= history_length <= 8:
             raise ValueError(f"history_length is {history_length}, but must be 1 to 8 positions.")
@@ -150,7 +150,7 @@ class Chess(base.Game):
 
     def uci(self, state: np.void, action: int, chess960: bool = False) -> str:
         """Castling is the king's two-square move where king and rook stand as in usual chess, unless chess960 is set;
-        otherwise the king's move onto his rook."""
+        otherwise the king's move onto its rook."""
         source, target, promotion = map(int, geometry.MOVE[action])
         suffix = PROMOTIONS[promotion] if int(state["pawns"]) >> source & 1 and target >= 56 else ""
         usual = source == 4 and target in (0, 7) and int(state["castling"]) >> target & 1
@@ -160,7 +160,7 @@ class Chess(base.Game):
         return square_name(source ^ turn) + square_name(target ^ turn) + suffix
 
     def to_string(self, state: np.void) -> str:
-        """White below, whoever moves; white's pieces are capitals."""
+        """White below, for both players; white's pieces are capitals."""
         lines = []
         for rank in range(7, -1, -1):
             row = [piece_at(state, rank * 8 + file) for file in range(8)]

@@ -1,4 +1,4 @@
-"""Connect four to look at: red and yellow stones piled up in columns."""
+"""Appearance of connect four: red and yellow stones piled up in columns."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is known of connect four: exact values by the solver, an eval set, and which boards can arise.
+"""Knowledge of connect four: exact values by the solver, an eval set, and which boards can arise.
 
 The eval set is 600 fixed positions with exact values of their moves, from uniformly random legal play, 200 from each
 stage of the game; no two are equal or mirror images, none is over, and in at least 120 of each stage some legal move

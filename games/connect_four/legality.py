@@ -1,4 +1,4 @@
-"""Which boards of connect four can arise in play: exact, with the first thing that is wrong by name. No rules of moves.
+"""Legality of connect-four boards: which of them can arise in play, exactly, and if not, why. Knows no moves.
 
 A board is stones [R, C] int8: 0 empty, +1 a stone of the player who began, −1 one of the other; row 0 is the top. It
 can arise if it can be taken apart: the top stones of columns leave one by one, the players in turn from the one who

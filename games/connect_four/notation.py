@@ -1,4 +1,4 @@
-"""Connect four as text: moves as columns written one after the other, and UCI, where interfaces call the game cfour."""
+"""Notation and protocols of connect four: columns written one after the other, and UCI, which calls the game cfour."""
 
 from __future__ import annotations
 

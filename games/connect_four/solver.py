@@ -25,7 +25,7 @@ COLUMNS = kernels.COLUMNS
 CELLS = kernels.CELLS
 ILLEGAL = -128  # stands for a full column in move_values and move_scores
 OPENINGS_FILE = Path(__file__).with_name("openings.npz")
-NODES_PER_SLICE = 3_000_000  # 0.1 to 0.3 s between two chances for Ctrl-C to be heard
+NODES_PER_SLICE = 3_000_000  # 0.1 to 0.3 s between two returns to Python, so that Ctrl-C is handled
 
 _BOTTOM = int(kernels.BOTTOM)
 _BOARD = int(kernels.BOARD)
@@ -233,7 +233,7 @@ class Solver:
         return None
 
     def _is_above(self, own: int, mask: int, threshold: int) -> bool:
-        """Whether the score is greater than the threshold. Searches in slices, so that Ctrl-C gets through."""
+        """Whether the score is greater than the threshold. Searches in slices, so that Ctrl-C is handled."""
         registers = self._registers
         registers[kernels.DEPTH] = 0
         registers[kernels.PHASE] = kernels.ENTER

@@ -1,5 +1,5 @@
-"""What the alpha–beta engines share: limits, deepening, slices, and what was found. Knows the contract; how a position
-is searched to a depth is each engine's own.
+"""The base of alpha–beta engines: limits, iterative deepening, slices, and what was found. Knows the contract; how a
+position is searched to a depth is left to each engine.
 
 An engine keeps nothing from one question to the next, so the same position and limits give the same answer always.
 """
@@ -12,7 +12,7 @@ import numpy as np
 
 from games import base
 
-NODES_PER_SLICE = 1_000_000  # between two looks at the world, so that Ctrl-C gets through
+NODES_PER_SLICE = 1_000_000  # between two returns to Python, so that Ctrl-C is handled
 LEVEL, NODES, ANSWER, BEST, PHASE, GENERATION = range(6)  # registers that every suspended search has
 
 

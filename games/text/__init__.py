@@ -1,1 +1,1 @@
-"""What games' text formats share: records, whole moves, engine notations of games of dropped stones. Knows no game."""
+"""What the text formats of games share: records, whole moves, UCI of games of dropped stones. Knows no game."""

@@ -1,4 +1,4 @@
-"""How games in which stones are dropped on a board are written in UCI: as engines with variants of their own see them.
+"""UCI notation of games in which stones are dropped on a board, as engines with variants read it.
 
 A move is ``P@d1``, the stone and its square; column a is the left one, row 1 the lowest. In FEN the stones of the
 player who begins are P, those of the other p, and the stones still in hand stand in brackets after the board. That is

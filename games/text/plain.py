@@ -1,4 +1,4 @@
-"""Games as text, where a game has no format of its own: tags in square brackets, then the moves, then the result.
+"""The plain record format, for games without one of their own: tags in square brackets, the moves, then the result.
 
     [Game "connect-four"]
     [First "runs/connect-four at 100"]

@@ -1,4 +1,4 @@
-"""Games as they were played, in memory: what a record holds, and what its result is. Knows no format of files."""
+"""Game records in memory: what a record holds, and what its result is. Knows no file format."""
 
 from __future__ import annotations
 
