@@ -1,7 +1,7 @@
 """Do more actor processes play more games? One Ray actor against two, while the learner is idle and weights stand.
 
-Each measurement starts a fleet, waits until every actor has delivered, then counts whole deliveries for some seconds.
-"ratio" is games per second of the larger fleet over the smaller. Two actors want two idle cores: the target is 1.7.
+Each measurement starts a pool, waits until every actor has delivered, then counts whole deliveries for some seconds.
+"ratio" is games per second of the larger pool over the smaller. Two actors want two idle cores: the target is 1.7.
 """
 
 from __future__ import annotations
@@ -23,23 +23,23 @@ Rates = dict[str, float]
 
 
 def measure(player: agent.AlphaZero, size: int, rollout_rows: int, seconds: float, address: str | None) -> Rates:
-    """Figures per second of a fleet of `size` actors."""
-    fleet = RayActorPool(player, seed=1, size=size, rollout_rows=rollout_rows, address=address)
+    """Figures per second of a pool of `size` actors."""
+    pool = RayActorPool(player, seed=1, size=size, rollout_rows=rollout_rows, address=address)
     try:
         weights = {policy_value.PLAYER: policy_value.PolicyValueNet(player.game, player.config.network).state_dict()}
-        fleet.publish(weights, 0, None)
+        pool.publish(weights, 0, None)
         warm = 0
         while warm < 3 * size:  # compiled, games under way, deliveries out of step
-            warm += len(fleet.collect(wait=True))
+            warm += len(pool.collect(wait=True))
         sums: Rates = {}
         began = time.perf_counter()
         while (elapsed := time.perf_counter() - began) < seconds:
-            for chunk in fleet.collect(wait=True):
-                for key, value in chunk.stats.items():
+            for batch in pool.collect(wait=True):
+                for key, value in batch.stats.items():
                     sums[key] = sums.get(key, 0.0) + value
         return {key: value / elapsed for key, value in sums.items()}
     finally:
-        fleet.close()
+        pool.close()
 
 
 def main() -> None:
@@ -68,7 +68,7 @@ def main() -> None:
         return [piece[key] for piece in found[size]]
 
     harness.report(
-        "actors", harness.ratio(rates(many, "games"), rates(few, "games")), f"a fleet of {few}, games per second",
+        "actors", harness.ratio(rates(many, "games"), rates(few, "games")), f"a pool of {few}, games per second",
         game=arguments.game, channels=arguments.channels, blocks=arguments.blocks, simulations=arguments.simulations,
         ratio_evaluations=harness.ratio(rates(many, "evaluations"), rates(few, "evaluations")),
         results=[

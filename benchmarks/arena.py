@@ -51,7 +51,7 @@ def main() -> None:
         ),
         config, size, seed=1, index=0,
     )  # fmt: skip
-    playing.set_weights(weights[0], generation=0)
+    playing.set_weights({policy_value.PLAYER: weights[0]}, generation=0)
     plies = min(6, game.max_game_length // 4)
     starts = openings.random(game, 2000, plies, np.random.default_rng(1))
     stream = match.stream(game, pair, match.pairs(starts * 1000), 1, together=arguments.together)
@@ -69,7 +69,7 @@ def main() -> None:
     def self_play() -> float:
         done, began = 0.0, time.perf_counter()
         while time.perf_counter() - began < arguments.seconds:
-            done += playing.generate(1).stats["evaluations"]
+            done += playing.generate(1)[1]["evaluations"]
         return done / (time.perf_counter() - began)
 
     found = harness.in_turns({"arena": arena, "self_play": self_play}, arguments.repeats)

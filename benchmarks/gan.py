@@ -90,7 +90,7 @@ def train(preset: str, seed: int, root: Path, words: list[str]) -> dict[str, flo
     if done.returncode:
         raise SystemExit(done.stderr or done.stdout)
     after = os.times()
-    with (folder / "strength.csv").open() as file:
+    with (folder / "evaluation.csv").open() as file:
         last = list(csv.DictReader(file))[-1]
     found = {"seed": float(seed), "wall_seconds": round(time.perf_counter() - began, 1)}
     found["cpu_seconds"] = round(after.children_user - before.children_user, 1)  # of all children: right with --jobs 1

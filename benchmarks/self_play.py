@@ -41,7 +41,7 @@ def main() -> None:
         cache_entries=0, opponent_share=0.0,
     )  # fmt: skip
     player = actor.Actor(game, config, SearchConfig(policy=arguments.policy), size, seed=1, index=0)
-    player.set_weights(weights, generation=0)
+    player.set_weights({policy_value.PLAYER: weights}, generation=0)
     bare = inference.NetworkEvaluator(game, size)
     bare.load(weights)
 
@@ -50,7 +50,7 @@ def main() -> None:
         sums: dict[str, float] = {}
         began = time.perf_counter()
         while (elapsed := time.perf_counter() - began) < arguments.seconds:
-            for key, value in player.generate(1).stats.items():
+            for key, value in player.generate(1)[1].items():
                 sums[key] = sums.get(key, 0.0) + value
         return sums | {"seconds": elapsed}
 

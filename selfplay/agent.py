@@ -1,12 +1,17 @@
-"""What the loop asks of a family of agents, and of the actors that it makes. It names no family."""
+"""The contract of a family of agents: what the loop asks of an agent, and of the actors that it makes.
+
+A family subclasses `Agent`: nine members are required, the rest have defaults. Names no family.
+"""
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from typing import Any, Protocol
+from typing import Any, ClassVar, Protocol
 
 import numpy as np
 
+from selfplay.display import Display
 from selfplay.learning.learner import Update
 from selfplay.types import Batch, MatchResult, Status, Weights
 
@@ -14,12 +19,13 @@ from selfplay.types import Batch, MatchResult, Status, Weights
 class Actor(Protocol):
     """Makes experience with the weights it was given last."""
 
-    def set_weights(self, weights: Weights, generation: int, past: Weights | None) -> None:
-        """Goes on with `weights`; `past` holds what to play against, by player, if anything: each network as it was in
-        the generation that was drawn for it."""
+    def set_weights(self, weights: Weights, generation: int, opponent_weights: Weights | None) -> None:
+        """Goes on with `weights`. opponent_weights: what to play against, by role, each network as it was in the
+        generation that was drawn for it; None while there is no opponent."""
 
     def generate(self, min_rows: int) -> tuple[np.ndarray, dict[str, float]]:
-        """(rows [M >= min_rows] of the agent's row_dtype, sums of what was done since the last call)."""
+        """(rows [M >= min_rows] of the agent's row_dtype, sums of what was done since the last call). The rows are the
+        caller's: no later call changes them. The sum "games" counts finished games."""
 
     def state(self) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
         """All that `load_state` needs to go on exactly, as arrays and JSON values."""
@@ -28,57 +34,80 @@ class Actor(Protocol):
         """Goes on from there; `set_weights` must follow. False, changing nothing, where the settings no longer fit."""
 
 
-class Agent(Protocol):
+class Agent(ABC):
     """One kind of agent with its configuration: one network that plays itself, two that play each other, …
 
-    Picklable and cheap to make: it travels to the machines where actors run.
+    It holds no weights and never changes, so that it can be pickled at any time: it travels to the machines where
+    actors run.
     """
 
-    roles: tuple[str, ...]  # players that meet others, of `updates`: one that meets itself, or two that meet each other
-    row_dtype: np.dtype
-    per_second: tuple[str, ...]  # sums of the actors' that are shown per second
-    ratios: Mapping[str, tuple[str, str]]  # and those that are shown as a ratio of two: name → (part, whole)
-    config: Any  # frozen dataclass with at least .run, .replay, .mining, .pool, .learner
+    # -- required ------------------------------------------------------------------------------------------
 
+    roles: tuple[str, ...]
+    """Networks, of `updates`, that play matches: one that plays itself, two that play each other, or none."""
+
+    row_dtype: np.dtype
+    """Of one row of experience."""
+
+    config: Any
+    """Frozen dataclass with at least the sections run, replay, mining, pool and learner."""
+
+    @abstractmethod
     def identity(self) -> dict[str, Any]:
         """What checkpoints say of the agent: family, game, versions, network; equal for weights that fit."""
 
-    def details(self) -> dict[str, Any]:
-        """What else whoever uses a checkpoint wants to know, such as the search settings it was trained with."""
-
+    @abstractmethod
     def updates(self) -> tuple[Update, ...]:
         """Freshly initialised networks and their losses, in the order they learn."""
 
+    @abstractmethod
     def make_actor(self, index: int, seed: int) -> Actor:
         """Actor number `index`; its random streams depend on both numbers."""
 
+    @abstractmethod
     def make_batch(self, rows: np.ndarray, rng: np.random.Generator) -> Batch:
         """What the losses take, from rows [B]."""
 
-    def set_past(self, past: Weights | None) -> None:
-        """What the losses of `updates` play against from now on, where they play against anything; as for actors."""
+    @abstractmethod
+    def evaluate(self, weights: Weights, first: Weights) -> dict[str, float]:
+        """Metrics of strength, by name; deterministic. first: the weights that the run began with."""
 
-    def meet(self, row: Weights, column: Weights, seed: int) -> MatchResult:
-        """A match of the first role, with the weights `row`, against the last role, with `column`; it is a function of
-        its arguments."""
+    @abstractmethod
+    def play_match(self, row: Weights, column: Weights, seed: int) -> MatchResult:
+        """A match of the first role, with the weights `row`, against the last role, with `column`; a function of its
+        arguments."""
+
+    # -- with defaults -------------------------------------------------------------------------------------
+
+    display: ClassVar[Display] = Display()
+    """How the metrics, losses and rates are shown; which of the actors' sums are shown as rates."""
+
+    def details(self) -> dict[str, Any]:
+        """What else a checkpoint records, such as the search settings it was trained with. Default: nothing."""
+        return {}
 
     def buckets(self, rows: np.ndarray) -> np.ndarray:
-        """[M] int64: which bucket each of rows [M] falls into, for `rounds`."""
+        """[M] int64: the bucket of each of rows [M], for hard-example mining. Default: one bucket, which turns mining
+        into even draws."""
+        return np.zeros(len(rows), np.int64)
 
     def difficulty(self, weights: Weights, rows: np.ndarray) -> np.ndarray:
-        """[M] float64 ≥ 0: how badly these weights do on each of rows [M], for `rounds`."""
-
-    def evaluate(self, weights: Weights, first: Weights) -> dict[str, float]:
-        """Figures of strength, by name; deterministic. first: the weights that the run began with."""
+        """[M] float64 ≥ 0: how badly these weights do on each of rows [M], for hard-example mining. Default: 0."""
+        return np.zeros(len(rows))
 
     def pictures(self, weights: Weights) -> dict[str, np.ndarray]:
-        """Images [R, C, 3] uint8 by name, to look at; deterministic."""
+        """Images [R, C, 3] uint8 by name; deterministic. Default: none."""
+        return {}
 
-    def alarms(self, status: Status) -> list[str]:
-        """Sentences for the user, when something looks wrong; asked at the end of every generation."""
+    def alarms(self, status: Status) -> dict[str, str]:
+        """Sentences for the user when something looks wrong, by the name of the alarm, each of which is shown once a
+        session; asked at the end of every generation. Default: none."""
+        return {}
 
-    def is_solved(self, figures: Mapping[str, float]) -> bool:
-        """Whether those figures say that nothing is left to learn, so that the run may end."""
+    def is_solved(self, metrics: Mapping[str, float]) -> bool:
+        """Whether these metrics say that nothing is left to learn, so that the run may end. Default: never."""
+        return False
 
     def warm_up(self) -> None:
-        """Compiles what is compiled on first use, so that actors started later find it cached."""
+        """Compiles what is compiled on first use, so that actors started later find it cached. Default: nothing."""
+        return None

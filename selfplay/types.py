@@ -54,6 +54,6 @@ class Status:
     window: int = 0  # rows in the replay's window
     rates: dict[str, float] = field(default_factory=dict)  # since the last publication, as the agent names them
     losses: dict[str, float] = field(default_factory=dict)  # mean over the last generation
-    figures: dict[str, float] = field(default_factory=dict)  # of the last evaluation
-    history: list[tuple[int, dict[str, float]]] = field(default_factory=list)  # (generation, figures)
+    metrics: dict[str, float] = field(default_factory=dict)  # of the last evaluation
+    history: list[tuple[int, dict[str, float]]] = field(default_factory=list)  # (generation, metrics)
     notes: list[str] = field(default_factory=list)  # sentences for the user, newest last

@@ -25,7 +25,8 @@ LONGER = {
 }
 
 # What a package may import of ours besides itself: packages, or single modules. "games" alone is its table of names.
-CORE = ("selfplay.errors", "selfplay.types", "selfplay.config", "selfplay.device", "selfplay.storage", "selfplay.agent")
+PLAIN = ("selfplay.errors", "selfplay.types", "selfplay.display", "selfplay.config", "selfplay.device")
+CORE = (*PLAIN, "selfplay.storage", "selfplay.agent")
 RULES = ("games", "games.base")
 BOARD_GAMES = (*RULES, "games.notation", "games.protocols", "games.appearance", "games.knowledge", "games.text")
 LEARNING = ("selfplay.league", "selfplay.learning", "selfplay.ratings", "selfplay.loop")
@@ -34,10 +35,11 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
     "games": ("games",),
     "selfplay.errors": (),
     "selfplay.types": ("selfplay.errors",),
+    "selfplay.display": ("selfplay.errors",),
     "selfplay.config": ("selfplay.errors",),
     "selfplay.device": ("selfplay.errors",),
     "selfplay.storage": ("selfplay.errors", "selfplay.types"),
-    "selfplay.agent": ("selfplay.errors", "selfplay.types", "selfplay.config", "selfplay.learning"),
+    "selfplay.agent": (*PLAIN, "selfplay.learning"),
     "selfplay.learning": CORE,
     "selfplay.league": (*CORE, "selfplay.learning"),
     "selfplay.ratings": (*CORE, "selfplay.league"),

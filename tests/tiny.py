@@ -1,4 +1,4 @@
-"""Runs small enough for tests: tic-tac-toe, a network of a few hundred weights, strength measured on nothing slow."""
+"""Runs small enough for tests: tic-tac-toe, a network of a few hundred weights, evaluated on nothing slow."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
 """The actor: plays many games at once and turns finished ones into rows of experience.
 
-Games run asynchronously, each with its own random stream and its own progress, in groups that share a search. The
-main group plays the newest weights against themselves; a second one, when asked for, plays them against a past self,
-and only the newest player's moves are recorded there. This file owns the value targets.
+Games run asynchronously, each with its own random stream and its own progress, in groups that share a search. The main
+group plays the newest weights against themselves; a second one, when asked for, plays them against an opponent's, and
+only the newest player's moves are recorded there. Value targets are `trajectory`'s.
 
 Games start after a few uniformly random plies: without them a network never sees the lopsided positions it will be
 asked about. When a position is proven by the search, the proof replaces what the game happened to end with.
@@ -10,10 +10,9 @@ asked about. When a position is proven by the search, the proof replaces what th
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import torch
@@ -23,69 +22,41 @@ from games.base import Game, Step
 from games.knowledge import Knowledge
 from selfplay.alphazero import loss
 from selfplay.alphazero.config import ActorConfig
-from selfplay.networks import inference
+from selfplay.alphazero.group import Group
+from selfplay.alphazero.trajectory import MOVE, GrowingArray
+from selfplay.networks import inference, policy_value
 from selfplay.networks.config import NetworkConfig
 from selfplay.search import evaluators, search
 from selfplay.search.config import SearchConfig
-
-NetworkWeights = Mapping[str, torch.Tensor]
-
+from selfplay.types import Weights
 
 _FINISH_SHARE = 16  # moves are finished when this part of all games waits for it: few calls for many games
 _COLD = 0.02  # below this temperature the search's own choice is played
 
 
-class Rollout(NamedTuple):
-    """What `Actor.generate` returns."""
-
-    rows: np.ndarray  # [M] loss.row_dtype(game), whole games only
-    stats: dict[str, float]  # sums since the last call; see Actor.generate
-
-
-class _Move(NamedTuple):
-    row: np.void | None  # None: a move of the past self, not recorded
-    exact: int | None  # proven value of the position it was played in, for its player
-    reward: float
-    discount: float
-
-
-class _Group:
-    """B games that share a search and an evaluation batch."""
-
-    def __init__(self, actor: Actor, number: int, config: SearchConfig) -> None:
-        size = actor.config.concurrent_games
-        self.search = search.Search(actor.game, size, config, actor.config.num_simulations)
-        self.number = number
-        self.states = actor.game.initial_states(size)
-        self.rngs: list[np.random.Generator] = [np.random.default_rng(0)] * size
-        self.moves: list[list[_Move]] = [[] for _ in range(size)]
-        self.side = np.full(size, -1, dtype=np.int8)  # the newest weights' side; -1: both
-        self.games_started = 0
-        self.turns = 0
-
-
 class Actor:
-    """Owns games in progress. `set_weights` first, then `generate` again and again."""
+    """Owns games in progress. `set_weights` first, then `generate` again and again. See `selfplay.agent.Actor`."""
 
     def __init__(
-        self, game: Game, config: ActorConfig, search_config: SearchConfig,
-        network_config: NetworkConfig, seed: int, index: int, device: torch.device | None = None,
+        self, game: Game, config: ActorConfig, search_config: SearchConfig, network_config: NetworkConfig, seed: int,
+        index: int, device: torch.device | None = None,
     ) -> None:  # fmt: skip
         """seed, index: the games of actor `index` are a function of both, of the weights, and of nothing else."""
         self.game, self.config, self.search_config = game, config, search_config
         self.seed, self.index, self.generation = seed, index, 0
         self._row_dtype = loss.row_dtype(game)
         self._newest, self._newest_network = self._evaluator(network_config, device)
-        self._past, self._past_network = self._evaluator(network_config, device)
-        self._has_past = False
-        self._groups = [_Group(self, 0, search_config)]
+        self._opponent, self._opponent_network = self._evaluator(network_config, device)
+        self._has_opponent = False
+        self._groups = [Group(game, config, search_config, self._row_dtype, 0)]
         if config.opponent_share > 0:
             # The two players' trees must not be shared, so there is nothing to keep between moves.
-            self._groups.append(_Group(self, 1, replace(search_config, reuse_tree=False)))
-        self._finished: list[np.void] = []
+            apart = replace(search_config, reuse_tree=False)
+            self._groups.append(Group(game, config, apart, self._row_dtype, 1))
+        self._finished = GrowingArray(self._row_dtype)
         self._stats: dict[str, float] = {}
         for group in self._groups:
-            self._new_games(group, np.arange(config.concurrent_games))
+            group.start_games(np.arange(config.concurrent_games), seed, index)
 
     def _evaluator(
         self, network_config: NetworkConfig, device: torch.device | None
@@ -97,38 +68,38 @@ class Actor:
 
     # -- what a run asks for -------------------------------------------------------------------------------
 
-    def set_weights(self, weights: NetworkWeights, generation: int, past: NetworkWeights | None = None) -> None:
-        """Plays with `weights` from now on, and against `past` where a past self is wanted."""
+    def set_weights(self, weights: Weights, generation: int, opponent_weights: Weights | None = None) -> None:
+        """Plays with `weights` from now on, and against `opponent_weights`; None leaves the opponent there is."""
         self.generation = generation
-        self._newest_network.load(weights)
-        if past is not None:
-            self._past_network.load(past)
-            self._has_past = True
-        for evaluator in (self._newest, self._past):
+        self._newest_network.load(weights[policy_value.PLAYER])
+        if opponent_weights is not None:
+            self._opponent_network.load(opponent_weights[policy_value.PLAYER])
+            self._has_opponent = True
+        for evaluator in (self._newest, self._opponent):
             if isinstance(evaluator, evaluators.CachedEvaluator):
                 evaluator.clear()
+        restart = self.config.restart_search_on_update
         for group in self._groups:
             idle = ~group.search.active  # at the start, and after load_state
-            if self.config.restart_search_on_update or idle.any():
-                self._plant(group, np.flatnonzero(idle | self.config.restart_search_on_update))
+            if restart or idle.any():
+                group.start_searches(np.flatnonzero(idle | restart))
 
-    def generate(self, min_rows: int) -> Rollout:
-        """Plays until at least `min_rows` rows from finished games have gathered.
+    def generate(self, min_rows: int) -> tuple[np.ndarray, dict[str, float]]:
+        """(rows [M >= min_rows], sums since the last call) of whole games only.
 
-        stats: games, positions, moves, evaluations, batches, cache_lookups, cache_hits, game_plies, first_wins,
-        draws, exact (positions proven by search), simulations: sums since the last call.
+        Sums: games, positions, moves, evaluations, batches, cache_lookups, cache_hits, game_plies, first_wins, draws,
+        exact (positions proven by search), adjudicated.
         """
         while len(self._finished) < min_rows:
             self._turn(self._next_group())
-        rows = np.array(self._finished, dtype=self._row_dtype)
-        self._finished = []
+        rows = self._finished.take()
         stats, self._stats = self._stats | self._counters(), {}
         stats["positions"] = len(rows)
-        return Rollout(rows, stats)
+        return rows, stats
 
     def _counters(self) -> dict[str, float]:
         counters = {"evaluations": 0, "batches": 0, "cache_lookups": 0, "cache_hits": 0}
-        for cached, net in ((self._newest, self._newest_network), (self._past, self._past_network)):
+        for cached, net in ((self._newest, self._newest_network), (self._opponent, self._opponent_network)):
             counters["evaluations"] += net.evaluations
             counters["batches"] += net.batches
             net.evaluations = net.batches = 0
@@ -140,16 +111,16 @@ class Actor:
 
     # -- playing ---------------------------------------------------------------------------------------------
 
-    def _next_group(self) -> _Group:
-        """The group against a past self when it lags behind its share, else the main group."""
+    def _next_group(self) -> Group:
+        """The group against an opponent when it lags behind its share, else the main group."""
         main, *league = self._groups
-        if league and self._has_past:
+        if league and self._has_opponent:
             turns = main.turns + league[0].turns
             if league[0].turns < self.config.opponent_share * (turns + 1):
                 return league[0]
         return main
 
-    def _turn(self, group: _Group) -> None:
+    def _turn(self, group: Group) -> None:
         """One turn of the crank: finish moves that are due, then one evaluation for every game that waits."""
         group.turns += 1
         finished = group.search.finished()
@@ -161,34 +132,29 @@ class Actor:
         if group.number == 0:
             group.search.expand(leaves, *self._newest(leaves))
             return
-        newest = group.side[leaves.rows] == group.states["to_play"][leaves.rows]
-        for evaluator, mine in ((self._newest, newest), (self._past, ~newest)):
+        newest = group.newest_plays(leaves.rows)
+        for evaluator, mine in ((self._newest, newest), (self._opponent, ~newest)):
             if mine.any():
                 part = search.Leaves(*(field[mine] for field in leaves))
                 group.search.expand(part, *evaluator(part))
 
-    def _finish_moves(self, group: _Group, rows: np.ndarray) -> None:
+    def _finish_moves(self, group: Group, rows: np.ndarray) -> None:
+        """Plays and records the moves of games `rows`, whose searches are done, and starts the next searches."""
         results = group.search.results(rows)
-        slots = self._choose(group, rows, results)
+        plies = group.plies(rows)
+        slots = self._choose(group, rows, results, plies)
         actions = results.actions[np.arange(len(rows)), slots]
         step = self.game.step(group.states[rows], actions)
-        plies = np.array([len(group.moves[row]) for row in rows])
-        records = self._records(group.states[rows], results, plies)
         reward, discount = self._adjudicated(step, plies)
-        recorded = (group.side[rows] == -1) | (group.side[rows] == group.states["to_play"][rows])
-        for i, row in enumerate(rows):
-            exact = int(results.value[i]) if results.exact[i] else None
-            record = records[i] if recorded[i] else None
-            group.moves[row].append(_Move(record, exact, float(reward[i]), float(discount[i])))
-        self._count(moves=len(rows), exact=results.exact.sum())
+        self._record(group, rows, results, plies, reward, discount)
         movers = group.states["to_play"][rows]
         group.states[rows] = step.states
         over = discount == 0
         for row, mover in zip(rows[over], movers[over], strict=True):
             self._finish_game(group, row, mover)
         if over.any():
-            self._new_games(group, rows[over])
-            self._plant(group, rows[over])
+            group.start_games(rows[over], self.seed, self.index)
+            group.start_searches(rows[over])
         going = rows[~over]
         if len(going):
             noise = [group.rngs[row] for row in going]
@@ -206,11 +172,10 @@ class Actor:
         score = self.config.adjudication_scale * step.discount * lead
         return np.where(late, score, step.reward), np.where(late, 0, step.discount)
 
-    def _choose(self, group: _Group, rows: np.ndarray, results: search.Results) -> np.ndarray:
+    def _choose(self, group: Group, rows: np.ndarray, results: search.Results, plies: np.ndarray) -> np.ndarray:
         """[M] slot of the action to play: drawn by temperature under PUCT, the search's own choice under Gumbel."""
         if self.search_config.policy == "gumbel":
             return results.play
-        plies = np.array([len(group.moves[row]) for row in rows])
         draws = np.array([group.rngs[row].random() for row in rows])
         fall = 0.5 ** (plies / self.config.temperature_half_life)
         temperature = self.config.final_temperature * (1 - fall) + self.config.temperature * fall
@@ -218,6 +183,21 @@ class Actor:
         shares = np.cumsum(weights.astype(np.float64) ** (1 / np.maximum(temperature, 1e-3))[:, None], axis=1)
         drawn = (shares <= draws[:, None] * shares[:, -1:]).sum(axis=1)
         return np.where(temperature > _COLD, drawn, results.play)
+
+    def _record(
+        self, group: Group, rows: np.ndarray, results: search.Results, plies: np.ndarray, reward: np.ndarray,
+        discount: np.ndarray,
+    ) -> None:  # fmt: skip
+        """Adds the moves [M] to the trajectories of games `rows`. Of an opponent's move, the row stays zero."""
+        moves = np.zeros(len(rows), MOVE)
+        moves["recorded"] = group.newest_plays(rows)
+        moves["exact"] = np.where(results.exact, results.value, np.nan)
+        moves["reward"], moves["discount"] = reward, discount
+        records = self._records(group.states[rows], results, plies)
+        records[~moves["recorded"]] = np.zeros((), self._row_dtype)
+        for i, row in enumerate(rows):
+            group.trajectories[row].append(records[i], moves[i])
+        self._count(moves=len(rows), exact=results.exact.sum())
 
     def _records(self, states: np.ndarray, results: search.Results, plies: np.ndarray) -> np.ndarray:
         """[M] rows, but for their outcomes; of more actions than a row has room for, the likeliest are kept."""
@@ -232,54 +212,17 @@ class Actor:
         rows["search_wdl"], rows["ply"], rows["generation"] = results.wdl, plies, self.generation
         return rows
 
-    def _finish_game(self, group: _Group, row: int, mover: int) -> None:
-        """Values the game's positions from its end backwards: outcome = reward + discount * outcome of the next. mover:
-        who made the last move."""
-        moves = group.moves[row]
-        outcome = 0.0
-        for move in reversed(moves):
-            outcome = move.reward + move.discount * outcome
-            if move.exact is not None:
-                outcome = float(move.exact)
-            if move.row is not None:
-                move.row["outcome"] = outcome
-                self._finished.append(move.row)
-        result = moves[-1].reward
+    def _finish_game(self, group: Group, row: int, mover: int) -> None:
+        """Delivers the rows of a game that is over. mover: who made the last move."""
+        trajectory = group.trajectories[row]
+        trajectory.finish(self._finished)
+        result = float(trajectory.moves["reward"][-1])
         first_wins = result * (1 if mover == 0 else -1) > 0
-        self._count(games=1, game_plies=len(moves), draws=result == 0, first_wins=first_wins)
+        self._count(games=1, game_plies=len(trajectory), draws=result == 0, first_wins=first_wins)
 
     def _count(self, **amounts: float) -> None:
         for key, amount in amounts.items():
             self._stats[key] = self._stats.get(key, 0.0) + float(amount)
-
-    # -- starting ----------------------------------------------------------------------------------------------
-
-    def _new_games(self, group: _Group, rows: np.ndarray) -> None:
-        for row in rows:
-            stream = np.random.SeedSequence(self.seed, spawn_key=(self.index, group.number, group.games_started))
-            rng = np.random.Generator(np.random.PCG64(stream))
-            group.rngs[row] = rng
-            group.moves[row] = []
-            group.states[row] = self._opening(rng)
-            group.side[row] = -1 if group.number == 0 else group.games_started % 2
-            group.games_started += 1
-
-    def _opening(self, rng: np.random.Generator) -> np.void:
-        """The position after some uniformly random plies; drawn again if that happens to end the game."""
-        most = min(self.config.random_opening_plies, self.game.max_game_length - 1)
-        while True:
-            states = self.game.initial_states(1)
-            for _ in range(rng.integers(0, most + 1)):
-                actions, count = self.game.legal_actions(states)
-                states = self.game.step(states, actions[:, rng.integers(0, count[0])]).states
-                if states["terminal"][0]:
-                    break
-            if not states["terminal"][0]:
-                return states[0]
-
-    def _plant(self, group: _Group, rows: np.ndarray) -> None:
-        noise = [group.rngs[row] for row in rows]
-        group.search.reset_root(rows, group.states[rows], self.config.num_simulations, noise)
 
     # -- going on exactly ------------------------------------------------------------------------------------
 
@@ -288,35 +231,9 @@ class Actor:
         arrays: dict[str, np.ndarray] = {}
         rest: dict[str, Any] = {"seed": self.seed, "groups": []}
         for group in self._groups:
-            flat = [(row, move) for row, moves in enumerate(group.moves) for move in moves]
-            blank = np.zeros((), dtype=self._row_dtype)[()]
-            name = f"group{group.number}."
-            arrays[name + "states"] = group.states
-            arrays[name + "side"] = group.side
-            arrays[name + "rows"] = np.array(
-                [blank if move.row is None else move.row for _, move in flat], dtype=self._row_dtype
-            )
-            arrays[name + "moves"] = np.array(
-                [
-                    (
-                        row,
-                        move.row is not None,
-                        math.nan if move.exact is None else move.exact,
-                        move.reward,
-                        move.discount,
-                    )
-                    for row, move in flat
-                ],
-                dtype=_MOVE_DTYPE,
-            )
-            rngs = [rng.bit_generator.state for rng in group.rngs]
-            rest["groups"].append({
-                "games_started": group.games_started,
-                "turns": group.turns,
-                "rngs": [
-                    [str(s["state"]["state"]), str(s["state"]["inc"]), s["has_uint32"], s["uinteger"]] for s in rngs
-                ],
-            })  # fmt: skip
+            own, more = group.state()
+            arrays |= own
+            rest["groups"].append(more)
         return arrays, rest
 
     def load_state(self, arrays: Mapping[str, np.ndarray], rest: Mapping[str, Any]) -> bool:
@@ -327,29 +244,5 @@ class Actor:
             return False
         self.seed = rest["seed"]
         for group, saved in zip(self._groups, rest["groups"], strict=True):
-            name = f"group{group.number}."
-            group.states = arrays[name + "states"].copy()
-            group.side = arrays[name + "side"].copy()
-            group.games_started, group.turns = saved["games_started"], saved["turns"]
-            group.moves = [[] for _ in group.states]
-            for move, row in zip(arrays[name + "moves"], arrays[name + "rows"].copy(), strict=True):
-                exact = None if math.isnan(move["exact"]) else int(move["exact"])
-                recorded = row if move["recorded"] else None
-                group.moves[move["game"]].append(_Move(recorded, exact, float(move["reward"]), float(move["discount"])))
-            group.rngs = [_generator(*stream) for stream in saved["rngs"]]
-            group.search.stop(np.arange(len(group.states)))  # until set_weights resets the roots
+            group.load_state(arrays, saved)
         return True
-
-
-_MOVE_DTYPE = np.dtype([("game", "i4"), ("recorded", "?"), ("exact", "f4"), ("reward", "f4"), ("discount", "f4")])
-
-
-def _generator(state: str, increment: str, has_uint32: int, uinteger: int) -> np.random.Generator:
-    bits = np.random.PCG64()
-    bits.state = {
-        "bit_generator": "PCG64",
-        "state": {"state": int(state), "inc": int(increment)},
-        "has_uint32": has_uint32,
-        "uinteger": uinteger,
-    }
-    return np.random.Generator(bits)

@@ -1,9 +1,9 @@
-"""The AlphaZero family, as the loop in `run.py` sees it: configuration, networks, actors, batches, measurements."""
+"""The AlphaZero family as the loop sees it: configuration, networks, actors, batches, measurements."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 import torch
@@ -11,30 +11,23 @@ import torch
 import games
 from selfplay import config as configs
 from selfplay import device as devices
+from selfplay.agent import Agent
 from selfplay.alphazero import actor, buckets, evaluation, loss
 from selfplay.alphazero.config import Config
+from selfplay.alphazero.display import DISPLAY
 from selfplay.errors import ConfigError
 from selfplay.learning.learner import Update
 from selfplay.networks import inference, policy_value
 from selfplay.players import reference
 from selfplay.search import evaluators, search
-from selfplay.types import Batch, MatchResult, Status, Weights
+from selfplay.types import Batch, MatchResult, Weights
 
 
-class AlphaZero:
+class AlphaZero(Agent):
     """See `selfplay.agent.Agent`."""
 
     roles = (policy_value.PLAYER,)
-    per_second = ("games", "positions", "evaluations")
-    ratios: ClassVar = {
-        "batch": ("evaluations", "batches"),
-        "cache_hits": ("cache_hits", "cache_lookups"),
-        "plies": ("game_plies", "games"),
-        "exact": ("exact", "moves"),
-        "draws": ("draws", "games"),
-        "first_wins": ("first_wins", "games"),
-        "adjudicated": ("adjudicated", "games"),
-    }
+    display = DISPLAY
 
     def __init__(self, config: Config) -> None:
         self.config = config
@@ -68,8 +61,8 @@ class AlphaZero:
         net = net.to(devices.best()).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         return (Update(policy_value.PLAYER, net, loss.policy_value_loss(self.config.target.value_weight)),)
 
-    def make_actor(self, index: int, seed: int) -> _Actor:
-        return _Actor(self.game, self.config.actor, self.config.search, self.config.network, seed, index)
+    def make_actor(self, index: int, seed: int) -> actor.Actor:
+        return actor.Actor(self.game, self.config.actor, self.config.search, self.config.network, seed, index)
 
     def make_batch(self, rows: np.ndarray, rng: np.random.Generator) -> Batch:
         return loss.make_batch(self.game, rows, self.config.target.search_value_fraction, rng, devices.best())
@@ -80,9 +73,9 @@ class AlphaZero:
             self.game, now, then, self.config.search, self.config.evaluation, self.config.run.seed
         )
 
-    def meet(self, row: Weights, column: Weights, seed: int) -> MatchResult:
+    def play_match(self, row: Weights, column: Weights, seed: int) -> MatchResult:
         one, other = self._evaluator(row), self._evaluator(column)
-        found = evaluation.meet(self.game, one, other, self.config.search, self.config.evaluation, seed)
+        found = evaluation.play_match(self.game, one, other, self.config.search, self.config.evaluation, seed)
         return MatchResult(found.score, found.games, None)
 
     def _evaluator(self, weights: Weights) -> inference.NetworkEvaluator:
@@ -90,23 +83,14 @@ class AlphaZero:
         net.load(weights[policy_value.PLAYER])
         return net
 
-    def set_past(self, past: Weights | None) -> None:
-        pass  # the actors play against past selves; the losses know rows only
-
-    def pictures(self, weights: Weights) -> dict[str, np.ndarray]:
-        return {}
-
-    def alarms(self, status: Status) -> list[str]:
-        return []
-
     def buckets(self, rows: np.ndarray) -> np.ndarray:
         return buckets.buckets(self.game, rows)
 
     def difficulty(self, weights: Weights, rows: np.ndarray) -> np.ndarray:
         return buckets.value_errors(self.game, self._evaluator(weights), rows)
 
-    def is_solved(self, figures: Mapping[str, float]) -> bool:
-        return figures.get("mistakes", 1) == 0
+    def is_solved(self, metrics: Mapping[str, float]) -> bool:
+        return metrics.get("mistakes", 1) == 0
 
     def warm_up(self) -> None:
         states = self.game.initial_states(2)
@@ -116,10 +100,3 @@ class AlphaZero:
         search.run(self.game, states, evaluators.HashEvaluator(self.game), self.config.search, 8, rngs, crank)
         crank.advance(np.arange(2), actions, 8, rngs)
         self.game.observe(states)
-
-
-class _Actor(actor.Actor):
-    """An actor that takes weights by player, as the loop hands them out."""
-
-    def set_weights(self, weights: Weights, generation: int, past: Weights | None = None) -> None:  # type: ignore[override]
-        super().set_weights(weights[policy_value.PLAYER], generation, past[policy_value.PLAYER] if past else None)

@@ -1,4 +1,6 @@
-"""Where an agent is weak: rows of experience by opening, and how far off its network's values are. Trains nothing."""
+"""Buckets for hard-example mining: rows of experience by opening, and how far off a network's values are.
+
+Trains nothing."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How good is it? Choices of an agent against exact knowledge, and games against opponents that stay as they are.
+"""Evaluation of a network: its choices against exact knowledge, and games against fixed opponents.
 
 Against exact knowledge: the share of positions in which the best win/draw/loss result is kept. A choice is a mistake
 when its game-theoretic value is worse than that of the best action. Positions where every action is equally good cannot
@@ -48,7 +48,7 @@ def measure(
     return found | {"simulations": float(settings.num_simulations)} if found else {}
 
 
-def meet(
+def play_match(
     game: Game, row: search.Evaluate, column: search.Evaluate, config: SearchConfig, settings: EvaluationConfig,
     seed: int,
 ) -> match.Summary:  # fmt: skip

@@ -21,7 +21,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     listing = actions.add_parser("list", help="a line for each run", epilog=EPILOG,
                                  formatter_class=argparse.RawDescriptionHelpFormatter)  # fmt: skip
     listing.add_argument("--root", type=Path, default=Path("runs"), metavar="DIR", help="where to look (default: runs)")
-    show = actions.add_parser("show", help="settings, machine and strength of one run", epilog=EPILOG,
+    show = actions.add_parser("show", help="settings, machine and evaluations of one run", epilog=EPILOG,
                               formatter_class=argparse.RawDescriptionHelpFormatter)  # fmt: skip
     show.add_argument("run_folder", type=Path, metavar="RUN", help="a run's folder")
 
@@ -31,22 +31,23 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _list(root: Path) -> int:
-    from selfplay.cli.live import figures as told
+    from selfplay.cli import train
+    from selfplay.cli.live import evaluation
 
     found = sorted(path.parent for path in root.glob("*/config.json"))
     if not found:
         print(f"No runs below '{root}'. `selfplay train tic-tac-toe` makes one; --root looks elsewhere.")
         return 0
-    print(f"{'run':32} {'preset':16} {'gen.':>5} {'minutes':>8} {'games':>9} {'rows':>10}  strength")
+    print(f"{'run':32} {'preset':16} {'gen.':>5} {'minutes':>8} {'games':>9} {'rows':>10}  evaluation")
     for path in found:
         try:
             config, last = _read(path / "config.json"), _last(path)
         except FolderError as error:  # one damaged run does not hide the others
             print(f"{path!s:32} {error}")
             continue
-        measured = _measured(path)
-        shown = (told.headline(measured[-1][1]) if measured else None) or "–"
+        evaluated = _evaluated(path)
         preset = str(config.get("preset", "?"))
+        shown = (evaluation.headline(evaluated[-1][1], train.display_of(preset)) if evaluated else None) or "–"
         rows = last.get("rows", 0)
         games = "–" if last.get("games", 0) == rows else f"{last['games']:,}"  # a row a game: no games to speak of
         print(f"{path!s:32} {preset:16} {last.get('step', 0):5} {last.get('seconds', 0) / 60:8.1f} "
@@ -55,7 +56,8 @@ def _list(root: Path) -> int:
 
 
 def _show(path: Path) -> int:
-    from selfplay.cli.live import figures as told
+    from selfplay.cli import train
+    from selfplay.cli.live import evaluation
 
     if not (path / "config.json").exists():
         raise FolderError(f"'{path}' holds no run (no config.json): `selfplay runs list` shows those there are.")
@@ -63,20 +65,24 @@ def _show(path: Path) -> int:
         print(f"{title}:")
         for key, value in _flat(_read(path / name)):
             print(f"  {key} = {value}")
-    measured = _measured(path)
-    print("strength by generation:" if measured else "strength: not measured yet")
-    for line, figures in measured:
-        print(f"  {line.get('seconds', 0) / 60:6.1f} min  {told.sentence(line['step'], figures)}")
+    evaluated = _evaluated(path)
+    display = train.display_of(_read(path / "config.json").get("preset"))
+    print("evaluation by generation:" if evaluated else "evaluation: none yet")
+    for line, metrics in evaluated:
+        sentence = evaluation.sentence(line["step"], metrics, display)
+        print(f"  {line.get('seconds', 0) / 60:6.1f} min  {sentence}")
     return 0
 
 
-def _measured(path: Path) -> list[tuple[dict[str, Any], dict[str, float]]]:
-    """(line of metrics, figures of strength) of each generation that was measured."""
+def _evaluated(path: Path) -> list[tuple[dict[str, Any], dict[str, float]]]:
+    """(line of metrics, metrics of its evaluation) of each generation that was evaluated."""
     found = []
     for line in _lines(path):
-        figures = {key.removeprefix("strength/"): value for key, value in line.items() if key.startswith("strength/")}
-        if figures and "step" in line:
-            found.append((line, figures))
+        metrics = {
+            key.removeprefix("evaluation/"): value for key, value in line.items() if key.startswith("evaluation/")
+        }
+        if metrics:
+            found.append((line, metrics))
     return found
 
 
@@ -91,19 +97,9 @@ def _read(path: Path) -> dict[str, Any]:
 
 
 def _lines(path: Path) -> list[dict[str, Any]]:
-    try:
-        text = (path / "metrics.jsonl").read_text(errors="replace")
-    except FileNotFoundError:
-        return []
-    lines = []
-    for written in text.splitlines():
-        try:
-            line = json.loads(written)
-        except ValueError:
-            continue  # the last line of a run that was killed
-        if isinstance(line, dict):
-            lines.append(line)
-    return lines
+    from selfplay.loop import metrics
+
+    return metrics.read(path)
 
 
 def _last(path: Path) -> dict[str, Any]:

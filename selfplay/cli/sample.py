@@ -76,10 +76,11 @@ def run(arguments: argparse.Namespace) -> int:
         written.append(_write_arrays(arguments, loaded.generator, rng))
     if arguments.out or not arguments.npz:
         written.append(_write_picture(arguments, folder, loaded, np.random.default_rng(arguments.seed)))
-    from selfplay.cli.live import figures as formats
+    from selfplay.cli.live import evaluation
+    from selfplay.gan.display import DISPLAY
 
     generation = int(loaded.meta["generation"])
-    print(f"Wrote {' and '.join(written)}; {formats.sentence(generation, _measured(folder, generation))}.")
+    print(f"Wrote {' and '.join(written)}; {evaluation.sentence(generation, _measured(folder, generation), DISPLAY)}.")
     return 0
 
 
@@ -262,7 +263,9 @@ def _evaluate(folder: Path, loaded: LoadedGan) -> None:
     """Prints each metric of the samples next to that of held-out reals, the best that can be expected."""
     import numpy as np
 
-    from selfplay.cli.live import figures as formats
+    from selfplay.cli.live import evaluation
+    from selfplay.display import number
+    from selfplay.gan.display import DISPLAY
     from selfplay.gan.metrics import latent_arithmetic
     from selfplay.league import pool
 
@@ -273,15 +276,17 @@ def _evaluate(folder: Path, loaded: LoadedGan) -> None:
     floors = source.judge.metrics(lambda n: source.held_out.sample(n, rng), rng)
     print(f"{'metric':28} {'samples':>12} {'held-out reals':>16}")
     for name, value in found.items():
-        beside = formats.number(floors[name]) if name in floors else ""
-        print(f"{name.replace('_', ' '):28} {formats.number(value):>12} {beside:>16}")
-    print(formats.sentence(int(loaded.meta["generation"]), found))
+        beside = number(floors[name]) if name in floors else ""
+        print(f"{name.replace('_', ' '):28} {number(value):>12} {beside:>16}")
+    print(evaluation.sentence(int(loaded.meta["generation"]), found, DISPLAY))
 
 
 def _measured(folder: Path, generation: int) -> dict[str, float]:
-    """The generation's metrics as its run measured them; empty if it did not."""
+    """The metrics of the generation, as its run evaluated it; none where it did not."""
+    from selfplay.loop import folder as folders
+
     try:
-        with (folder.parent.parent / "strength.csv").open(newline="") as file:
+        with folders.evaluation_file(folder.parent.parent).open(newline="") as file:
             for row in csv.DictReader(file):
                 if row.pop("generation", None) == str(generation):
                     return {name: float(value) for name, value in row.items() if name and value}

@@ -1,8 +1,8 @@
 """Teach agents by letting them play against themselves, their past, or each other.
 
 PRESET names a board game, or data for a generator and its critic (gan-…), with settings that work as they are.
-Progress is shown live, and written to the run's folder (metrics.jsonl, TensorBoard events, strength.png; samples.png of
-a generator). Ctrl-C stops and saves; the same command goes on from there.
+Progress is shown live, and written to the run's folder (metrics.jsonl, TensorBoard events, evaluation.png; samples.png
+of a generator). Ctrl-C stops and saves; the same command goes on from there.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from pathlib import Path
 from types import FrameType
 from typing import Any, NamedTuple
 
+from selfplay.display import Display
 from selfplay.errors import ConfigError, FolderError
 
 EPILOG = """examples:
@@ -33,15 +34,18 @@ EPILOG = """examples:
 
 
 class Family(NamedTuple):
-    """Where a family of agents keeps its presets, and the class that makes an agent of one."""
+    """Where a family of agents keeps its presets, its class of agents, and the description of its numbers."""
 
     presets: str
     agent: str
+    display: str
 
 
 FAMILIES = {
-    "alphazero": Family("selfplay.alphazero.presets:PRESETS", "selfplay.alphazero.agent:AlphaZero"),
-    "gan": Family("selfplay.gan.presets:PRESETS", "selfplay.gan.agent:Gan"),
+    "alphazero": Family(
+        "selfplay.alphazero.presets:PRESETS", "selfplay.alphazero.agent:AlphaZero", "selfplay.alphazero.display:DISPLAY"
+    ),
+    "gan": Family("selfplay.gan.presets:PRESETS", "selfplay.gan.agent:Gan", "selfplay.gan.display:DISPLAY"),
 }
 PRESETS = dict.fromkeys(("tic-tac-toe", "connect-four", "checkers", "chess"), "alphazero")
 PRESETS |= dict.fromkeys(("gan-ring", "gan-grid", "gan-digits", "gan-stacked-digits"), "gan")
@@ -84,6 +88,11 @@ def _known(preset: str) -> str:
     near = difflib.get_close_matches(preset, PRESETS, 1)
     hint = f" Did you mean '{near[0]}'?" if near else ""
     raise ConfigError(f"no preset is called '{preset}'.{hint} Presets: {', '.join(PRESETS)}.")
+
+
+def display_of(preset: Any) -> Display:
+    """How the numbers of a run of `preset` are shown; the default for one that is not known here."""
+    return _load(FAMILIES[PRESETS[preset]].display) if preset in PRESETS else Display()
 
 
 def _load(location: str) -> Any:
@@ -148,7 +157,7 @@ def _train(preset: str, path: Path, config: Any, arguments: argparse.Namespace) 
     device.tune_process()
     agent = _load(FAMILIES[PRESETS[preset]].agent)(config)
     stop = _StopSignal()
-    with stop, panel.make(preset, path, plain=arguments.plain) as show, folders.Folder(path) as folder:
+    with stop, panel.make(preset, path, arguments.plain, agent.display) as show, folders.Folder(path) as folder:
         session = runs.Run(agent, folder, show, arguments.address)
         try:
             folder.write_config(preset, configs.to_values(config))

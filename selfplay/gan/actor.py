@@ -1,4 +1,7 @@
-"""The actor of the GAN family: draws reals from the data, and fakes from a past generator where one is asked for."""
+"""The actor of the GAN family: draws reals from the data, and fakes from an earlier generator where that is asked for.
+
+Knows a data set and something that makes fakes, not networks.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from selfplay.gan.data import datasets
+from selfplay.storage import random_stream
 
 Fakes = Callable[[np.ndarray | None, int, np.random.Generator], np.ndarray]  # (labels, n, rng) → x [n, *shape] float32
 NOBODY = -1  # producer of a row without a fake
@@ -33,18 +37,18 @@ class GanActor:
         seed: int,
         index: int,
     ) -> None:
-        """load: turns a past self's weights into what makes fakes, in the networks' scale."""
+        """load: turns an opponent's weights into what makes fakes, in the networks' scale."""
         self.dataset, self.scale, self._load = dataset, scale, load
         self._dtype = row_dtype(dataset.shape, with_fakes)
         self._with_fakes = with_fakes
         self._rng = np.random.Generator(np.random.PCG64(np.random.SeedSequence(seed, spawn_key=(index,))))
-        self._past: Fakes | None = None
+        self._fakes: Fakes | None = None
         self._producer = NOBODY
 
-    def set_weights(self, weights: Any, generation: int, past: Any | None) -> None:
-        self._past, self._producer = None, NOBODY
-        if past is not None and self._with_fakes:
-            self._past, self._producer = self._load(past), generation
+    def set_weights(self, weights: Any, generation: int, opponent_weights: Any | None) -> None:
+        self._fakes, self._producer = None, NOBODY
+        if opponent_weights is not None and self._with_fakes:
+            self._fakes, self._producer = self._load(opponent_weights), generation
 
     def generate(self, min_rows: int) -> tuple[np.ndarray, dict[str, float]]:
         rows = np.zeros(min_rows, dtype=self._dtype)
@@ -54,18 +58,16 @@ class GanActor:
         fakes = 0
         if self._with_fakes:
             rows["producer"] = self._producer
-            if self._past is not None:
+            if self._fakes is not None:
                 wanted = None if labels is None else labels[self._rng.permutation(min_rows)]
-                rows["fake"] = self._past(wanted, min_rows, self._rng)
+                rows["fake"] = self._fakes(wanted, min_rows, self._rng)
                 rows["fake_label"] = -1 if wanted is None else wanted
                 fakes = min_rows
         return rows, {"games": float(min_rows), "fakes": float(fakes)}
 
     def state(self) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
-        bits = dict(self._rng.bit_generator.state)  # with half of a 64-bit number that may be left over
-        return {}, {"rng": bits | {"state": {key: str(value) for key, value in bits["state"].items()}}}
+        return {}, {"rng": random_stream.pack(self._rng)}
 
     def load_state(self, arrays: Mapping[str, np.ndarray], rest: Mapping[str, Any]) -> bool:
-        state = {key: int(value) for key, value in rest["rng"]["state"].items()}
-        self._rng.bit_generator.state = dict(rest["rng"]) | {"state": state}
+        self._rng = random_stream.unpack(rest["rng"])
         return True

@@ -1,9 +1,8 @@
-"""The GAN family, as the loop in `run.py` sees it: configuration, networks, actors, batches, measurements."""
+"""The GAN family as the loop sees it: configuration, networks, actors, batches, measurements."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 import torch
@@ -11,24 +10,25 @@ from torch import nn
 
 from selfplay import config as configs
 from selfplay import device as devices
+from selfplay.agent import Agent
 from selfplay.errors import ConfigError
 from selfplay.gan import actor, alarms, buckets, inference, loss, match, pictures
 from selfplay.gan import config as settings
 from selfplay.gan.config import GanConfig
 from selfplay.gan.data import sources  # fmt: skip
+from selfplay.gan.display import DISPLAY
 from selfplay.gan.metrics import auc, distinct
-from selfplay.gan.models import build, layers, model
+from selfplay.gan.models import build, model
 from selfplay.learning.learner import Update
 from selfplay.types import Batch, MatchResult, Status, Weights
 
 BALANCE_SAMPLES = 2_000  # on each side: an AUC of one half is known to ± 0.009
 
 
-class Gan:
+class Gan(Agent):
     """See `selfplay.agent.Agent`."""
 
-    per_second = ("games", "fakes")
-    ratios: ClassVar[dict[str, tuple[str, str]]] = {}
+    display = DISPLAY
 
     def __init__(self, config: GanConfig) -> None:
         self.config = config
@@ -38,15 +38,6 @@ class Gan:
         self.roles: tuple[str, ...] = self.model.roles
         self._with_fakes = config.objective.past_fakes > 0 and model.CRITIC in self.roles
         self.row_dtype = actor.row_dtype(self.source.shape, self._with_fakes)
-        self._watch = alarms.Watch()
-
-    def __getstate__(self) -> dict[str, Any]:
-        """All but the model, which has hold of the networks once they learn: what travels to actors is small."""
-        return {name: value for name, value in self.__dict__.items() if name != "model"}
-
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        self.__dict__.update(state)
-        self.model = build.build(self.config, self.source)
 
     def identity(self) -> dict[str, Any]:
         return settings.identity(self.config)
@@ -71,18 +62,11 @@ class Gan:
     def updates(self) -> tuple[Update, ...]:
         return self.model.updates({name: module.to(devices.best()) for name, module in self.networks().items()})
 
-    def set_past(self, past: Weights | None) -> None:
-        if self.model.game is None or past is None or not self.config.objective.past_critics:
-            return
-        critic = self._trained(past, model.CRITIC)[model.CRITIC]
-        assert isinstance(critic, layers.Critic)
-        self.model.game.past_critic = critic
-
     def make_actor(self, index: int, seed: int) -> actor.GanActor:
         return actor.GanActor(self.source.train, self.source.scale, self._with_fakes, self._fakes, seed, index)
 
-    def _fakes(self, past: Weights) -> actor.Fakes:
-        made = self.generator(past)
+    def _fakes(self, opponent_weights: Weights) -> actor.Fakes:
+        made = self.generator(opponent_weights)
 
         def fakes(labels: np.ndarray | None, n: int, rng: np.random.Generator) -> np.ndarray:
             return made.sample(n, rng, labels)[0] / np.float32(self.source.scale)
@@ -112,7 +96,7 @@ class Gan:
         critic = self._trained(weights, model.CRITIC)[model.CRITIC]
         return inference.TrainedCritic(critic, self.source, self.config.network)
 
-    def meet(self, row: Weights, column: Weights, seed: int) -> MatchResult:
+    def play_match(self, row: Weights, column: Weights, seed: int) -> MatchResult:
         return match.play_seeded(self.generator(row), self.critic(column), self.source, seed)
 
     def evaluate(self, weights: Weights, first: Weights) -> dict[str, float]:
@@ -145,15 +129,9 @@ class Gan:
         space, scale = self.source.judge.features, np.float32(self.source.scale)
         return buckets.uncovered(space(rows["real"] * scale), space(made))
 
-    def is_solved(self, figures: Mapping[str, float]) -> bool:
-        return False
-
     def pictures(self, weights: Weights) -> dict[str, np.ndarray]:
         rng = np.random.default_rng((self.config.run.seed, 4))
         return {"samples": pictures.of_generator(self.generator(weights), rng)}
 
-    def alarms(self, status: Status) -> list[str]:
-        return self._watch(status)
-
-    def warm_up(self) -> None:
-        pass
+    def alarms(self, status: Status) -> dict[str, str]:
+        return alarms.sound(status)

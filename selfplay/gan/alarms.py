@@ -1,4 +1,4 @@
-"""Early signs that a run is collapsing: what was seen, what it means, what to try, in a sentence each.
+"""Alarms: early signs that a run is collapsing, each with what was seen, what it means and what to try, in a sentence.
 
 Nothing here looks at the level of the critic's scores: a constant added to them changes no relativistic or Wasserstein
 loss, so that the old signs, a critic's loss near 0 or D(x) far from a half, say nothing. Shares of wins, gradients and
@@ -11,9 +11,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
+from selfplay.display import SECONDS
+from selfplay.gan.display import WINS
 from selfplay.types import Status
 
-WINS = "discriminator/wins"
 SLOPE = "discriminator/slope_on_reals"
 GRADIENTS = {"critic": "discriminator/gradient_norm", "generator": "generator/gradient_norm"}
 
@@ -39,38 +40,28 @@ class Seen(NamedTuple):
     generation: int
     progress: float  # share of the run's budget used, in [0, 1]
     losses: Mapping[str, float]  # means over the generation
-    figures: Mapping[str, float]  # of the last measurement
-    modes: list[tuple[float, float]]  # (found, share found) of each measurement so far
-    quality: float | None  # the first figure, where it is a share
+    metrics: Mapping[str, float]  # of the last evaluation
+    modes: list[tuple[float, float]]  # (found, share found) of each evaluation so far
+    quality: float | None  # the first metric, where it is a share
 
     @property
     def wins(self) -> float:
         return self.losses.get(WINS, 0.5)
 
 
-class Watch:
-    """Says each alarm once, at the end of the first generation that gives cause for it."""
-
-    def __init__(self) -> None:
-        self._said: set[str] = set()
-
-    def __call__(self, status: Status) -> list[str]:
-        """New sentences."""
-        seen, found = look(status), []
-        for name, rule in RULES.items():
-            if name not in self._said and (sentence := rule(seen)):
-                self._said.add(name)
-                found.append(f"Generation {seen.generation}: {sentence}")
-        return found
+def sound(status: Status) -> dict[str, str]:
+    """Sentences by the names of the alarms that there is cause for at the end of this generation."""
+    seen = look(status)
+    return {name: sentence for name, rule in RULES.items() if (sentence := rule(seen))}
 
 
 def look(status: Status) -> Seen:
-    figures = {name: value for name, value in status.figures.items() if name != "seconds"}
-    first = next(iter(figures.values()), None)
-    history = [figures for generation, figures in status.history if generation > 0]
-    modes = [(figures["modes_found"], figures["modes"]) for figures in history if "modes_found" in figures]
+    metrics = {name: value for name, value in status.metrics.items() if name != SECONDS}
+    first = next(iter(metrics.values()), None)
+    history = [metrics for generation, metrics in status.history if generation > 0]
+    modes = [(metrics["modes_found"], metrics["modes"]) for metrics in history if "modes_found" in metrics]
     quality = first if first is not None and 0 <= first <= 1 else None
-    return Seen(status.generation, status.progress, status.losses, figures, modes, quality)
+    return Seen(status.generation, status.progress, status.losses, metrics, modes, quality)
 
 
 def vanished(seen: Seen) -> str:
@@ -144,7 +135,7 @@ def falling(seen: Seen) -> str:
 
 
 def shrunk(seen: Seen) -> str:
-    spread = seen.figures.get("spread", 0.0)
+    spread = seen.metrics.get("spread", 0.0)
     if not 0 < spread < SHRUNK or seen.progress < YOUNG:
         return ""
     return (
@@ -154,7 +145,7 @@ def shrunk(seen: Seen) -> str:
 
 
 def repeating(seen: Seen) -> str:
-    share = seen.figures.get("distinct", 1.0)
+    share = seen.metrics.get("distinct", 1.0)
     if share >= REPEATING or seen.progress < YOUNG:
         return ""
     return (
@@ -164,7 +155,7 @@ def repeating(seen: Seen) -> str:
 
 
 def memorised(seen: Seen) -> str:
-    copies = seen.figures.get("copies", 0.0)
+    copies = seen.metrics.get("copies", 0.0)
     if copies <= COPIES:
         return ""
     return (

@@ -1,4 +1,6 @@
-"""Where a generator is weak: reals by class or mode, and which of them no fake comes near. Trains nothing."""
+"""Buckets for hard-example mining: reals by class or mode, and which of them no fake comes near.
+
+Trains nothing."""
 
 from __future__ import annotations
 

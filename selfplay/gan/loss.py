@@ -14,8 +14,9 @@ batches, not data sets or the training loop.
 
 from __future__ import annotations
 
+import copy
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import torch
 from torch import nn
@@ -25,7 +26,9 @@ from selfplay.errors import ConfigError
 from selfplay.gan.config import GanNetworkConfig, ObjectiveConfig
 from selfplay.gan.models import augment
 from selfplay.gan.models.layers import Critic
-from selfplay.types import Batch, Loss
+from selfplay.types import Batch, Weights
+
+CRITIC = "discriminator"  # name of the critic in checkpoints, metrics and payoff tables
 
 Scalars = dict[str, torch.Tensor]
 GeneratorGoal = Callable[[torch.Tensor, torch.Tensor, Batch], tuple[torch.Tensor, Scalars]]
@@ -121,11 +124,19 @@ class AdversarialGame:
         self, generator: nn.Module, critic: Critic, config: ObjectiveConfig, goal: GeneratorGoal = adversarial_only
     ) -> None:
         self.generator, self.critic, self.config, self.goal = generator, critic, config, goal
-        self.past_critic: Critic | None = None  # frozen, see `past_critics`
+        self._spare = copy.deepcopy(critic).eval().requires_grad_(False) if config.past_critics else None
+        self.opponent: Critic | None = None  # a frozen critic of the past, see `past_critics`
+
+    def set_opponent(self, weights: Weights | None) -> None:
+        """The generator's loss takes the critic among these weights into account from now on, where `past_critics` asks
+        for one; None leaves the one it has."""
+        if self._spare is not None and weights is not None:
+            self._spare.load_state_dict(weights[CRITIC])
+            self.opponent = self._spare
 
     def critic_step(self, critic: nn.Module, batch: Batch, progress: float) -> tuple[torch.Tensor, Scalars]:
         assert isinstance(critic, Critic)
-        config, label, size = self.config, batch.get("label"), len(batch["real"])
+        config, label = self.config, batch.get("label")
         with torch.no_grad():
             fake, fake_label = self._fakes(batch)
         both = self._seen(torch.cat([batch["real"], fake]), batch, progress)
@@ -140,8 +151,7 @@ class AdversarialGame:
         wins = (of_reals > of_fakes).float().mean()
         named = {"loss": loss, "wins": wins}
         if config.augmentation_target:
-            augment.adapt(critic.augmentation, wins, config.augmentation_target, size)
-            named["augmentation"] = critic.augmentation.clone()
+            named["augmentation"] = critic.augmentation.clone()  # the probability in use
         if slopes is not None:
             share = 0.5 * penalty_share(config, progress)
             on_reals, on_fakes = (part.mean() for part in slopes.chunk(2))
@@ -151,22 +161,24 @@ class AdversarialGame:
             loss = loss + config.gradient_penalty * self._one_lipschitz(critic, both, labels, batch)
         return loss, named
 
+    def adapt_augmentation(self, batch: Batch, report: Mapping[str, torch.Tensor]) -> None:
+        """Adapts the probability of augmentation to the share of wins that the critic's step reported: once a step, as
+        a rule may evaluate its loss more often."""
+        wins, target = report[f"{CRITIC}/wins"], self.config.augmentation_target
+        augment.adapt(self.critic.augmentation, wins, target, len(batch["real"]))
+
     def generator_step(self, generator: nn.Module, batch: Batch, progress: float) -> tuple[torch.Tensor, Scalars]:
         fake = generator(batch["inputs"], batch.get("label"))
         loss = self._adversarial(self.critic, fake, batch, progress)
         named = {"loss": loss}
-        if self.past_critic is not None and self.config.past_critics:
+        if self.opponent is not None:
             share = self.config.past_critics
-            loss = (1 - share) * loss + share * self._adversarial(self.past_critic, fake, batch, progress)
+            loss = (1 - share) * loss + share * self._adversarial(self.opponent, fake, batch, progress)
         if self.config.feature_matching:
             gap = self._feature_gap(fake, batch, progress)
             loss, named = loss + self.config.feature_matching * gap, named | {"feature_gap": gap}
         loss, more = self.goal(loss, fake, batch)
         return loss, named | more
-
-    def losses(self) -> tuple[Loss, Loss]:
-        """(critic's, generator's)."""
-        return self.critic_step, self.generator_step
 
     def _adversarial(self, critic: Critic, fake: torch.Tensor, batch: Batch, progress: float) -> torch.Tensor:
         label = batch.get("label")

@@ -1,6 +1,7 @@
-"""The league: a run's past selves as opponents. Owns the payoff table, and draws from the pool by results and policy.
+"""The league: a run's earlier generations as opponents. Owns the payoff table, and draws from the pool by results and
+policy.
 
-Knows generations by number, what an agent's `meet` says of two of them, and nothing of what they do there.
+Knows generations by number and the results of an agent's `play_match`, and nothing of what a match is.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ from selfplay.types import Weights
 
 
 class League:
-    """Who meets whom, and what came of it. All it does follows from the seed, the generation and the table."""
+    """Which generations play matches, and their results: a function of the seed, the generation and the table."""
 
     def __init__(self, agent: Agent, pool: Pool, seed: int, note: Callable[[str], None]) -> None:
         """note: takes sentences for the user."""
@@ -30,8 +31,8 @@ class League:
         self.by_results = pool.config.by_results and bool(agent.roles)
         self.table = payoff.PayoffTable(*agent.roles) if self.by_results else None
 
-    def past(self, newest: int, weights: Weights) -> Weights | None:
-        """What to play against from generation `newest` on, by role: one draw for each; None while there is nobody.
+    def opponent_weights(self, newest: int, weights: Weights) -> Weights | None:
+        """What to play against from generation `newest` on, by role: one draw for each; None while there is none.
         weights: those of that generation."""
         drawn: dict[str, str] = {}
         for place, role in enumerate(self.agent.roles):
@@ -45,7 +46,7 @@ class League:
                 for role, name in drawn.items()
             } or None
         except CheckpointError as error:
-            self.note(f"No past self to play against this time: {error}")
+            self.note(f"No earlier generation to play against this time: {error}")
             return None
 
     def first(self) -> Weights:
@@ -54,45 +55,45 @@ class League:
             try:
                 return self.pool.load(generation)[1]
             except CheckpointError as error:
-                self.note(f"Strength is measured against a later generation than {generation}: {error}")
+                self.note(f"Evaluations are against a later generation than {generation}: {error}")
         raise CheckpointError(f"no generation in '{self.pool.folder}' can be read.")
 
     # -- results ---------------------------------------------------------------------------------------------
 
-    def meet(self, newest: int, weights: Weights) -> None:
-        """Lets a new generation meet some of the earlier ones, where the policy goes by results."""
+    def play_matches(self, newest: int, weights: Weights) -> None:
+        """Plays matches of a new generation against some of the earlier ones, where the policy goes by results."""
         if self.table is None:
             return
         kept = self.pool.kept(newest)
         names = {str(generation) for generation in kept}
         entries = [entry for entry in self.table.rows() if entry["row"] in names and entry["column"] in names]
-        self.table = payoff.PayoffTable.from_rows(self.agent.roles, entries)  # who was dropped is forgotten
+        self.table = payoff.PayoffTable.from_rows(self.agent.roles, entries)  # those of dropped generations go
         for rival in self._rivals(newest, kept):
             try:
                 theirs = weights if rival == newest else self.pool.load(rival)[1]
             except CheckpointError as error:
-                self.note(f"Generation {rival} meets nobody: {error}")
+                self.note(f"Generation {rival} plays no match: {error}")
                 continue
             for row, column in _pairings(newest, rival, self.table.symmetric):
                 sides = (weights if row == newest else theirs, weights if column == newest else theirs)
                 seed = int(np.random.SeedSequence((self.seed, row, column)).generate_state(1, np.uint64)[0] >> 2)
-                self.table.add(str(row), str(column), *self.agent.meet(*sides, seed))
+                self.table.add(str(row), str(column), *self.agent.play_match(*sides, seed))
 
     def _rivals(self, newest: int, kept: list[int]) -> list[int]:
-        """Whom a new generation meets: the past in as many stretches as there are matches, and of each the one that
-        met the fewest so far, the newest of them; and itself, where two roles meet."""
+        """Rivals of a new generation: the earlier ones in as many stretches as there are matches, and of each the one
+        with the fewest results so far, the newest of them; and itself, where there are two roles."""
         assert self.table is not None
-        met = Counter(name for entry in self.table.rows() for name in (entry["row"], entry["column"]))
+        results = Counter(name for entry in self.table.rows() for name in (entry["row"], entry["column"]))
         earlier = [generation for generation in kept if generation < newest]
         stretches = np.array_split(np.array(earlier, dtype=int), min(self.pool.config.matches, len(earlier)) or 1)
-        found = [min(part.tolist(), key=lambda g: (met[str(g)], -g)) for part in stretches if len(part)]
+        found = [min(part.tolist(), key=lambda g: (results[str(g)], -g)) for part in stretches if len(part)]
         return found + ([] if self.table.symmetric else [newest])
 
-    def figures(self, newest: int) -> dict[str, float]:
+    def metrics(self, newest: int) -> dict[str, float]:
         """exploitability of the newest generation: what the best of the others score against it, beyond what it scores
-        itself (the duality gap, Grnarova et al. 2018: a lower bound, as only those it met are asked).
-        mixture_exploitability: the same of the mixtures that opponents are drawn from, with the mean for those who have
-        not met. cyclicity: see `payoff`. Nothing where no results are kept."""
+        itself (the duality gap, Grnarova et al. 2018: a lower bound, as only those it played are asked).
+        mixture_exploitability: the same of the mixtures that opponents are drawn from, with the mean for pairs
+        that have not played. cyclicity: see `payoff`. Nothing where no results are kept."""
         table = self.table
         if table is None or not table.rows():
             return {}
@@ -110,7 +111,7 @@ class League:
         return found | {"mixture_exploitability": equilibrium.exploitability(scores, row, column)}
 
     def write(self, path: Path, newest: int) -> None:
-        """payoffs.json, for people and programs: all pairs that met, the first role's points a game, n and variance."""
+        """payoffs.json: all pairs that played, the first role's points a game, n and variance."""
         if self.table is None:
             return
         entries = [

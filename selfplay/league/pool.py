@@ -1,4 +1,4 @@
-"""The pool of past selves: the generations a run has saved, which of them last, and how often each is an opponent.
+"""The pool of opponents: the generations a run has saved, which of them are kept, and how often each is drawn.
 
 Knows players by name and generations by number; not what either of them is.
 """
@@ -51,9 +51,9 @@ class Pool:
     def opponents(
         self, role: str, newest: int, table: payoff.PayoffTable | None = None
     ) -> tuple[list[str], np.ndarray]:
-        """(names of K players of a role, shares [K] float64): how often whoever learns from generation `newest` on is
-        to meet each of them. Names are numbers of earlier generations, or `opponents.AVERAGE`; none while there are
-        none. table: results so far, for the policies that go by them."""
+        """(names of K players of a role, shares [K] float64): how often each of them is drawn as the
+        opponent from generation `newest` on. Names are numbers of earlier generations, or `opponents.AVERAGE`; none
+        while there are none. table: results so far, for the policies that go by them."""
         config = self.config
         if config.opponents == "ema":
             return [opponents.AVERAGE], np.ones(1)
@@ -68,7 +68,7 @@ class Pool:
         return names, opponents.weights(config.opponents, names, seen, str(newest), kind, power, unknown)
 
     def unknown(self, table: payoff.PayoffTable | None) -> float:
-        """Score of two who have not met: even, or, between two roles, where that may be far off, the mean."""
+        """Score of a pair that has not played: even, or, between two roles, where that may be far off, the mean."""
         if table is None or table.symmetric or not table.rows():
             return 0.5
         return float(np.mean([entry["score"] for entry in table.rows()]))
@@ -77,7 +77,7 @@ class Pool:
         """Deletes generations that nobody will ask for again. referred: those that training states on disk go on from;
         what took part at the time of the oldest of them stays, so that each can be gone on from exactly.
 
-        Each is first renamed: whoever reads it meanwhile finds all of it or nothing."""
+        Each is first renamed, so that a reader finds all of it or nothing."""
         for left in self.folder.glob(".*.dropped"):  # by a crash in what follows
             shutil.rmtree(left, ignore_errors=True)
         if self.config.keep_newest is None or not referred:

@@ -2,14 +2,14 @@
 
 An agent's networks learn by `Update`s: one where a network plays itself, two where two play each other. Each
 differentiates its loss with respect to its own parameters only, so that no player's loss touches the weights of
-another; in which order they do so is a rule of rules.py. This file owns what lasts: weights, averages, schedules.
+another; in which order they do so is one of `update_rules`. This file owns what lasts: weights, averages, schedules.
 """
 
 from __future__ import annotations
 
 import copy
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,7 +18,7 @@ from torch import nn
 
 from selfplay.learning import update_rules
 from selfplay.learning.config import LearnerConfig
-from selfplay.types import Batch, Loss
+from selfplay.types import Batch, Loss, Weights
 
 
 @dataclass(frozen=True)
@@ -36,6 +36,14 @@ class Update:
     learning_rate: float = 1.0
     """Factor on the config's learning rate: two time scales (Heusel 2017)."""
 
+    set_opponent: Callable[[Weights | None], None] | None = None
+    """Takes the weights that the loss plays against from now on, by role, or None for nobody; None: a loss without an
+    opponent."""
+
+    after_step: Callable[[Batch, Mapping[str, torch.Tensor]], None] | None = None
+    """Called once after each step that it took part in, with the batch and what the step reported: for what adapts and
+    is no weight. A rule may evaluate a loss several times in a step, so losses change nothing themselves."""
+
 
 class Learner:
     """Owns the networks' training state: weights, averaged weights, optimizer moments, what the update rule remembers
@@ -50,33 +58,40 @@ class Learner:
         self._pairs = [_pairs(self.averaged[update.name], update.module) for update in updates]
         self._forget()
 
+    def set_opponent(self, weights: Weights | None) -> None:
+        """What the losses play against from now on, where they play against an opponent."""
+        for update in self.updates:
+            if update.set_opponent is not None:
+                update.set_opponent(weights)
+
     def step(self, batch: Batch, progress: float) -> dict[str, torch.Tensor]:
-        """One update of every player whose turn it is. progress: share of the run's budget already used, in [0, 1].
+        """One update of every player that takes part. progress: share of the run's budget already used, in [0, 1].
 
         Returns named detached scalars of those players. Raises TrainingDiverged when a gradient is not finite; of
         weights and optimizers, none has changed then but those of the players before it under the alternating rule.
         Averaged weights and the number of steps haven't, buffers (batch-norm statistics) may have.
         """
         progress = min(max(progress, 0.0), 1.0)
-        playing = []
-        for update in self.updates:
-            if (self.steps + 1) % update.every == 0:
-                player = self.players[update.name]
-                self._schedule(player.optimizer, update.learning_rate, progress)
-                playing.append(player)
+        turn = [update for update in self.updates if (self.steps + 1) % update.every == 0]
+        playing = [self.players[update.name] for update in turn]
+        for update, player in zip(turn, playing, strict=True):
+            self._schedule(player.optimizer, update.learning_rate, progress)
         report = update_rules.RULES[self.config.rule](playing, batch, progress, self.steps)
         if self.config.lookahead_steps and (self.steps + 1) % self.config.lookahead_steps == 0:
             update_rules.pull(list(self.players.values()), self.config.lookahead_alpha)
+        for update in turn:
+            if update.after_step is not None:
+                update.after_step(batch, report)
         self._average()
         self.steps += 1
         return report
 
     def learning_rate(self, progress: float) -> float:
         """Half a cosine from learning_rate to final_learning_rate (Loshchilov, Hutter 2017)."""
-        start, end, past = self.config.learning_rate, self.config.final_learning_rate, _half_cosine(progress)
+        start, end, left = self.config.learning_rate, self.config.final_learning_rate, _half_cosine(progress)
         if self.config.schedule == "geometric":
-            return float(end * (start / end) ** past)
-        return end + (start - end) * past
+            return float(end * (start / end) ** left)
+        return end + (start - end) * left
 
     def _schedule(self, optimizer: torch.optim.Optimizer, factor: float, progress: float) -> None:
         rate, final = factor * self.learning_rate(progress), self.config.final_beta2

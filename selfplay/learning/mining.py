@@ -1,7 +1,7 @@
-"""Rounds: practise what goes badly. Experience falls into buckets, each is measured at the end of a generation, and the
-weak ones are drawn more often in the next.
+"""Hard-example mining: rows of experience fall into buckets, whose difficulty is measured at the end of a generation;
+rows of difficult buckets are drawn more often in the next.
 
-What a bucket is and what makes a row difficult, the agent says; this knows numbers of buckets and means over them.
+Knows numbers of buckets and means over them. What a bucket is and what makes a row difficult, the agent says.
 """
 
 from __future__ import annotations
@@ -61,25 +61,25 @@ class HardExampleMiner:
     def __init__(self, config: MiningConfig) -> None:
         self.config = config
         self.weights: dict[int, float] = {}
-        self.figures: dict[str, float] = {}  # of the round measured last
+        self.metrics: dict[str, float] = {}  # as measured last
 
-    def end(self, agent: Agent, weights: Weights, replay: Replay) -> None:
-        """Measures the newest rows of the replay with `weights`; nothing where rounds are off or there are no rows."""
+    def end_generation(self, agent: Agent, weights: Weights, replay: Replay) -> None:
+        """Measures the newest rows of the replay with `weights`; nothing where mining is off or there are no rows."""
         measured = min(self.config.rows, len(replay))
         if self.config.enabled and measured:
             rows = replay.rows(replay.inserted - measured, replay.inserted)
             self.measure(agent.buckets(rows), agent.difficulty(weights, rows))
 
     def measure(self, buckets: np.ndarray, difficulty: np.ndarray) -> dict[int, float]:
-        """Ends a round: the new weights, in [floor, ceiling], by bucket. buckets: [M] int64, M ≥ 1; difficulty: [M]
+        """The new weights, in [floor, ceiling], by bucket. buckets: [M] int64, M ≥ 1; difficulty: [M]
         float64, ≥ 0. A bucket without rows goes back towards 1."""
         config, found = self.config, shrink(buckets, difficulty)
         ratio = found.shrunk / found.overall if found.overall > 0 else np.ones(len(found.names))
         aims = np.clip(ratio**config.strength, config.floor, config.ceiling)
         aimed = dict(zip(found.names.tolist(), aims.tolist(), strict=True))
-        stays = config.smoothing
+        kept = config.smoothing
         weights = {
-            name: stays * self.weights.get(name, 1.0) + (1 - stays) * aimed.get(name, 1.0)
+            name: kept * self.weights.get(name, 1.0) + (1 - kept) * aimed.get(name, 1.0)
             for name in sorted(self.weights.keys() | aimed.keys())
         }
         self.weights = {name: weight for name, weight in weights.items() if abs(weight - 1) > NEGLIGIBLE}
@@ -87,11 +87,11 @@ class HardExampleMiner:
         return self.weights
 
     def _describe(self, found: Buckets) -> None:
-        """figures: the mean difficulty, and that of the worst bucket, with its number and weight; the effective sample
+        """metrics: the mean difficulty, and that of the worst bucket, with its number and weight; the effective sample
         size of the weights, as a share of the rows (Kish 1965); how far the means were trusted; how many buckets."""
         weights, worst = self.weights_of(found.names), int(np.argmax(found.shrunk))
         drawn = found.counts @ weights
-        self.figures = {
+        self.metrics = {
             "difficulty": found.overall,
             "worst": float(found.shrunk[worst]),
             "worst_bucket": float(found.names[worst]),
@@ -110,8 +110,8 @@ class HardExampleMiner:
     def sample(self, replay: Replay, size: int, rng: np.random.Generator, buckets_of: BucketsOf) -> np.ndarray:
         """[size] rows of the replay, each drawn in proportion to the weight of its bucket.
 
-        By importance resampling (Rubin 1987): even draws first, then some of them by weight. Before the first round and
-        where rounds are off, `replay.sample` and nothing else. Raises ValueError when the replay is empty.
+        By importance resampling (Rubin 1987): even draws first, then some of them by weight. Before the first
+        measurement and where mining is off, `replay.sample` and nothing else. Raises ValueError for an empty replay.
         """
         if not (self.config.enabled and self.weights):
             return replay.sample(size, rng)
@@ -120,11 +120,11 @@ class HardExampleMiner:
 
     def state(self) -> dict[str, Any]:
         """JSON values; `load_state` goes on from there."""
-        return {"weights": [[name, weight] for name, weight in self.weights.items()], "figures": self.figures}
+        return {"weights": [[name, weight] for name, weight in self.weights.items()], "metrics": self.metrics}
 
     def load_state(self, state: Mapping[str, Any]) -> None:
         self.weights = {int(name): float(weight) for name, weight in state["weights"]}
-        self.figures = dict(state["figures"])
+        self.metrics = dict(state["metrics"] if "metrics" in state else state["figures"])  # as earlier versions wrote
 
 
 def resample(weights: np.ndarray, size: int, rng: np.random.Generator) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""Where actors run: in this process here, on Ray in `remote.py`. Both offer what `ActorPool` says.
+"""Actor pools: where actors run, in this process here and on Ray in `ray_pool`. Both offer what `ActorPool` says.
 
 Data goes one way: weights down by `publish`, rows up by `collect`.
 """
@@ -19,11 +19,11 @@ class ActorPool(Protocol):
 
     size: int  # actors; 0 when they run in this process
 
-    def publish(self, weights: Weights, generation: int, past: Weights | None) -> None:
+    def publish(self, weights: Weights, generation: int, opponent_weights: Weights | None) -> None:
         """Actors use these weights from their next call on."""
 
     def collect(self, wait: bool) -> list[SampleBatch]:
-        """Chunks that are ready; with `wait`, at least one, unless `pause` holds all actors."""
+        """Sample batches that are ready; with `wait`, at least one, unless `pause` holds all actors."""
 
     def pause(self, paused: bool) -> None:
         """While paused, no actor is asked for more: the learner has fallen behind."""
@@ -48,9 +48,9 @@ class InlineActorPool:
         self._rollout_rows = rollout_rows
         self._generation = 0
 
-    def publish(self, weights: Weights, generation: int, past: Weights | None) -> None:
+    def publish(self, weights: Weights, generation: int, opponent_weights: Weights | None) -> None:
         self._generation = generation
-        self.actor.set_weights(weights, generation, past)
+        self.actor.set_weights(weights, generation, opponent_weights)
 
     def collect(self, wait: bool) -> list[SampleBatch]:
         if not wait:

@@ -2,7 +2,7 @@
 
     config.json                 every setting in force         run.json     machine, versions, code, when
     checkpoints/000012/         weights of a generation        state/…/     the newest training states (two are kept)
-    replay/0-20480.npy          rows, one shard a save         metrics.jsonl, tensorboard/, strength.csv, strength.png
+    replay/0-20480.npy          rows, one shard a save         metrics.jsonl, tensorboard/, evaluation.{csv,png}
 
 State refers to shards by name and digest; a state that does not check out is passed over for the one before it.
 """
@@ -24,13 +24,15 @@ from typing import Any, NamedTuple
 import numpy as np
 import torch
 
-from selfplay import __version__
+from selfplay import __version__, config
 from selfplay.agent import Agent
 from selfplay.errors import CheckpointError, FolderError
 from selfplay.learning.replay import Replay
 from selfplay.storage import artifact, lock
 
 KEPT_STATES = 2
+EVALUATION = "evaluation.csv"
+OLD_FILES = {"strength.csv": EVALUATION, "strength.png": "evaluation.png"}  # as earlier versions called them
 
 
 class State(NamedTuple):
@@ -67,6 +69,9 @@ class Folder:
         self._damaged: list[int] = []  # states that were passed over
         for name in ("checkpoints", "state"):
             artifact.recover(path / name)
+        for old, new in OLD_FILES.items():
+            if (path / old).is_file() and not (path / new).exists():
+                (path / old).rename(path / new)
 
     def __enter__(self) -> Folder:
         return self
@@ -152,7 +157,7 @@ class Folder:
         meta, files = artifact.read(path)
         if meta.get("kind") != "training state":
             raise CheckpointError(f"{path} holds {meta.get('kind', 'something else')}, not a training state.")
-        rest = json.loads(files["state.json"])
+        rest = {config.current_key(key): value for key, value in json.loads(files["state.json"]).items()}
         if rest["identity"] != agent.identity():
             raise FolderError(_difference(self.path, rest["identity"], agent.identity()))
         tensors = artifact.unpack_tensors(files["learner.safetensors"], str(path / "learner.safetensors"))
@@ -216,17 +221,23 @@ class Folder:
             if path.name not in kept:
                 path.unlink()
 
-    # -- figures -----------------------------------------------------------------------------------------------
+    # -- evaluations -------------------------------------------------------------------------------------------
 
-    def write_figures(self, history: list[tuple[int, dict[str, float]]]) -> None:
-        """strength.csv: one line a measured generation."""
-        names = list(dict.fromkeys(name for _, figures in history for name in figures))
+    def write_evaluation(self, history: list[tuple[int, dict[str, float]]]) -> None:
+        """evaluation.csv: one line an evaluated generation."""
+        names = list(dict.fromkeys(name for _, metrics in history for name in metrics))
         text = io.StringIO()
         writer = csv.writer(text)
         writer.writerow(["generation", *names])
-        for generation, figures in history:
-            writer.writerow([generation, *(f"{figures[name]:.6g}" if name in figures else "" for name in names)])
-        artifact.replace_file(self.path / "strength.csv", text.getvalue().encode())
+        for generation, metrics in history:
+            writer.writerow([generation, *(f"{metrics[name]:.6g}" if name in metrics else "" for name in names)])
+        artifact.replace_file(self.path / EVALUATION, text.getvalue().encode())
+
+
+def evaluation_file(run: Path) -> Path:
+    """evaluation.csv of a run's folder, by the name it has there: an earlier version's, where that wrote it last."""
+    now, old = run / EVALUATION, run / "strength.csv"
+    return old if old.exists() and not now.exists() else now
 
 
 def _difference(path: Path, saved: Mapping[str, Any], wanted: Mapping[str, Any]) -> str:

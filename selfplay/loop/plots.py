@@ -1,9 +1,8 @@
-"""Pictures of figures. Knows numbers and their names, not what they measure."""
+"""Plots of metrics and ratings. Knows numbers, their names and how they are to be drawn, not what they measure."""
 
 from __future__ import annotations
 
 import io
-import re
 import textwrap
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -11,35 +10,33 @@ from typing import NamedTuple
 
 import numpy as np
 
+from selfplay.display import Display
 from selfplay.storage import artifact
 
-DISTANCES = ("kl", "frechet_ratio")  # 0 or 1 at best, of any size at worst: drawn below, logarithmically
-RATIOS = ("spread",)  # 1 at best: drawn among the shares, cut at RATIO_TOP
-RATIO_TOP = 1.5
-NO_SHARES = re.compile(r".*(_floor|_error|_\d+)$|frechet.*|kernel|nearest_ratio|density")  # though they may be below 1
+RATIO_TOP = 1.5  # where ratios, of any size, are cut
 LEAST_DISTANCE = 1e-5  # that is told from 0
 
 
-def curves(history: list[tuple[int, dict[str, float]]], title: str, path: Path) -> np.ndarray:
-    """Draws figures against their generations: shares, which stay within [0, 1], on one axis, and distances below them
-    where there are any; writes a PNG and returns the image [rows, columns, 3] uint8. The first figure is bold."""
+def curves(history: list[tuple[int, dict[str, float]]], title: str, path: Path, display: Display) -> np.ndarray:
+    """Draws metrics against their generations: shares, which stay within [0, 1], and ratios on one axis, and distances
+    below them where there are any; writes a PNG and returns the image [rows, columns, 3] uint8. The first is bold."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
     from matplotlib.ticker import MaxNLocator
 
-    shares, distances = _shown(history)
+    shares, distances = display.plotted(history)
     figure = Figure(figsize=(9, 6.5 if distances else 4.5), dpi=100, layout="constrained")
     canvas = FigureCanvasAgg(figure)
     heights = [2, 1] if distances else [1]
     panels = figure.subplots(len(heights), sharex=True, squeeze=False, height_ratios=heights)[:, 0]
     generations = [generation for generation, _ in history]
     for index, name in enumerate(shares):
-        values = [figures.get(name, np.nan) for _, figures in history]
+        values = [metrics.get(name, np.nan) for _, metrics in history]
         panels[0].plot(generations, np.minimum(values, RATIO_TOP), marker=".", linewidth=2.5 if index == 0 else 1.2,
                        alpha=1 if index == 0 else 0.7, zorder=3 if index == 0 else 2,
                        label=f"{name.replace('_', ' ')} {values[-1]:.1%}")  # fmt: skip
     for index, name in enumerate(distances):
-        values = [figures.get(name, np.nan) for _, figures in history]
+        values = [metrics.get(name, np.nan) for _, metrics in history]
         panels[1].plot(generations, np.maximum(values, LEAST_DISTANCE), marker=".", color=f"C{9 - index}",
                        label=f"{name.replace('_', ' ')} {values[-1]:.3g}")  # fmt: skip
         panels[1].set_yscale("log")
@@ -56,15 +53,6 @@ def curves(history: list[tuple[int, dict[str, float]]], title: str, path: Path) 
     figure.savefig(written, format="png")
     artifact.replace_file(path, written.getvalue())
     return np.asarray(canvas.buffer_rgba())[..., :3].copy()
-
-
-def _shown(history: list[tuple[int, dict[str, float]]]) -> tuple[list[str], list[str]]:
-    """(shares, distances) of the newest measurement, in its order."""
-    last = history[-1][1]
-    distances = [name for name in DISTANCES if np.isfinite(last.get(name, np.nan))]
-    within = [name for name in last if all(0 <= figures.get(name, 0) <= 1 for _, figures in history)]
-    shares = [name for name in last if name in RATIOS or (name in within and not NO_SHARES.fullmatch(name))]
-    return [name for name in shares if name not in distances], distances
 
 
 class Point(NamedTuple):

@@ -1,7 +1,7 @@
 """Actors on Ray: on this machine, or on the machines of a cluster. The only file that knows Ray.
 
 Each actor is one process with one core, its own copy of the networks and one call in flight; a call takes the newest
-weights by reference and plays until it has a chunk of rows. Weights are put into Ray's object store once a generation.
+weights by reference and plays until it has its rows. Weights are put into Ray's object store once a generation.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import os
 import re
 import socket
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -41,38 +41,27 @@ class _RemoteActor:
 
     def work(self, generation: int, weights: tuple[Weights, Weights | None], min_rows: int) -> SampleBatch:
         if generation != self._generation:
-            newest, past = weights
-            self._actor.set_weights(newest, generation, past)
+            newest, opponent_weights = weights
+            self._actor.set_weights(newest, generation, opponent_weights)
             self._generation = generation
         rows, stats = self._actor.generate(min_rows)
         return SampleBatch(rows, stats, generation)
 
 
-class RayActorPool:
-    """`size` actors on Ray, started when made, stopped by `close`."""
+class _Processes:
+    """N actor processes on Ray with one lifecycle: started when made, replaced when they die, stopped by `close`."""
 
-    def __init__(
-        self, agent: Agent, seed: int, size: int, rollout_rows: int, address: str | None = None, actor_gpus: float = 0.0
-    ) -> None:
-        """address: an existing cluster's ("auto", or host:port), or None to start Ray on this machine.
+    def __init__(self, size: int, address: str | None, start: Callable[[Any, int, int], Any], restarts: int) -> None:
+        """start: (ray, index, how many restarts came before) → a handle whose `ready` answers with its host's name.
+        restarts: how often processes may die, times `size`. address: an existing cluster's ("auto", or host:port), or
+        None to start Ray on this machine.
 
-        Raises ActorPoolError when Ray or the actors cannot be started.
-        """
-        self.size = size
-        self._rollout_rows = rollout_rows
-        self._paused = False
-        self._ray = ray = _start_ray(size, address)
-        # A failed call is repeated by a restarted actor. Its rows were never delivered, so no game counts twice; its
-        # stream of games starts over, which is why a restart moves to a stream of its own (see _restart).
-        self._make = lambda index, start: (
-            ray.remote(_RemoteActor)
-            .options(num_cpus=1, num_gpus=actor_gpus, max_restarts=0)
-            .remote(agent, index, seed + start, 1)
-        )
-        self._hosts = [self._make(index, 0) for index in range(size)]
-        self._restarts = 0
+        Raises ActorPoolError when Ray or the actors cannot be started."""
+        self.ray = ray = _start_ray(size, address)
+        self._start, self._allowed, self._restarts = start, restarts * size, 0
+        self.handles = [start(ray, index, 0) for index in range(size)]
         try:
-            self.hosts = ray.get([host.ready.remote() for host in self._hosts], timeout=START_TIMEOUT)
+            ray.get([handle.ready.remote() for handle in self.handles], timeout=START_TIMEOUT)
         except ray.exceptions.GetTimeoutError:
             free = ray.available_resources().get("CPU", 0)
             self.close()
@@ -83,48 +72,76 @@ class RayActorPool:
         except ray.exceptions.RayError as error:
             self.close()
             raise ActorPoolError(f"an actor died while starting: {_sentence(error)}") from error
+
+    def replace(self, index: int, error: Exception) -> None:
+        """Starts another process in the place of one that died of `error`. Raises ActorPoolError after too many."""
+        self._restarts += 1
+        if self._restarts > self._allowed:
+            raise ActorPoolError(f"actors died {self._restarts} times; the last one: {_sentence(error)}") from error
+        self.handles[index] = self._start(self.ray, index, self._restarts)
+
+    def idle(self, busy: Collection[int]) -> list[tuple[int, Any]]:
+        """(index, handle) of the processes that are not busy."""
+        return [(index, handle) for index, handle in enumerate(self.handles) if index not in busy]
+
+    def close(self) -> None:
+        for handle in self.handles:
+            self.ray.kill(handle)
+        self.ray.shutdown()
+
+
+class RayActorPool:
+    """`size` actors on Ray, started when made, stopped by `close`."""
+
+    def __init__(
+        self, agent: Agent, seed: int, size: int, rollout_rows: int, address: str | None = None, actor_gpus: float = 0.0
+    ) -> None:
+        """address: as for `_Processes`. Raises ActorPoolError when Ray or the actors cannot be started."""
+
+        def start(ray: Any, index: int, restarts: int) -> Any:
+            # A failed call is repeated by a restarted actor. Its rows were never delivered, so no game counts twice;
+            # its stream of games starts over, which is why a restart moves to a stream of its own.
+            options = {"num_cpus": 1, "num_gpus": actor_gpus, "max_restarts": 0}
+            return ray.remote(_RemoteActor).options(**options).remote(agent, index, seed + restarts * 1_000_003, 1)
+
+        self.size = size
+        self._rollout_rows = rollout_rows
+        self._paused = False
+        self._processes = _Processes(size, address, start, restarts=10)
         self._weights: Any = None
         self._generation = 0
         self._calls: dict[Any, int] = {}  # call in flight → actor
 
-    def publish(self, weights: Weights, generation: int, past: Weights | None) -> None:
-        self._weights = self._ray.put((weights, past))
+    def publish(self, weights: Weights, generation: int, opponent_weights: Weights | None) -> None:
+        self._weights = self._processes.ray.put((weights, opponent_weights))
         self._generation = generation
         self._ask()
 
     def collect(self, wait: bool) -> list[SampleBatch]:
         if not self._calls:
             return []
-        ready, _ = self._ray.wait(list(self._calls), num_returns=1, timeout=1.0 if wait else 0)
+        ray = self._processes.ray
+        ready, _ = ray.wait(list(self._calls), num_returns=1, timeout=1.0 if wait else 0)
         if ready:  # others may be done as well
-            ready, _ = self._ray.wait(list(self._calls), num_returns=len(self._calls), timeout=0)
-        chunks = []
+            ready, _ = ray.wait(list(self._calls), num_returns=len(self._calls), timeout=0)
+        batches = []
         for call in ready:
             index = self._calls.pop(call)
             try:
-                chunk = self._ray.get(call)
-                # Arrays from the object store are read-only views of shared memory: copy, and let the store have it.
-                chunks.append(SampleBatch(chunk.rows.copy(), chunk.stats, chunk.generation))
-            except self._ray.exceptions.RayActorError as error:
-                self._restart(index, error)
-            except self._ray.exceptions.RayTaskError as error:
+                # Its rows are a read-only view of the object store's memory, which the replay copies from.
+                batches.append(ray.get(call))
+            except ray.exceptions.RayActorError as error:
+                self._processes.replace(index, error)
+            except ray.exceptions.RayTaskError as error:
                 raise ActorPoolError(f"actor {index} failed: {_sentence(error.cause)}") from error
         self._ask()
-        return chunks
-
-    def _restart(self, index: int, error: Exception) -> None:
-        self._restarts += 1
-        if self._restarts > 10 * self.size:
-            raise ActorPoolError(f"actors died {self._restarts} times; the last one: {_sentence(error)}") from error
-        self._hosts[index] = self._make(index, self._restarts * 1_000_003)
+        return batches
 
     def _ask(self) -> None:
         if self._paused:
             return
-        busy = set(self._calls.values())
-        for index, host in enumerate(self._hosts):
-            if index not in busy:
-                self._calls[host.work.remote(self._generation, self._weights, self._rollout_rows)] = index
+        for index, handle in self._processes.idle(set(self._calls.values())):
+            self._calls[handle.work.remote(self._generation, self._weights, self._rollout_rows)] = index
 
     def pause(self, paused: bool) -> None:
         resumed = self._paused and not paused
@@ -139,16 +156,14 @@ class RayActorPool:
         return False
 
     def close(self) -> None:
-        for host in self._hosts:
-            self._ray.kill(host)
-        self._ray.shutdown()
+        self._processes.close()
 
 
 class _RemoteMatchWorker:
-    """Runs in an actor's process: a crew of its own."""
+    """Runs in an actor's process: a worker of its own."""
 
     def __init__(self, make: Callable[[], Any]) -> None:
-        self._crew = make()
+        self._worker = make()
 
     def ready(self) -> str:
         return socket.gethostname()
@@ -156,46 +171,41 @@ class _RemoteMatchWorker:
     def work(self, tasks: Sequence[Any]) -> Iterator[tuple[list[Any], int]]:
         """Results about every second."""
         gathered: list[Any] = []
-        simulations, told = 0, time.monotonic()
-        for results, made in self._crew.run(tasks):
+        simulations, yielded = 0, time.monotonic()
+        for results, made in self._worker.run(tasks):
             gathered += results
             simulations += made
-            if time.monotonic() - told >= RESULTS_EVERY:
+            if time.monotonic() - yielded >= RESULTS_EVERY:
                 yield gathered, simulations
-                gathered, simulations, told = [], 0, time.monotonic()
+                gathered, simulations, yielded = [], 0, time.monotonic()
         yield gathered, simulations
 
 
 class RayWorkerPool:
-    """An `arena.Crew` of `size` actors on Ray. Each is given a share of the tasks to play as one stream, several times,
-    so that it has many games at once to the end and none is left with a long rest."""
+    """A `tournament.WorkerPool` of `size` actors on Ray. Each is given a share of the tasks to play as one stream,
+    several times, so that it has many games at once to the end and none is left with a long rest."""
 
     def __init__(self, make: Callable[[], Any], size: int, address: str | None = None) -> None:
-        """make: gives an actor a crew of its own; it travels by pickle. address: as for `RayActorPool`.
+        """make: gives an actor a worker of its own; it travels by pickle. address: as for `_Processes`.
 
         Raises ActorPoolError when Ray or the actors cannot be started."""
-        self._ray = ray = _start_ray(size, address)
-        self._make = lambda: ray.remote(_RemoteMatchWorker).options(num_cpus=1, max_restarts=0).remote(make)
-        self._benches, self._restarts = [self._make() for _ in range(size)], 0
-        try:
-            ray.get([bench.ready.remote() for bench in self._benches], timeout=START_TIMEOUT)
-        except (ray.exceptions.GetTimeoutError, ray.exceptions.RayError) as error:
-            self.close()
-            raise ActorPoolError(
-                f"{size} actors could not be started ({_sentence(error)}): ask for fewer with --actors."
-            ) from None
+
+        def start(ray: Any, index: int, restarts: int) -> Any:
+            return ray.remote(_RemoteMatchWorker).options(num_cpus=1, max_restarts=0).remote(make)
+
+        self._processes = _Processes(size, address, start, restarts=3)
 
     def run(self, tasks: Sequence[Any]) -> Iterator[tuple[list[Any], int]]:
-        """See `arena.Crew`. What an actor had not delivered when it died is played by another."""
-        ray, share = self._ray, max(FEWEST, -(-len(tasks) // (SHARES * len(self._benches))))
-        waiting = [list(tasks[start : start + share]) for start in range(0, len(tasks), share)][::-1]
+        """See `tournament.WorkerPool`. What an actor had not delivered when it died is played by another."""
+        ray = self._processes.ray
+        size = max(FEWEST, -(-len(tasks) // (SHARES * len(self._processes.handles))))
+        waiting = [list(tasks[start : start + size]) for start in range(0, len(tasks), size)][::-1]
         streams: dict[Any, tuple[int, list[Any]]] = {}  # → actor, and what it has not delivered
         while waiting or streams:
-            busy = {index for index, _ in streams.values()}
-            for index, bench in enumerate(self._benches):
-                if index not in busy and waiting:
-                    chunk = waiting.pop()
-                    streams[bench.work.options(num_returns="streaming").remote(chunk)] = (index, chunk)
+            for index, handle in self._processes.idle({index for index, _ in streams.values()}):
+                if waiting:
+                    share = waiting.pop()
+                    streams[handle.work.options(num_returns="streaming").remote(share)] = (index, share)
             ready, _ = ray.wait(list(streams), num_returns=1, timeout=1.0)
             for stream in ready:
                 index, left = streams[stream]
@@ -206,7 +216,7 @@ class RayWorkerPool:
                     continue
                 except ray.exceptions.RayActorError as error:
                     del streams[stream]
-                    self._restart(index, error)
+                    self._processes.replace(index, error)
                     waiting.append(left)
                     continue
                 except ray.exceptions.RayTaskError as error:
@@ -217,16 +227,8 @@ class RayWorkerPool:
                 left[:] = [task for task in left if task not in delivered]
                 yield results, simulations
 
-    def _restart(self, index: int, error: Exception) -> None:
-        self._restarts += 1
-        if self._restarts > 3 * len(self._benches):
-            raise ActorPoolError(f"actors died {self._restarts} times; the last one: {_sentence(error)}") from error
-        self._benches[index] = self._make()
-
     def close(self) -> None:
-        for bench in self._benches:
-            self._ray.kill(bench)
-        self._ray.shutdown()
+        self._processes.close()
 
 
 def _sentence(error: BaseException) -> str:

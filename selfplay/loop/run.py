@@ -26,8 +26,10 @@ from selfplay.learning.mining import HardExampleMiner
 from selfplay.learning.replay import Replay
 from selfplay.loop import folder as folders
 from selfplay.loop.actor_pool import ActorPool, InlineActorPool
+from selfplay.loop.budget import Budget
 from selfplay.loop.config import RunConfig
 from selfplay.loop.telemetry import Telemetry
+from selfplay.storage import random_stream
 from selfplay.types import Status
 
 OnStatus = Callable[[Status], None]
@@ -46,37 +48,39 @@ class Run:
         """Resumes what the folder holds. Raises CheckpointError, ActorPoolError or FolderError."""
         self.agent, self.folder, self.report, self.on_generation = agent, folder, report, on_generation
         self.config: RunConfig = agent.config.run
-        self.journal = Telemetry(agent, folder)
-        self.status = self.journal.status
+        self.budget = Budget(agent.config)
+        self.telemetry = Telemetry(agent, folder)
+        self.status = self.telemetry.status
         self.pool = Pool(folder.path / "checkpoints", agent.config.pool)
-        self.league = League(agent, self.pool, self.config.seed, self.journal.note)
+        self.league = League(agent, self.pool, self.config.seed, self.telemetry.note)
         self.learner = Learner(agent.updates(), agent.config.learner)
         self.replay = Replay(agent.row_dtype, agent.config.replay)
-        self.rounds = HardExampleMiner(agent.config.mining)
+        self.miner = HardExampleMiner(agent.config.mining)
         self.rng = np.random.default_rng(np.random.SeedSequence(self.config.seed, spawn_key=(2**31,)))
         self._generation_start = 0  # rows inserted when this generation began
         self._target_steps: int | None = None  # updates that end this generation, once it has its rows
         self._sessions = 0
         self._published = -1  # generation that the actors have
-        self._clock: float | None = None  # when the run would have begun, had it never stopped
         state = folder.load_state(agent)
         if state:
             self._restore(state)
+            self._weights = self.pool.load(self.status.generation)[1]  # of the newest generation
         else:  # whatever a run that was killed before its first state has left
-            self.journal.forget(0)
-            self.pool.save(0, self.learner.weights(), self._meta())
-        self._tell("compiling kernels")
+            self.telemetry.forget(0)
+            self._weights = self.learner.weights()
+            self.pool.save(0, self._weights, self._meta())
+        self._show("compiling kernels")
         agent.warm_up()
-        self.fleet = self._make_fleet(address)
+        self.actors = self._make_actors(address)
         if state:
-            kept = state.actors is not None and self.fleet.load_state(*state.actors)
+            kept = state.actors is not None and self.actors.load_state(*state.actors)
             games = "with the games in progress" if kept else "with new games"
-            self.journal.note(
+            self.telemetry.note(
                 f"Resumed at generation {self.status.generation}: {self.learner.steps:,} updates, {len(self.replay):,} "
                 f"rows in the window, random streams, {games}."
             )
 
-    def _make_fleet(self, address: str | None) -> ActorPool:
+    def _make_actors(self, address: str | None) -> ActorPool:
         config = self.config
         # Where games in progress are not kept, each session draws its games from streams of its own.
         seed = config.seed + 7919 * self._sessions
@@ -84,7 +88,7 @@ class Run:
             return InlineActorPool(self.agent, seed, config.rollout_rows)
         from selfplay.loop.ray_pool import RayActorPool
 
-        self._tell(f"starting {config.actors} actors")
+        self._show(f"starting {config.actors} actors")
         gpus = config.actor_gpus
         if gpus is None:
             gpus = 0.5 / config.actors if devices.best().type == "cuda" else 0.0
@@ -95,9 +99,9 @@ class Run:
     def train(self, should_stop: Callable[[], bool]) -> None:
         """Runs until the budget is used, the game is solved, or `should_stop`; saves before it returns, and when actors
         fail. Other errors may have come in mid-update: then the state saved last stands."""
-        self._clock = time.perf_counter() - self.status.seconds
+        self.budget.start(self.status.seconds)
         if not self.status.history:
-            self._measure()  # where learning starts from
+            self._evaluate()  # where learning starts from
         try:
             while not (self._used_up() or should_stop()):
                 if self._published != self.status.generation:
@@ -108,41 +112,48 @@ class Run:
         except ActorPoolError:
             self._save()
             raise
-        if self._used_up() and self.journal.learned:
+        if self._used_up() and self.telemetry.learned:
             self._end_generation()  # what was learned since the last one
-        elif self._used_up() and not self.journal.measured():  # the budget ended with a generation, or was cut since
-            self._measure()
-            self.journal.forget(self.status.generation)
+        elif self._used_up() and not self.telemetry.evaluated():  # the budget ended with a generation, or was cut since
+            self._evaluate()
+            self.telemetry.forget(self.status.generation)
             self._write_metrics()
-        self._tell("saving")
+        self._show("saving")
         self._save()
         stopped = should_stop() and not self._used_up()
         if not stopped:
-            self.journal.note(self._ending())
-        self._tell("stopped" if stopped else "finished")
+            self.telemetry.note(self._ending())
+        self._show("stopped" if stopped else "finished")
 
     def _ending(self) -> str:
         """Why the run is over, as a sentence."""
         if self._solved():
             return f"Nothing is left to learn at generation {self.status.generation}: no mistake was found."
-        if self.config.generations and self.status.generation >= self.config.generations:
-            return f"The budget of {self.config.generations} generations is used up."
-        return f"The budget of {self.config.minutes:g} minutes is used up."
+        return self.budget.ending(self.status.generation)
+
+    def _publish(self) -> None:
+        """Hands out the newest weights, and those of the opponent drawn for them: to the actors, which play with both,
+        and to the learner, whose losses may play against the opponent."""
+        newest = self._published = self.status.generation
+        opponent_weights = self.league.opponent_weights(newest, self._weights)
+        self.learner.set_opponent(opponent_weights)
+        self.actors.publish(self._weights, newest, opponent_weights)
+        self.telemetry.start_rates()
 
     def _turn(self) -> None:
         """Collects what the actors have, and learns as much as that calls for."""
         owed = self._updates_owed()
         lag = owed * self.agent.config.learner.batch_size / self.agent.config.replay.samples_per_insert
-        self.fleet.pause(lag > self.config.generation_rows)
-        self._tell("learning" if owed else "playing")
-        for chunk in self.fleet.collect(wait=not owed):
-            self.replay.insert(chunk.rows)
+        self.actors.pause(lag > self.config.generation_rows)
+        self._show("learning" if owed else "playing")
+        for batch in self.actors.collect(wait=not owed):
+            self.replay.insert(batch.rows)
             self.status.rows, self.status.window = self.replay.inserted, len(self.replay)
-            self.journal.count(chunk)
+            self.telemetry.count(batch)
         if not owed and self._updates_owed():
-            self._tell("learning")
+            self._show("learning")
         started = time.perf_counter()
-        while self._updates_owed() and time.perf_counter() - started < (0.5 if self.fleet.size else float("inf")):
+        while self._updates_owed() and time.perf_counter() - started < (0.5 if self.actors.size else float("inf")):
             self._learn()
 
     def _updates_owed(self) -> int:
@@ -154,20 +165,13 @@ class Run:
 
     def _learn(self) -> None:
         size = self.agent.config.learner.batch_size
-        rows = self.rounds.sample(self.replay, size, self.rng, self.agent.buckets)
+        rows = self.miner.sample(self.replay, size, self.rng, self.agent.buckets)
         batch = self.agent.make_batch(rows, self.rng)
-        self.journal.count_losses(self.learner.step(batch, self._schedule()))
+        self.telemetry.count_losses(self.learner.step(batch, self._schedule()))
         self.status.steps = self.learner.steps
 
     def _schedule(self) -> float:
-        """Share of the budget used, in [0, 1], as schedules see it. Of a budget in generations it is the share of the
-        updates that these call for, so that schedules are smooth and the same after a stop; of one in minutes, of the
-        time; the larger of the two where there are both."""
-        shares, config = [self._time_share()], self.agent.config
-        if self.config.generations:
-            rows = self.config.generations * self.config.generation_rows
-            shares.append(self.learner.steps * config.learner.batch_size / (rows * config.replay.samples_per_insert))
-        return min(1.0, max(shares))
+        return self.budget.schedule(self.status, self.learner.steps)
 
     def _generation_is_over(self) -> bool:
         """Whether the generation has its rows, and the updates that were owed when it got them are done."""
@@ -176,43 +180,35 @@ class Run:
         return self._target_steps is not None and self.learner.steps >= max(self._target_steps, 1)
 
     def _end_generation(self) -> None:
-        """Saves the new generation, lets it meet others, and measures it when that is due; the last one always is."""
+        """Saves the new generation, lets it play matches, and evaluates it when that is due; the last one always is."""
         self.status.generation += 1
         self._generation_start, self._target_steps = self.replay.inserted, None
-        self._tell("saving")
-        weights = self.learner.weights()
+        self._show("saving")
+        weights = self._weights = self.learner.weights()
         self.pool.save(self.status.generation, weights, self._meta())
-        self.rounds.end(self.agent, weights, self.replay)
-        self.journal.end_generation()
+        self.miner.end_generation(self.agent, weights, self.replay)
+        self.telemetry.end_generation()
         if self.league.by_results:
-            self._tell("meeting")
-            self.league.meet(self.status.generation, weights)
+            self._show("playing matches")
+            self.league.play_matches(self.status.generation, weights)
         if self.status.generation % self.config.evaluate_every == 0 or self._used_up():
-            self._measure()
-        figures = self._write_metrics()
-        self.journal.ask_for_alarms()
+            self._evaluate()
+        metrics = self._write_metrics()
+        self.telemetry.ask_for_alarms()
         self._save()
         if self.on_generation is not None:
-            self.on_generation(self.status.generation, figures)
+            self.on_generation(self.status.generation, metrics)
 
-    def _publish(self) -> None:
-        newest = self._published = self.status.generation
-        weights = self.pool.load(newest)[1]
-        past = self.league.past(newest, weights)
-        self.agent.set_past(past)
-        self.fleet.publish(weights, newest, past)
-        self.journal.start_rates()
-
-    def _measure(self) -> None:
-        self._tell("measuring")
-        self.journal.measure(self.pool.load(self.status.generation)[1], self.league.first())
+    def _evaluate(self) -> None:
+        self._show("evaluating")
+        self.telemetry.evaluate(self._weights, self.league.first())
 
     def _write_metrics(self) -> dict[str, float]:
         """Writes this generation's line of metrics, and returns it."""
         generation = self.status.generation
-        figures = {f"league/{name}": value for name, value in self.league.figures(generation).items()}
-        figures |= {f"rounds/{name}": value for name, value in self.rounds.figures.items()}
-        written = self.journal.write(self.learner.learning_rate(self._schedule()), figures)
+        metrics = {f"league/{name}": value for name, value in self.league.metrics(generation).items()}
+        metrics |= {f"mining/{name}": value for name, value in self.miner.metrics.items()}
+        written = self.telemetry.write(self.learner.learning_rate(self._schedule()), metrics)
         self.league.write(self.folder.path / "payoffs.json", generation)
         return written
 
@@ -221,26 +217,20 @@ class Run:
         return self.status.progress >= 1.0 or self._solved()
 
     def _solved(self) -> bool:
-        last = [figures for generation, figures in self.status.history[-2:] if generation > 0]
-        wanted = self.config.stop_when_solved and self.journal.measured() and len(last) == 2
+        last = [metrics for generation, metrics in self.status.history[-2:] if generation > 0]
+        wanted = self.config.stop_when_solved and self.telemetry.evaluated() and len(last) == 2
         return wanted and all(map(self.agent.is_solved, last))
 
-    def _time_share(self) -> float:
-        return self.status.seconds / 60 / self.config.minutes if self.config.minutes else 0.0
-
     def _tick(self) -> None:
-        if self._clock is not None:
-            self.status.seconds = time.perf_counter() - self._clock
-        made = self.status.generation / self.config.generations if self.config.generations else 0.0
-        self.status.progress = min(1.0, max(self._time_share(), made))
+        self.budget.tick(self.status)
         rows = self.replay.inserted - self._generation_start
         self.status.generation_progress = min(1.0, rows / self.config.generation_rows)
 
-    def _tell(self, phase: str) -> None:
+    def _show(self, phase: str) -> None:
         self.status.phase = phase
         self._tick()
         drawn = self.learner.steps * self.agent.config.learner.batch_size
-        self.journal.rates(drawn / max(self.replay.inserted, 1))
+        self.telemetry.rates(drawn / max(self.replay.inserted, 1))
         self.report(self.status)
 
     # -- saving and going on ---------------------------------------------------------------------------------
@@ -262,17 +252,17 @@ class Run:
 
     def _save(self) -> None:
         tensors, rest = self.learner.state()
-        rest |= self.journal.state()
+        rest |= self.telemetry.state()
         rest |= {
             "generation_start": self._generation_start,
             "target_steps": self._target_steps,
             "sessions": self._sessions + 1,
             "league": self.league.state(),
-            "rounds": self.rounds.state(),
-            "rng": _rng_state(self.rng),
+            "mining": self.miner.state(),
+            "rng": random_stream.pack(self.rng),
             "identity": self.agent.identity(),
         }
-        self.folder.save_state(self.replay, tensors, rest, self.fleet.state())
+        self.folder.save_state(self.replay, tensors, rest, self.actors.state())
         self.pool.retain(self.folder.referred())
 
     def _restore(self, state: folders.State) -> None:
@@ -284,28 +274,18 @@ class Run:
             ) from None
         self.replay.restore(state.rows, state.inserted)
         rest, status = state.rest, self.status
-        self.journal.load_state(rest)
+        self.telemetry.load_state(rest)
         self.league.load_state(rest.get("league", []))  # runs of earlier versions have none
-        self.rounds.load_state(rest.get("rounds", self.rounds.state()))  # nor this
+        self.miner.load_state(rest.get("mining", self.miner.state()))  # nor this
         status.steps, status.rows, status.window = self.learner.steps, self.replay.inserted, len(self.replay)
         self._generation_start, self._target_steps = rest["generation_start"], rest["target_steps"]
         self._sessions = rest["sessions"]
-        self.rng.bit_generator.state = _from_text(rest["rng"])
+        self.rng = random_stream.unpack(rest["rng"])
         for warning in state.warnings:
-            self.journal.note(warning)
-        self._clock = time.perf_counter() - status.seconds
+            self.telemetry.note(warning)
+        self.budget.start(status.seconds)
 
     def close(self) -> None:
         """Stops the actors and releases the folder."""
-        self.fleet.close()
-        self.journal.close()
-
-
-def _rng_state(rng: np.random.Generator) -> dict[str, Any]:
-    """JSON would lose nothing of Python's integers, but other readers would: 128-bit numbers go as text."""
-    state: dict[str, Any] = dict(rng.bit_generator.state)
-    return state | {"state": {key: str(value) for key, value in state["state"].items()}}
-
-
-def _from_text(state: dict[str, Any]) -> dict[str, Any]:
-    return state | {"state": {key: int(value) for key, value in state["state"].items()}}
+        self.actors.close()
+        self.telemetry.close()

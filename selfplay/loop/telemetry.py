@@ -1,7 +1,7 @@
-"""The journal of a run: what is counted, measured and written down for people, and what they are told.
+"""Telemetry of a run: what is counted, evaluated and written down for people, and the notes they are shown.
 
-    metrics.jsonl, tensorboard/     figures of every generation     strength.csv, strength.png     of those measured
-    NAME.png                        an agent's pictures             payoffs.json                   who beat whom
+    metrics.jsonl, tensorboard/   metrics of every generation   evaluation.csv, evaluation.png   of those evaluated
+    NAME.png                      an agent's pictures           payoffs.json                     results of matches
 
 Nothing here changes what a run learns; a file that cannot be written is said so once and never stops it.
 """
@@ -15,19 +15,21 @@ from typing import Any
 import numpy as np
 
 from selfplay.agent import Agent
+from selfplay.display import SECONDS
 from selfplay.loop import folder as folders
 from selfplay.loop import plots
-from selfplay.loop.metrics import Metrics
+from selfplay.loop.metrics import MetricsWriter
 from selfplay.types import SampleBatch, Status, Weights
 
 
 class Telemetry:
-    """Sums since the last generation, rates since the last publication, measurements since the run began."""
+    """Sums since the last generation, rates since the last publication, evaluations since the run began."""
 
     def __init__(self, agent: Agent, folder: folders.Folder) -> None:
         self.agent, self.folder = agent, folder
         self.status = Status()
-        self.metrics = Metrics(folder.path)
+        self.metrics = MetricsWriter(folder.path)
+        self._alarms: set[str] = set()  # names of those shown in this session
         self._sums: dict[str, float] = {}
         self._loss_sums: dict[str, Any] = {}
         self._loss_counts: dict[str, int] = {}
@@ -35,11 +37,11 @@ class Telemetry:
 
     # -- counting --------------------------------------------------------------------------------------------
 
-    def count(self, chunk: SampleBatch) -> None:
+    def count(self, batch: SampleBatch) -> None:
         """Adds what an actor did."""
-        lag = self.status.generation - chunk.generation
-        self.status.games += int(chunk.stats.get("games", 0))
-        for key, value in [*chunk.stats.items(), ("lag", lag), ("chunks", 1), ("delivered", len(chunk.rows))]:
+        lag = self.status.generation - batch.generation
+        self.status.games += int(batch.stats.get("games", 0))
+        for key, value in [*batch.stats.items(), ("lag", lag), ("deliveries", 1), ("delivered", len(batch.rows))]:
             self._sums[key] = self._sums.get(key, 0.0) + value
 
     def count_losses(self, report: Mapping[str, Any]) -> None:
@@ -64,7 +66,7 @@ class Telemetry:
         self._since = (time.perf_counter(), dict(self._sums))
 
     def rates(self, reuse: float) -> None:
-        """Figures per second since the weights in use were published, and ratios over the same time. reuse: how often a
+        """Sums per second since the weights in use were published, and ratios over the same time. reuse: how often a
         row was drawn, on average."""
         if self._since is None:
             return
@@ -73,42 +75,43 @@ class Telemetry:
         done = {key: value - before.get(key, 0.0) for key, value in self._sums.items()}
         if seconds < 0.5 or not done.get("delivered"):
             return
-        rates = {f"{key}/s": done.get(key, 0.0) / seconds for key in self.agent.per_second}
-        for name, (part, whole) in self.agent.ratios.items():
-            rates[name] = done.get(part, 0.0) / max(done.get(whole, 0.0), 1)
-        rates["lag"] = done.get("lag", 0.0) / max(done.get("chunks", 0.0), 1)
+        rates = {}
+        for spec in self.agent.display.rates:
+            amount, over = done.get(spec.part or spec.name, 0.0), max(done.get(spec.of, 0.0), 1) if spec.of else seconds
+            rates[spec.key] = amount / over
+        rates["lag"] = done.get("lag", 0.0) / max(done.get("deliveries", 0.0), 1)
         rates["reuse"] = reuse
         self.status.rates = rates
 
-    # -- telling ---------------------------------------------------------------------------------------------
+    # -- notes -----------------------------------------------------------------------------------------------
 
     def note(self, sentence: str) -> None:
         """Tells the user, once."""
         if sentence not in self.status.notes:
             self.status.notes.append(sentence)
 
-    def measured(self) -> bool:
+    def evaluated(self) -> bool:
         """Whether this generation was."""
         return bool(self.status.history) and self.status.history[-1][0] == self.status.generation
 
-    def measure(self, weights: Weights, first: Weights) -> None:
-        """Measures this generation, and draws it. first: the weights that the run began with."""
+    def evaluate(self, weights: Weights, first: Weights) -> None:
+        """Evaluates this generation, and draws it. first: the weights that the run began with."""
         status, started = self.status, time.perf_counter()
-        status.figures = self.agent.evaluate(weights, first)
+        status.metrics = self.agent.evaluate(weights, first)
         pictures = self.agent.pictures(weights)
-        status.figures["seconds"] = time.perf_counter() - started
-        status.history.append((status.generation, status.figures))
-        title = f"strength by generation, after {status.seconds / 60:.0f} min and {status.steps:,} updates"
+        status.metrics[SECONDS] = time.perf_counter() - started
+        status.history.append((status.generation, status.metrics))
+        title = f"evaluation by generation, after {status.seconds / 60:.0f} min and {status.steps:,} updates"
         try:
-            self.folder.write_figures(status.history)
-            shares = [
-                (generation, {key: value for key, value in figures.items() if key != "seconds"})
-                for generation, figures in status.history
+            self.folder.write_evaluation(status.history)
+            drawn = [
+                (generation, {key: value for key, value in metrics.items() if key != SECONDS})
+                for generation, metrics in status.history
             ]
-            image = plots.curves(shares, title, self.folder.path / "strength.png")
-            self.metrics.picture(status.generation, "strength", image)
+            image = plots.curves(drawn, title, self.folder.path / "evaluation.png", self.agent.display)
+            self.metrics.picture(status.generation, "evaluation", image)
         except OSError as error:
-            self.note(f"strength.csv and strength.png were not written: {error.strerror or error}.")
+            self.note(f"evaluation.csv and evaluation.png were not written: {error.strerror or error}.")
         for name, picture in pictures.items():
             self._draw(name, picture)
 
@@ -120,24 +123,26 @@ class Telemetry:
             self.note(f"{name}.png was not written: {error.strerror or error}.")
 
     def write(self, learning_rate: float, more: Mapping[str, float]) -> dict[str, float]:
-        """Writes and returns one line of metrics for this generation. more: further figures, by name."""
+        """Writes and returns one line of metrics for this generation. more: further metrics, by name."""
         status = self.status
-        figures = {"seconds": status.seconds, "games": status.games, "rows": status.rows, "steps": status.steps,
-                   "window": status.window, "learning_rate": learning_rate}  # fmt: skip
-        figures |= {f"loss/{key}": value for key, value in status.losses.items()}
-        figures |= {f"rate/{key}": value for key, value in status.rates.items()}
-        figures |= more
-        if self.measured():
-            figures |= {f"strength/{key}": value for key, value in status.figures.items()}
-        self.metrics.write(status.generation, figures)
+        line = {"seconds": status.seconds, "games": status.games, "rows": status.rows, "steps": status.steps,
+                "window": status.window, "learning_rate": learning_rate}  # fmt: skip
+        line |= {f"loss/{key}": value for key, value in status.losses.items()}
+        line |= {f"rate/{key}": value for key, value in status.rates.items()}
+        line |= more
+        if self.evaluated():
+            line |= {f"evaluation/{key}": value for key, value in status.metrics.items()}
+        self.metrics.write(status.generation, line)
         if self.metrics.failure:
             self.note(self.metrics.failure)
-        return figures
+        return line
 
     def ask_for_alarms(self) -> None:
-        """What the agent has to say of how the run stands."""
-        for sentence in self.agent.alarms(self.status):
-            self.note(sentence)
+        """Notes what looks wrong to the agent, each alarm once a session."""
+        for name, sentence in self.agent.alarms(self.status).items():
+            if name not in self._alarms:
+                self._alarms.add(name)
+                self.note(f"Generation {self.status.generation}: {sentence}")
 
     # -- going on exactly ------------------------------------------------------------------------------------
 
@@ -159,18 +164,18 @@ class Telemetry:
         status = self.status
         status.generation, status.games, status.seconds = state["generation"], state["games"], state["seconds"]
         status.losses = state["losses"]
-        status.history = [(generation, figures) for generation, figures in state["history"]]
-        status.figures = status.history[-1][1] if status.history else {}
+        status.history = [(generation, metrics) for generation, metrics in state["history"]]
+        status.metrics = status.history[-1][1] if status.history else {}
         self._sums, self._loss_sums = state["sums"], state["loss_sums"]
         # Runs of earlier versions counted updates, each of which had all losses.
         of_old = dict.fromkeys(self._loss_sums, state.get("loss_count", 0))
         self._loss_counts = state.get("loss_counts", of_old)
-        self.metrics.history(before=status.generation + 1)
+        self.metrics.cut(before=status.generation + 1)
         self.start_rates()
 
     def forget(self, generation: int) -> None:
         """Takes back what was written of this generation and later ones."""
-        self.metrics.history(before=generation)
+        self.metrics.cut(before=generation)
 
     def close(self) -> None:
         self.metrics.close()

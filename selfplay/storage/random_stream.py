@@ -1,4 +1,4 @@
-"""Random streams as JSON: the state of a `numpy.random.Generator`, so that a resumed run draws the same numbers."""
+"""Random streams as JSON: so that a resumed run draws the same numbers."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ def pack(rng: np.random.Generator) -> list[Any]:
 
 
 def unpack(packed: Sequence[Any] | Mapping[str, Any]) -> np.random.Generator:
-    """The stream that `pack` gave, or one as earlier versions wrote it: the bit generator's state with text for
-    128-bit numbers."""
+    """The stream that `pack` gave, or one as earlier versions wrote it: a mapping with text for
+    numbers of 128 bits."""
     if isinstance(packed, Mapping):
         inner = packed["state"]
         packed = [inner["state"], inner["inc"], packed["has_uint32"], packed["uinteger"]]

@@ -1,4 +1,4 @@
-"""The actor's rows: whole games, right signs, proven values, the same again from the same seed, and the past self."""
+"""The actor's rows: whole games, right signs, proven values, the same again from the same seed, and the opponent."""
 
 from __future__ import annotations
 
@@ -18,7 +18,9 @@ import games
 from games.base import Game
 from selfplay.alphazero import actor as actors
 from selfplay.alphazero import loss
+from selfplay.alphazero import trajectory as trajectories
 from selfplay.alphazero.config import ActorConfig
+from selfplay.networks import policy_value
 from selfplay.search import evaluators, search
 from selfplay.search.config import SearchConfig
 from selfplay.storage import artifact
@@ -37,17 +39,17 @@ def make(
     return actors.Actor(game, config, searching, tiny.NETWORK, seed, index, torch.device("cpu"))
 
 
-def with_network(actor: actors.Actor, past: bool = False) -> actors.Actor:
-    weights = tiny.random_weights(actor.game, 1)
-    actor.set_weights(weights, 3, tiny.random_weights(actor.game, 2) if past else None)
+def with_network(actor: actors.Actor, opponent: bool = False) -> actors.Actor:
+    newest, other = ({policy_value.PLAYER: tiny.random_weights(actor.game, seed)} for seed in (1, 2))
+    actor.set_weights(newest, 3, other if opponent else None)
     return actor
 
 
-def with_hash(actor: actors.Actor, past: bool = False) -> actors.Actor:
+def with_hash(actor: actors.Actor, opponent: bool = False) -> actors.Actor:
     """Answers that do not depend on what else is in the batch."""
-    with_network(actor, past)
+    with_network(actor, opponent)
     actor._newest = evaluators.HashEvaluator(actor.game)  # type: ignore[assignment]
-    actor._past = evaluators.HashEvaluator(actor.game, seed=99)  # type: ignore[assignment]
+    actor._opponent = evaluators.HashEvaluator(actor.game, seed=99)  # type: ignore[assignment]
     return actor
 
 
@@ -65,9 +67,13 @@ def spy(actor: actors.Actor) -> list[list[tuple[Any, ...]]]:
     finish: Callable[..., None] = actor._finish_game
 
     def note(group: Any, row: int, *rest: Any) -> None:
-        moves = list(group.moves[row])
         finish(group, row, *rest)
-        seen.append([(move.row.copy() if move.row is not None else None, *move[1:]) for move in moves])
+        trajectory = group.trajectories[row]
+        seen.append([
+            (record.copy() if move["recorded"] else None, None if np.isnan(move["exact"]) else int(move["exact"]),
+             float(move["reward"]), float(move["discount"]))
+            for record, move in zip(trajectory.rows, trajectory.moves, strict=True)
+        ])  # fmt: skip
 
     actor._finish_game = note  # type: ignore[method-assign]
     return seen
@@ -95,7 +101,7 @@ def test_rows_are_whole_games_of_positions_that_follow_one_another() -> None:
 def test_no_row_is_delivered_twice() -> None:
     actor = with_network(make())
     seen = spy(actor)
-    delivered = np.concatenate([actor.generate(20).rows for _ in range(10)])
+    delivered = np.concatenate([actor.generate(20)[0] for _ in range(10)])
     assert sorted(row.tobytes() for row in delivered) == sorted(row.tobytes() for game in seen for row, *_ in game)
 
 
@@ -193,18 +199,44 @@ def test_a_game_that_goes_on_too_long_is_scored_by_the_heuristic_of_where_it_sta
 
 
 def test_a_blunder_after_a_proof_does_not_change_what_was_proven() -> None:
-    actor = with_network(make())
-    group = actor._groups[0]
-    rows = np.zeros(4, dtype=loss.row_dtype(TIC_TAC_TOE))
-    # The second player had a proven win at ply 1, gave it away, and lost by the last move.
-    group.moves[0] = [
-        actors._Move(rows[0], None, 0.0, -1.0), actors._Move(rows[1], 1, 0.0, -1.0),
-        actors._Move(rows[2], None, 0.0, -1.0), actors._Move(rows[3], None, 0.0, -1.0),
-        actors._Move(None, None, 1.0, 0.0),
-    ]  # fmt: skip
-    actor._finish_game(group, 0, 0)
-    assert rows["outcome"].tolist() == [-1, 1, 1, -1]
-    assert [row["outcome"] for row in actor._finished] == [-1, 1, 1, -1]
+    unknown = np.nan
+    # The second player had a proven win at ply 1, gave it away, and lost by the last move, which is not recorded.
+    moves = np.array(
+        [(True, unknown, 0, -1), (True, 1, 0, -1), (True, unknown, 0, -1), (True, unknown, 0, -1),
+         (False, unknown, 1, 0)],
+        dtype=trajectories.MOVE,
+    )  # fmt: skip
+    assert trajectories.outcomes(moves).tolist() == [-1, 1, 1, -1, 1]
+    rows = np.zeros(5, dtype=loss.row_dtype(TIC_TAC_TOE))
+    rows["ply"] = range(5)
+    finished, played = trajectories.GrowingArray(rows.dtype), trajectories.Trajectory(rows.dtype)
+    played.extend(rows, moves)
+    played.finish(finished)
+    assert finished.rows["ply"].tolist() == [3, 2, 1, 0]  # from the end backwards
+    assert finished.rows["outcome"].tolist() == [-1, 1, 1, -1]
+
+
+def test_rows_stay_as_they_are_when_their_array_grows_and_belong_to_the_caller_once_taken() -> None:
+    array = trajectories.GrowingArray(np.dtype([("n", "i4")]), capacity=2)
+    for number in range(5):
+        array.append(np.array((number,), array.rows.dtype)[()])
+    taken = array.take()
+    array.append(np.array((9,), array.rows.dtype)[()])
+    assert taken["n"].tolist() == [0, 1, 2, 3, 4] and array.rows["n"].tolist() == [9]
+
+
+def test_bytes_between_the_fields_of_a_row_are_zero_so_that_files_are_reproducible() -> None:
+    game = games.make("connect-four")
+    actor = with_network(make(game=game))
+    rows, _ = actor.generate(100)
+    again = np.zeros(len(rows), rows.dtype)
+    for name in rows.dtype.names or ():
+        if rows.dtype[name].names is None:
+            again[name] = rows[name]
+        else:
+            for inner in rows.dtype[name].names or ():
+                again[name][inner] = rows[name][inner]
+    assert rows.tobytes() == again.tobytes() and np.array_equal(rows["state"], again["state"])
 
 
 @pytest.mark.parametrize("policy", ["puct", "gumbel"])
@@ -237,13 +269,13 @@ def test_the_same_seed_gives_the_same_rows_and_another_seed_or_actor_does_not() 
     again, _ = with_network(make()).generate(150)
     assert tiny.same_bits(first, again)
     for other in (make(seed=2), make(index=1)):
-        assert not tiny.same_bits(first[:100], with_network(other).generate(150).rows[:100])
+        assert not tiny.same_bits(first[:100], with_network(other).generate(150)[0][:100])
 
 
 def test_games_do_not_depend_on_how_many_are_played_at_once() -> None:
     def played(at_once: int, rows: int) -> list[bytes]:
         actor = with_hash(make(replace(CONFIG, concurrent_games=at_once)))
-        return [game.tobytes() for game in games_of(actor.generate(rows).rows)]
+        return [game.tobytes() for game in games_of(actor.generate(rows)[0])]
 
     alone, together = played(1, 100), played(7, 250)
     assert len(alone) > 10
@@ -263,7 +295,7 @@ def test_more_opening_plies_than_a_game_has_still_leave_something_to_play() -> N
 
 
 def test_against_the_past_self_only_the_newest_players_moves_are_recorded() -> None:
-    actor = with_hash(make(replace(CONFIG, opponent_share=1.0)), past=True)
+    actor = with_hash(make(replace(CONFIG, opponent_share=1.0)), opponent=True)
     seen = spy(actor)
     rows, _ = actor.generate(150)
     sides = []
@@ -282,7 +314,7 @@ def test_against_the_past_self_only_the_newest_players_moves_are_recorded() -> N
 
 
 def test_each_player_searches_with_its_own_network() -> None:
-    actor = with_hash(make(replace(CONFIG, opponent_share=1.0)), past=True)
+    actor = with_hash(make(replace(CONFIG, opponent_share=1.0)), opponent=True)
     league = actor._groups[1]
     asked = []
 
@@ -295,14 +327,14 @@ def test_each_player_searches_with_its_own_network() -> None:
 
         return answer
 
-    actor._newest, actor._past = listen("newest", actor._newest), listen("past", actor._past)
+    actor._newest, actor._opponent = listen("newest", actor._newest), listen("opponent", actor._opponent)
     actor.generate(60)
-    assert {(name, own) for name, own, _ in asked} == {("newest", True), ("past", False)}
+    assert {(name, own) for name, own, _ in asked} == {("newest", True), ("opponent", False)}
 
 
 @pytest.mark.parametrize("share", [0.0, 0.05, 0.3])
 def test_the_past_self_gets_its_share_of_the_searching(share: float) -> None:
-    actor = with_hash(make(replace(CONFIG, opponent_share=share)), past=True)
+    actor = with_hash(make(replace(CONFIG, opponent_share=share)), opponent=True)
     actor.generate(400)
     turns = [group.turns for group in actor._groups]
     assert len(turns) == (2 if share else 1)
@@ -317,16 +349,16 @@ def test_without_a_past_self_every_game_is_among_the_newest() -> None:
 
 def test_an_actor_whose_searches_outlive_new_weights_plays_on() -> None:
     actor = with_network(make(replace(CONFIG, restart_search_on_update=False)))
-    before = len(actor.generate(50).rows)
+    before = len(actor.generate(50)[0])
     with_network(actor)
-    assert before >= 50 and len(actor.generate(50).rows) >= 50
+    assert before >= 50 and len(actor.generate(50)[0]) >= 50
 
 
 @pytest.mark.parametrize("sync", [True, False])
 @pytest.mark.parametrize("share", [0.0, 0.3])
 def test_a_restored_actor_goes_on_exactly(share: float, sync: bool) -> None:
     config = replace(CONFIG, opponent_share=share, restart_search_on_update=sync)
-    original = with_network(make(config), past=True)
+    original = with_network(make(config), opponent=True)
     for _ in range(3):
         original.generate(40)
     arrays, rest = original.state()
@@ -338,7 +370,7 @@ def test_a_restored_actor_goes_on_exactly(share: float, sync: bool) -> None:
     restored = make(config, seed=5)
     assert restored.load_state(arrays, rest)
     for actor in (original, restored):
-        with_network(actor, past=True)
+        with_network(actor, opponent=True)
     for _ in range(4):
         (rows, stats), (other, others) = original.generate(60), restored.generate(60)
         assert tiny.same_bits(rows, other)
@@ -350,7 +382,7 @@ def test_taking_the_state_changes_nothing() -> None:
     for actor in (quiet, asked):
         actor.generate(30)
     asked.state()
-    assert tiny.same_bits(quiet.generate(60).rows, asked.generate(60).rows)
+    assert tiny.same_bits(quiet.generate(60)[0], asked.generate(60)[0])
 
 
 def test_a_state_of_another_number_of_games_is_declined_and_changes_nothing() -> None:
@@ -358,7 +390,7 @@ def test_a_state_of_another_number_of_games_is_declined_and_changes_nothing() ->
     for config in (replace(CONFIG, concurrent_games=3), replace(CONFIG, opponent_share=0.5)):
         actor, fresh = make(config), make(config)
         assert not actor.load_state(arrays, rest)
-        assert tiny.same_bits(with_network(actor).generate(40).rows, with_network(fresh).generate(40).rows)
+        assert tiny.same_bits(with_network(actor).generate(40)[0], with_network(fresh).generate(40)[0])
 
 
 def test_counts_of_evaluations_and_cache_hits_are_those_since_the_last_call() -> None:
@@ -373,7 +405,7 @@ def test_temperature_decides_between_one_first_move_and_many() -> None:
     def variety(temperature: float) -> int:
         config = replace(CONFIG, temperature=temperature, final_temperature=temperature, random_opening_plies=0)
         actor = with_hash(make(config, replace(SEARCH, dirichlet_fraction=0.0)))
-        rows = actor.generate(300).rows
+        rows = actor.generate(300)[0]
         seconds = [int(game["state"]["mask"][1]) for game in games_of(rows) if len(game) > 1]
         return len(set(seconds))
 

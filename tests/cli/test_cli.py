@@ -159,7 +159,7 @@ def test_a_run_ends_with_its_files_and_repeating_it_says_how_to_go_on(selfplay: 
     said = selfplay("train", "tic-tac-toe", "--run", run, "--generations", 1, "--plain", "--seed", 5, *TINY)
     assert said.code == 0 and said.err == ""
     assert str(run) in said.out and "generation 1" in said.out
-    for name in ("config.json", "run.json", "metrics.jsonl", "strength.png", "checkpoints/000001/net.safetensors"):
+    for name in ("config.json", "run.json", "metrics.jsonl", "evaluation.png", "checkpoints/000001/net.safetensors"):
         assert (run / name).stat().st_size > 0
     config = json.loads((run / "config.json").read_text())
     assert (config["preset"], config["run"]["seed"], config["run"]["generations"]) == ("tic-tac-toe", 5, 1)
@@ -177,7 +177,7 @@ def test_a_run_ends_with_its_files_and_repeating_it_says_how_to_go_on(selfplay: 
     listed = selfplay("runs", "list", "--root", tmp_path)
     assert listed.code == 0 and str(run) in listed.out and "tic-tac-toe" in listed.out
     shown = selfplay("runs", "show", run)
-    assert "run.seed = 5" in shown.out and "strength by generation:" in shown.out and shown.code == 0
+    assert "run.seed = 5" in shown.out and "evaluation by generation:" in shown.out and shown.code == 0
 
     refused(selfplay("train", "tic-tac-toe", "--run", run, "--set", "network.channels=12"), "network")
 

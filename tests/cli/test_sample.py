@@ -50,7 +50,7 @@ def run_of(path: Path, preset: str, *generations: int, **network: Any) -> Path:
         files = {f"{name}.safetensors": artifact.pack_tensors(module.state_dict())
                  for name, module in agent.networks().items()}  # fmt: skip
         artifact.write(path / "checkpoints" / f"{generation:06d}", files, meta)
-    (path / "strength.csv").write_text(MEASURED)
+    (path / "evaluation.csv").write_text(MEASURED)
     return path
 
 
@@ -156,7 +156,7 @@ def test_samples_are_measured_beside_held_out_reals(sample: Any, ring: Path) -> 
         (["RING", "--npz", "x.npy"], [".npz"]),
         (["RING", "--npz", "x.npz", "--evaluate"], ["--evaluate"]),
         (["BOARD"], ["plays a board game", "`selfplay play`"]),
-        (["RING", "--out", "RING/strength.csv/a.png"], ["cannot write", "--out"]),
+        (["RING", "--out", "RING/evaluation.csv/a.png"], ["cannot write", "--out"]),
     ],
 )
 def test_a_mistake_is_one_sentence(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import pickle
 from pathlib import Path
 from typing import Any
 
@@ -158,7 +159,7 @@ def test_with_each_mitigation_a_restored_learner_goes_on_bit_by_bit(name: str) -
     made = Agent(config(MITIGATIONS[name]))
     straight = Learner(made.updates(), made.config.learner)
     past = straight.weights()
-    made.set_past(past)
+    straight.set_opponent(past)
     given = batches(made, 8, past)
     for batch in given[:4]:
         straight.step(batch, 0.1)
@@ -168,7 +169,7 @@ def test_with_each_mitigation_a_restored_learner_goes_on_bit_by_bit(name: str) -
     again = Agent(made.config)
     restored = Learner(again.updates(), again.config.learner)
     restored.load_state(tensors, rest)
-    again.set_past(past)
+    restored.set_opponent(past)
     for batch in given[4:]:
         restored.step(batch, 0.2)
     (a, _), (b, _) = straight.state(), restored.state()
@@ -191,7 +192,7 @@ def test_each_mitigation_changes_what_is_learned(name: str) -> None:
         made = Agent(config(settings))
         learner = Learner(made.updates(), made.config.learner)
         past = learner.weights()
-        made.set_past({role: {key: value * 0.5 for key, value in of.items()} for role, of in past.items()})
+        learner.set_opponent({role: {key: value * 0.5 for key, value in of.items()} for role, of in past.items()})
         for batch in batches(made, 4, past):
             learner.step(batch, 0.1)
         return learner.weights()
@@ -245,6 +246,31 @@ def test_the_adaptive_probability_is_saved_with_the_critic() -> None:
         playing.updates[0].loss(playing.updates[0].module, batch, 0.1)[1]["loss"].item() for playing in (learner, fixed)
     ]
     assert losses[0] == losses[1]
+
+
+@pytest.mark.parametrize("rule", ["alternating", "simultaneous", "extragradient", "optimistic"])
+def test_the_adaptive_probability_moves_once_a_step_however_often_the_rule_evaluates_the_loss(rule: str) -> None:
+    made = Agent(config([*MITIGATIONS["adaptive augmentation"], f"learner.rule={rule}"]))
+    learner = Learner(made.updates(), made.config.learner)
+    critic = learner.updates[0].module
+    critic.augmentation.fill_(0.5)  # type: ignore[union-attr,operator]
+    size = made.config.learner.batch_size
+    expected = 0.5
+    for batch in batches(made, 3, learner.weights()):
+        report = learner.step(batch, 0.1)
+        assert float(report["discriminator/augmentation"]) == pytest.approx(expected, abs=1e-6)  # that was in use
+        expected += size / 500_000 * np.sign(2 * float(report["discriminator/wins"]) - 1 - 0.6)
+        assert float(critic.augmentation) == pytest.approx(expected, abs=1e-6)  # type: ignore[arg-type]
+
+
+def test_an_agent_stays_as_it_is_while_its_networks_learn() -> None:
+    made = Agent(config(MITIGATIONS["past critics"]))
+    before = pickle.dumps(made)
+    learner = Learner(made.updates(), made.config.learner)
+    learner.set_opponent(learner.weights())
+    for batch in batches(made, 2, learner.weights()):
+        learner.step(batch, 0.1)
+    assert pickle.dumps(made) == before
 
 
 # -- runs --------------------------------------------------------------------------------------------------------------

@@ -32,7 +32,7 @@ class Fake:
         self.roles = roles
         self.met: list[tuple[int, int, int]] = []
 
-    def meet(self, row: Weights, column: Weights, seed: int) -> MatchResult:
+    def play_match(self, row: Weights, column: Weights, seed: int) -> MatchResult:
         one, other = int(row[self.roles[0]]["w"]), int(column[self.roles[-1]]["w"])
         self.met.append((one, other, seed))
         return MatchResult(float(RPS[one % 3, other % 3]), 10.0, None)
@@ -86,26 +86,26 @@ def test_one_draw_a_role_follows_from_seed_and_generation(tmp_path: Path) -> Non
     league, _ = league_of(tmp_path, Fake("a", "b"), 40)
     newest = weights_of(99, "a", "b")
     drawn = np.array([[float(past[role]["w"]) for role in ("a", "b")]
-                      for g in range(20, 40) if (past := league.past(g, newest))])  # fmt: skip
-    again = league.past(33, newest)
+                      for g in range(20, 40) if (past := league.opponent_weights(g, newest))])  # fmt: skip
+    again = league.opponent_weights(33, newest)
     assert again is not None and [float(again[role]["w"]) for role in ("a", "b")] == drawn[13].tolist()
     assert (drawn[:, 0] != drawn[:, 1]).any()  # each role has its own
     # Even draws of the first role are those that runs have always made.
     always = [int(np.random.default_rng((7, g)).choice(list(range(g)))) for g in range(20, 40)]
     assert drawn[:, 0].tolist() == always
-    assert league.past(0, newest) is None
+    assert league.opponent_weights(0, newest) is None
 
 
 def test_averaged_weights_meet_themselves(tmp_path: Path) -> None:
     league, _ = league_of(tmp_path, Fake("a", "b"), 3, opponents="ema")
     newest = weights_of(2, "a", "b")
-    assert league.past(2, newest) == newest
+    assert league.opponent_weights(2, newest) == newest
 
 
 def test_a_family_without_roles_has_no_opponents(tmp_path: Path) -> None:
     league, _ = league_of(tmp_path, Fake(), 2, opponents="nash")
-    assert league.past(1, {}) is None and league.figures(1) == {} and league.state() == []
-    league.meet(1, {})
+    assert league.opponent_weights(1, {}) is None and league.metrics(1) == {} and league.state() == []
+    league.play_matches(1, {})
 
 
 def test_each_of_two_roles_draws_by_its_own_side_of_the_table(tmp_path: Path) -> None:
@@ -137,7 +137,7 @@ def test_a_new_generation_meets_the_past_spread_out_and_the_least_known_first(tm
     agent = Fake("a")
     league, pool = league_of(tmp_path, agent, 14, opponents="nash", matches=3)
     for newest in range(1, 14):
-        league.meet(newest, pool.load(newest)[1])
+        league.play_matches(newest, pool.load(newest)[1])
     met = {n: sorted(other for one, other, _ in agent.met if one == n) for n in range(1, 14)}
     assert met[1] == [0] and met[2] == [0, 1] and met[3] == [0, 1, 2]
     assert all(len(others) == 3 for n, others in met.items() if n > 2)
@@ -150,35 +150,35 @@ def test_a_new_generation_meets_the_past_spread_out_and_the_least_known_first(tm
 def test_of_two_roles_both_meet_the_past_and_each_other(tmp_path: Path) -> None:
     agent = Fake("r", "c")
     league, _ = league_of(tmp_path, agent, 3, opponents="pfsp", matches=2)
-    league.meet(2, weights_of(2, "r", "c"))
+    league.play_matches(2, weights_of(2, "r", "c"))
     assert [pair[:2] for pair in agent.met] == [(2, 0), (0, 2), (2, 1), (1, 2), (2, 2)]
 
 
 def test_policies_that_go_by_no_results_meet_nobody(tmp_path: Path) -> None:
     agent = Fake("a")
     league, pool = league_of(tmp_path, agent, 3)
-    league.meet(2, pool.load(2)[1])
+    league.play_matches(2, pool.load(2)[1])
     league.write(tmp_path / "payoffs.json", 2)
-    assert agent.met == [] and league.figures(2) == {} and not (tmp_path / "payoffs.json").exists()
+    assert agent.met == [] and league.metrics(2) == {} and not (tmp_path / "payoffs.json").exists()
 
 
-def test_a_generation_that_cannot_be_read_meets_nobody_and_that_is_said(tmp_path: Path) -> None:
+def test_a_generation_that_cannot_be_read_plays_no_match_and_a_note_says_so(tmp_path: Path) -> None:
     notes: list[str] = []
     agent = Fake("a")
     league, pool = league_of(tmp_path, agent, 3, notes, opponents="nash")
     (pool.path(0) / "a.safetensors").write_bytes(b"?")
-    league.meet(2, pool.load(2)[1])
+    league.play_matches(2, pool.load(2)[1])
     assert [pair[:2] for pair in agent.met] == [(2, 1)]
-    assert len(notes) == 1 and notes[0].startswith("Generation 0 meets nobody") and "damaged" in notes[0]
+    assert len(notes) == 1 and notes[0].startswith("Generation 0 plays no match") and "damaged" in notes[0]
 
 
 def test_figures_are_those_of_the_game(tmp_path: Path) -> None:
     league, pool = league_of(tmp_path, Fake("a"), 3, opponents="nash")
     for newest in (1, 2):
-        league.meet(newest, pool.load(newest)[1])
+        league.play_matches(newest, pool.load(newest)[1])
     # Scissors lose all to rock and win all from paper: 1 − 0. A third of each cannot be exploited; opponents of
     # scissors are the two before, of whom paper is never worse than rock: a half more than even on both sides.
-    assert league.figures(2) == pytest.approx({"cyclicity": 1, "exploitability": 1, "mixture_exploitability": 1})
+    assert league.metrics(2) == pytest.approx({"cyclicity": 1, "exploitability": 1, "mixture_exploitability": 1})
     league.write(tmp_path / "payoffs.json", 2)
     told = json.loads((tmp_path / "payoffs.json").read_text())
     assert told["opponents"] == {"a": {"1": 1.0}}
@@ -191,18 +191,18 @@ def test_a_gap_between_two_roles_is_the_duality_gap(tmp_path: Path) -> None:
     for row, column, score in ((2, 2, 0.4), (0, 2, 0.6), (1, 2, 0.3), (2, 0, 0.2), (2, 1, 0.7)):
         table.add(str(row), str(column), score, 10)
     # The best row gains 0.6 − 0.4 against column 2, the best column 0.4 − 0.2 against row 2.
-    assert league.figures(2)["exploitability"] == pytest.approx(0.4)
+    assert league.metrics(2)["exploitability"] == pytest.approx(0.4)
 
 
 def test_results_go_on_from_where_they_were(tmp_path: Path) -> None:
     league, pool = league_of(tmp_path, Fake("a"), 6, opponents="nash", matches=2)
     for newest in range(1, 5):
-        league.meet(newest, pool.load(newest)[1])
+        league.play_matches(newest, pool.load(newest)[1])
     other = League(Fake("a"), pool, 7, print)  # type: ignore[arg-type]
     other.load_state(json.loads(json.dumps(league.state())))
     for one in (league, other):
-        one.meet(5, pool.load(5)[1])
-    assert other.state() == league.state() and other.figures(5) == league.figures(5)
+        one.play_matches(5, pool.load(5)[1])
+    assert other.state() == league.state() and other.metrics(5) == league.metrics(5)
     assert len(league.state()) == 1 + 2 * 4
 
 
@@ -242,5 +242,5 @@ def test_results_of_those_who_were_dropped_are_forgotten(tmp_path: Path) -> None
     agent = Fake("a")
     league, pool = league_of(tmp_path, agent, 8, opponents="nash", keep_newest=2, keep_log_spaced=0)
     for newest in range(1, 8):
-        league.meet(newest, pool.load(newest)[1])
+        league.play_matches(newest, pool.load(newest)[1])
     assert {name for entry in league.state() for name in (entry["row"], entry["column"])} == {"0", "6", "7"}

@@ -113,7 +113,7 @@ def test_nothing_difficult_raises_nothing() -> None:
 def test_figures_tell_of_the_worst_bucket_and_of_what_the_weights_cost() -> None:
     session = on(smoothing=0.0, strength=4.0)
     session.measure(*EXACT)
-    figures = session.figures
+    figures = session.metrics
     assert figures["worst"] == 9 and figures["worst_bucket"] == 2 and figures["worst_weight"] == 4
     # Weights ½, ½, 4, ten rows each: (Σw)² / (N Σw²) = 50² / (30 · 165).
     assert figures["effective"] == pytest.approx(2500 / 4950)
@@ -136,15 +136,15 @@ class Agent:
 
 def test_the_newest_rows_are_measured() -> None:
     agent, session = Agent(), on(rows=20, smoothing=0.0)
-    session.end(agent, {}, replay_of([0, 1] * 50))  # type: ignore[arg-type]
+    session.end_generation(agent, {}, replay_of([0, 1] * 50))  # type: ignore[arg-type]
     assert agent.asked == list(range(80, 100)) and session.weights == {0: 0.5, 1: 2.0}
 
 
 def test_nothing_is_measured_when_off_or_of_an_empty_replay() -> None:
     agent, off = Agent(), HardExampleMiner(MiningConfig())
-    off.end(agent, {}, replay_of([0, 1] * 50))  # type: ignore[arg-type]
-    on().end(agent, {}, Replay(ROW, ReplayConfig()))  # type: ignore[arg-type]
-    assert agent.asked == [] and off.weights == {} and off.figures == {}
+    off.end_generation(agent, {}, replay_of([0, 1] * 50))  # type: ignore[arg-type]
+    on().end_generation(agent, {}, Replay(ROW, ReplayConfig()))  # type: ignore[arg-type]
+    assert agent.asked == [] and off.weights == {} and off.metrics == {}
 
 
 # Draws
@@ -212,7 +212,7 @@ def test_a_round_goes_on_from_its_state_as_json() -> None:
     session, other = on(), on()
     session.measure(*EXACT)
     other.load_state(json.loads(json.dumps(session.state())))
-    assert other.weights == session.weights and other.figures == session.figures
+    assert other.weights == session.weights and other.metrics == session.metrics
     assert other.measure(*EXACT) == session.measure(*EXACT)
 
 
@@ -242,9 +242,9 @@ def test_a_run_with_rounds_writes_their_figures_and_goes_on_to_the_same_bits(tmp
     whole, stopped, plain = tmp_path / "whole", tmp_path / "stopped", tmp_path / "plain"
     with tiny.Session(whole, wanted) as run:
         run.train(lambda: False)
-        assert run.rounds.weights and run.rounds.figures["buckets"] > 10
+        assert run.miner.weights and run.miner.metrics["buckets"] > 10
     lines = [json.loads(line) for line in (whole / "metrics.jsonl").read_text().splitlines()]
-    assert [line["step"] for line in lines] == [1, 2] and all(line["rounds/buckets"] > 10 for line in lines)
+    assert [line["step"] for line in lines] == [1, 2] and all(line["mining/buckets"] > 10 for line in lines)
     tiny.train(stopped, wanted, until=1)
     tiny.train(stopped, wanted)
     tiny.train(plain, tiny.config(run={"generations": 2}))

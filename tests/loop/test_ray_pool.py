@@ -86,7 +86,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Trained]:
             return False
 
         run.train(kill_once)
-        restarts = run.fleet._restarts  # type: ignore[attr-defined]
+        restarts = run.actors._processes._restarts  # type: ignore[attr-defined]
         rows = run.replay.rows(run.replay.inserted - len(run.replay), run.replay.inserted)
         assert set(rows["generation"].tolist()) <= {0, 1, 2, 3}
         keys = [hash(row.tobytes()) for row in rows]
@@ -159,26 +159,25 @@ def test_a_cluster_that_is_not_there_is_one_sentence_at_once(address: str) -> No
     assert time.monotonic() - started < 20  # importing Ray included
 
 
-def test_chunks_are_copies_that_may_be_changed() -> None:
-    fleet = RayActorPool(tiny.Agent(tiny.CONFIG), 1, 1, 30)
+def test_batches_say_of_which_weights_they_are_and_a_pause_holds_all_actors() -> None:
+    pool = RayActorPool(tiny.Agent(tiny.CONFIG), 1, 1, 30)
     try:
         weights = {"net": tiny.random_weights(tiny.Agent(tiny.CONFIG).game, 1)}
-        fleet.publish(weights, 5, None)
-        chunks = []
-        while not chunks:
-            chunks = fleet.collect(wait=True)
-        assert chunks[0].generation == 5 and len(chunks[0].rows) >= 30
-        assert chunks[0].rows.flags.writeable and chunks[0].rows.flags.owndata
-        assert isinstance(chunks[0].rows, np.ndarray)
-        fleet.pause(True)
-        while fleet.collect(wait=True):  # what was in flight
+        pool.publish(weights, 5, None)
+        batches = []
+        while not batches:
+            batches = pool.collect(wait=True)
+        assert batches[0].generation == 5 and len(batches[0].rows) >= 30
+        assert isinstance(batches[0].rows, np.ndarray)
+        pool.pause(True)
+        while pool.collect(wait=True):  # what was in flight
             pass
-        assert fleet.collect(wait=True) == []
-        fleet.pause(False)
-        while not fleet.collect(wait=True):
+        assert pool.collect(wait=True) == []
+        pool.pause(False)
+        while not pool.collect(wait=True):
             pass
     finally:
-        fleet.close()
+        pool.close()
 
 
 # Tournaments
@@ -193,17 +192,17 @@ def test_what_a_killed_actor_had_not_delivered_is_played_by_another(monkeypatch:
     plan = match_worker.MatchSpec(players, players, game.name, 1, tuple(starts), seed=1, together=4)
     tasks = [tournament.MatchTask(0, 1, number) for number in range(60)]
     before, killed, played = family(), [], []
-    crew = RayWorkerPool(partial(match_worker.MatchWorker, plan), 2)
+    workers = RayWorkerPool(partial(match_worker.MatchWorker, plan), 2)
     try:
-        for results, _ in crew.run(tasks):
+        for results, _ in workers.run(tasks):
             played += results
             if not killed:
                 killed = [pid for pid in family() if "ray::_Bench" in " ".join(psutil.Process(pid).cmdline())][:1]
                 os.kill(killed[0], signal.SIGKILL)
     finally:
-        crew.close()
+        workers.close()
     assert sorted(result.task for result in played) == tasks, "each once"
-    assert crew._restarts == 1
+    assert workers._processes._restarts == 1
     assert wait_until(lambda: family() <= before, 20)
 
 

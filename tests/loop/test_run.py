@@ -19,11 +19,11 @@ import torch
 from selfplay.errors import ActorPoolError, CheckpointError, FolderError, TrainingDiverged
 from selfplay.league.pool import Pool
 from selfplay.loop import folder as folders
-from selfplay.loop.metrics import Metrics
+from selfplay.loop import metrics as run_metrics
 from selfplay.loop.run import Run
 from selfplay.storage import artifact
 
-TIMED = ("seconds", "rate/", "strength/seconds")
+TIMED = ("seconds", "rate/", "evaluation/seconds")
 
 
 def lines_of(path: Path) -> list[dict[str, Any]]:
@@ -74,13 +74,13 @@ def copy_of(run: Path, tmp_path: Path) -> Path:
 
 def test_a_run_leaves_what_it_promises(whole_run: Path) -> None:
     assert {path.name for path in whole_run.iterdir()} == {
-        "checkpoints", "state", "replay", "metrics.jsonl", "tensorboard", "strength.csv", "strength.png", "lock",
+        "checkpoints", "state", "replay", "metrics.jsonl", "tensorboard", "evaluation.csv", "evaluation.png", "lock",
         "lock.pid",
     }  # fmt: skip
     assert Pool(whole_run / "checkpoints").generations() == [0, 1, 2, 3, 4]
     assert [line["step"] for line in lines_of(whole_run)] == [1, 2, 3, 4]
-    assert all("strength/accuracy" in line and "loss/net/policy_loss" in line for line in lines_of(whole_run))
-    assert (whole_run / "strength.csv").read_text().splitlines()[-1].startswith("4,")
+    assert all("evaluation/accuracy" in line and "loss/net/policy_loss" in line for line in lines_of(whole_run))
+    assert (whole_run / "evaluation.csv").read_text().splitlines()[-1].startswith("4,")
     assert len(list((whole_run / "state").iterdir())) == folders.KEPT_STATES
     state = json.loads((newest_state(whole_run) / "state.json").read_text())
     assert state["steps"] == state["inserted"] * 4 // 32
@@ -233,8 +233,8 @@ def test_a_damaged_past_self_is_left_out_and_the_run_goes_on(tmp_path: Path) -> 
         damage(path / "checkpoints" / f"{generation:06d}" / "net.safetensors")
     status = tiny.train(path)
     assert status.generation == 4
-    assert any("No past self to play against" in note for note in status.notes)
-    assert sum("measured against a later generation than 0" in note for note in status.notes) == 1
+    assert any("No earlier generation to play against" in note for note in status.notes)
+    assert sum("against a later generation than 0" in note for note in status.notes) == 1
 
 
 @pytest.mark.parametrize("kind", ["weights", None])
@@ -318,11 +318,11 @@ def test_a_disk_that_is_full_stops_the_run_and_keeps_the_last_state(
 
 def test_figures_that_cannot_be_written_do_not_stop_a_run(tmp_path: Path) -> None:
     path = tmp_path / "run"
-    for name in ("strength.csv", "strength.png", "metrics.jsonl"):
+    for name in ("evaluation.csv", "evaluation.png", "metrics.jsonl"):
         (path / name).mkdir(parents=True)
     status = tiny.train(path, tiny.config(run={"generations": 2}))
     assert status.generation == 2
-    assert any("strength" in note for note in status.notes) and any("metrics" in note for note in status.notes)
+    assert any("evaluation" in note for note in status.notes) and any("metrics" in note for note in status.notes)
 
 
 # Budgets
@@ -343,7 +343,7 @@ def test_a_budget_in_minutes_ends_a_run_with_a_generation_of_what_was_learned(tm
     lines = lines_of(tmp_path / "run")
     assert [line["step"] for line in lines] == list(range(1, status.generation + 1))
     if lines:
-        assert "strength/accuracy" in lines[-1], "the last generation is always measured"
+        assert "evaluation/accuracy" in lines[-1], "the last generation is always measured"
 
 
 def test_a_run_that_has_nothing_left_to_learn_ends(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -414,14 +414,14 @@ def test_a_run_that_diverges_keeps_its_last_good_state(tmp_path: Path, monkeypat
 def test_a_run_whose_actors_fail_saves_what_it_learned(tmp_path: Path) -> None:
     path = tmp_path / "run"
     with tiny.Session(path) as run:
-        collect = run.fleet.collect
+        collect = run.actors.collect
 
         def fail(wait: bool) -> Any:
             if run.status.rows > 150:
                 raise ActorPoolError("an actor failed.")
             return collect(wait)
 
-        run.fleet.collect = fail  # type: ignore[method-assign]
+        run.actors.collect = fail  # type: ignore[method-assign]
         with pytest.raises(ActorPoolError):
             run.train(lambda: False)
         rows = run.status.rows
@@ -442,14 +442,18 @@ def test_a_torn_last_line_survives_and_the_log_goes_on(tmp_path: Path) -> None:
 
 
 def test_metrics_cut_to_an_earlier_step_take_back_what_came_after(tmp_path: Path) -> None:
-    metrics = Metrics(tmp_path)
+    writer = run_metrics.MetricsWriter(tmp_path)
     for step in (1, 2, 3):
-        metrics.write(step, {"x": step / 2})
-    (tmp_path / "metrics.jsonl").open("a").close()
-    assert [line["x"] for line in metrics.history()] == [0.5, 1.0, 1.5]
-    assert [line["step"] for line in metrics.history(before=3)] == [1, 2]
+        writer.write(step, {"x": step / 2})
+    assert [line["x"] for line in run_metrics.read(tmp_path)] == [0.5, 1.0, 1.5]
+    writer.cut(before=3)
     assert [line["step"] for line in lines_of(tmp_path)] == [1, 2]
-    metrics.close()
+    writer.close()
+
+
+def test_metrics_of_earlier_versions_are_read_by_their_names_of_today(tmp_path: Path) -> None:
+    (tmp_path / "metrics.jsonl").write_text('{"step": 4, "games": 2, "strength/accuracy": 0.5, "rounds/worst": 1.0}\n')
+    assert run_metrics.read(tmp_path) == [{"step": 4, "games": 2, "evaluation/accuracy": 0.5, "mining/worst": 1.0}]
 
 
 def test_every_phase_is_reported(tmp_path: Path) -> None:
@@ -457,7 +461,7 @@ def test_every_phase_is_reported(tmp_path: Path) -> None:
     with session as run:
         assert isinstance(run, Run)
         run.train(lambda: False)
-    assert set(session.phases) >= {"compiling kernels", "playing", "learning", "saving", "measuring", "finished"}
+    assert set(session.phases) >= {"compiling kernels", "playing", "learning", "saving", "evaluating", "finished"}
 
 
 def test_torch_keeps_its_own_random_stream(tmp_path: Path) -> None:

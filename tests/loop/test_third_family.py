@@ -156,8 +156,8 @@ def test_schedules_follow_the_updates_and_not_the_generations(tmp_path: Path) ->
 def test_pictures_alarms_and_results_are_told(tmp_path: Path) -> None:
     status = train(tmp_path, config(4, pool={"opponents": "pfsp"}))
     assert (tmp_path / "mixture.png").read_bytes().startswith(b"\x89PNG")
-    assert status.notes.count("Rock is not everything.") == 1
-    assert set(status.figures) == {"exploitability", "seconds"}
+    assert status.notes.count("Generation 2: rock is not everything.") == 1
+    assert set(status.metrics) == {"exploitability", "seconds"}
     assert status.games == status.rows == 4 * 64
 
 

@@ -1,4 +1,4 @@
-"""Watches an opponent play: rows are the actions of a past self, or its own while there is none."""
+"""Watches an opponent play: rows are the actions of an earlier generation, or its own while there is none."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import numpy as np
 
 from rock_paper_scissors.loss import ROW
 from rock_paper_scissors.network import mixture
+from selfplay.storage import random_stream
 from selfplay.types import Weights
 
 ROLE = "thrower"
@@ -21,8 +22,8 @@ class Actor:
         self._rng = np.random.default_rng((seed, index))
         self._mixture = np.full(3, 1 / 3)
 
-    def set_weights(self, weights: Weights, generation: int, past: Weights | None) -> None:
-        self._mixture = mixture((past or weights)[ROLE]["points"])
+    def set_weights(self, weights: Weights, generation: int, opponent_weights: Weights | None) -> None:
+        self._mixture = mixture((opponent_weights or weights)[ROLE]["points"])
 
     def generate(self, min_rows: int) -> tuple[np.ndarray, dict[str, float]]:
         rows = np.zeros(min_rows, ROW)
@@ -30,10 +31,8 @@ class Actor:
         return rows, {"games": float(min_rows)}
 
     def state(self) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
-        bits = self._rng.bit_generator.state
-        return {}, bits | {"state": {key: str(value) for key, value in bits["state"].items()}}
+        return {}, {"rng": random_stream.pack(self._rng)}
 
     def load_state(self, arrays: Mapping[str, np.ndarray], rest: Mapping[str, Any]) -> bool:
-        state = {key: int(value) for key, value in rest["state"].items()}
-        self._rng.bit_generator.state = dict(rest) | {"state": state}
+        self._rng = random_stream.unpack(rest["rng"])
         return True

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 import torch
 
 from rock_paper_scissors import actor, loss, network
+from selfplay.agent import Agent
+from selfplay.display import Display, RateSpec
 from selfplay.league.config import PoolConfig
 from selfplay.learning.config import LearnerConfig, MiningConfig, ReplayConfig
 from selfplay.learning.learner import Update
@@ -34,22 +35,18 @@ class Config:
     run: RunConfig = RUN
 
 
-class Thrower:
+class Thrower(Agent):
     """See `selfplay.agent.Agent`."""
 
     roles = (actor.ROLE,)
     row_dtype = loss.ROW
-    per_second = ("games",)
-    ratios: ClassVar[dict[str, tuple[str, str]]] = {}
+    display = Display(rows="throws", rates=(RateSpec("games"),))
 
     def __init__(self, config: Config) -> None:
         self.config = config
 
     def identity(self) -> dict[str, Any]:
         return {"family": "rock-paper-scissors"}
-
-    def details(self) -> dict[str, Any]:
-        return {}
 
     def updates(self) -> tuple[Update, ...]:
         return (Update(actor.ROLE, network.Worth(), loss.squared_error),)
@@ -60,10 +57,7 @@ class Thrower:
     def make_batch(self, rows: np.ndarray, rng: np.random.Generator) -> Batch:
         return {"opponent": torch.from_numpy(rows["opponent"].copy())}
 
-    def set_past(self, past: Weights | None) -> None:
-        pass
-
-    def meet(self, row: Weights, column: Weights, seed: int) -> MatchResult:
+    def play_match(self, row: Weights, column: Weights, seed: int) -> MatchResult:
         one, other = (network.mixture(weights[actor.ROLE]["points"]) for weights in (row, column))
         return MatchResult(float(one @ network.POINTS @ other), 100.0, 0.0)
 
@@ -74,8 +68,8 @@ class Thrower:
         shares = network.mixture(weights[actor.ROLE]["points"])
         return {"mixture": np.repeat((255 * shares).round().astype(np.uint8)[None, :, None], 3, axis=2)}
 
-    def alarms(self, status: Status) -> list[str]:
-        return ["Rock is not everything."] if status.generation >= 2 else []
+    def alarms(self, status: Status) -> dict[str, str]:
+        return {"rock": "rock is not everything."} if status.generation >= 2 else {}
 
     def buckets(self, rows: np.ndarray) -> np.ndarray:
         return rows["opponent"].astype(np.int64)
@@ -83,12 +77,6 @@ class Thrower:
     def difficulty(self, weights: Weights, rows: np.ndarray) -> np.ndarray:
         shares = network.mixture(weights[actor.ROLE]["points"])
         return np.asarray(1 - (shares @ network.POINTS)[rows["opponent"]])
-
-    def is_solved(self, figures: Mapping[str, float]) -> bool:
-        return False
-
-    def warm_up(self) -> None:
-        pass
 
 
 def exploitability(shares: np.ndarray) -> float:

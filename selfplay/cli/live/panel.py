@@ -1,10 +1,14 @@
-"""What a run looks like: a live panel on a terminal, plain lines elsewhere. Only shows; decides nothing."""
+"""Progress of a run: a live panel on a terminal, plain lines elsewhere. Only shows; decides nothing.
+
+Knows what every run has; what a family's numbers are called, its `Display` says.
+"""
 
 from __future__ import annotations
 
 import sys
 import time
 from collections import deque
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -15,26 +19,23 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from selfplay.cli.live import figures as told
+from selfplay.cli.live import evaluation
+from selfplay.display import Balance, Display, RateSpec
 from selfplay.types import Status
 
 LINE_EVERY = 30.0  # seconds between plain lines while nothing new is measured
 SPEED_OVER = 10.0  # seconds
-WINS = "discriminator/wins"  # the loss that holds the critic's share of wins, where there is a critic
 EVEN = 0.14  # about one half: within 100 Elo of each other
 BALANCE_WIDTH = 20  # characters
 NARROW, WIDE, BESIDE = 10, 60, 54  # characters of a curve; and of what stands beside it
-ROLES = {"discriminator": "critic"}  # in words that leave room
-RATIOS = (  # ratios that are shown: name, title, format
-    ("batch", "mean batch", "{:.1f}"), ("cache_hits", "cache hits", "{:.0%}"), ("exact", "proven moves", "{:.0%}"),
-    ("plies", "plies a game", "{:.1f}"),
-)  # fmt: skip
 
 
-def make(preset: str, path: Path, plain: bool) -> LivePanel | PlainLines:
-    """A context manager whose value takes each Status."""
+def make(preset: str, path: Path, plain: bool, display: Display) -> LivePanel | PlainLines:
+    """A context manager whose value takes each Status. display: of the run's family."""
     console = Console()
-    return PlainLines(path) if plain or not console.is_terminal else LivePanel(preset, path, console)
+    if plain or not console.is_terminal:
+        return PlainLines(path, display)
+    return LivePanel(preset, path, console, display)
 
 
 def duration(seconds: float) -> str:
@@ -65,28 +66,21 @@ class Speed:
         return ((status.steps - steps) / passed, (status.rows - rows) / passed) if passed > 0.5 else (0.0, 0.0)
 
 
-def rows_are(status: Status) -> str:
-    """What a row of the replay is called."""
-    if "positions/s" in status.rates:
-        return "positions"
-    return "samples" if WINS in status.losses else "rows"
-
-
-def balance(wins: float) -> str:
-    """Who is ahead in the game of real against fake, as a bar and a word. wins: share of pairs, real and fake, that the
-    critic tells apart."""
+def balance(share: float, of: Balance) -> str:
+    """Who of two players is ahead, as a bar and a word. share: of games that the one on the right wins."""
     word = "balanced"
-    if abs(wins - 0.5) > EVEN:
-        word = "critic ahead" if wins > 0.5 else "generator ahead"
-    filled = round(wins * BALANCE_WIDTH)
-    return f"generator ▕{'█' * filled}{'░' * (BALANCE_WIDTH - filled)}▏ critic wins {wins:.0%}: {word}"
+    if abs(share - 0.5) > EVEN:
+        word = f"{of.right if share > 0.5 else of.left} ahead"
+    filled = round(share * BALANCE_WIDTH)
+    bar = f"▕{'█' * filled}{'░' * (BALANCE_WIDTH - filled)}▏"
+    return f"{of.left} {bar} {of.right} wins {share:.0%}: {word}"
 
 
 class PlainLines:
     """A line at each generation and each note, and one now and then in between."""
 
-    def __init__(self, path: Path) -> None:
-        self._path = path
+    def __init__(self, path: Path, display: Display) -> None:
+        self._path, self._display = path, display
         self._last = 0.0
         self._generation = -1
         self._measured: int | None = None  # lines already shown; of a resumed run's past only the last is
@@ -103,48 +97,46 @@ class PlainLines:
         self._notes = len(status.notes)
         if self._measured is None:
             self._measured = max(0, len(status.history) - 1)
-        for generation, figures in status.history[self._measured :]:
-            print(told.sentence(generation, figures), flush=True)
+        for generation, metrics in status.history[self._measured :]:
+            print(evaluation.sentence(generation, metrics, self._display), flush=True)
         self._measured = len(status.history)
         updates, rows = self._speed(status)
         now = time.monotonic()
         if status.generation == self._generation and now - self._last < LINE_EVERY:
             return
         self._last, self._generation = now, status.generation
-        told_of = [_counts(status), *_speeds(status, updates, rows), *_losses(status), f"left {time_left(status)}"]
-        print(
-            f"[{duration(status.seconds)}] generation {status.generation} {status.phase}: {'; '.join(told_of)}",
-            flush=True,
-        )
+        shown = self._display
+        parts = [_counts(status, shown), *_speeds(status, shown, updates, rows), *_losses(status, shown)]
+        line = "; ".join([*parts, f"left {time_left(status)}"])
+        print(f"[{duration(status.seconds)}] generation {status.generation} {status.phase}: {line}", flush=True)
 
     def __exit__(self, *_: object) -> None:
         pass
 
 
-def _counts(status: Status) -> str:
-    rows = rows_are(status)
-    played = f"{status.games:,} games, " if rows == "positions" else ""
-    return f"{played}{status.rows:,} {rows}, {status.steps:,} updates"
+def _counts(status: Status, display: Display) -> str:
+    played = f"{status.games:,} games, " if display.counts_games else ""
+    return f"{played}{status.rows:,} {display.rows}, {status.steps:,} updates"
 
 
-def _speeds(status: Status, updates: float, rows: float) -> list[str]:
-    if status.rates and rows_are(status) == "positions":
+def _speeds(status: Status, display: Display, updates: float, rows: float) -> list[str]:
+    if status.rates and display.counts_games:
         return [" ".join(f"{name} {value:,.4g}" for name, value in status.rates.items())]
-    return [f"{updates:,.0f} updates/s, {rows:,.0f} {rows_are(status)}/s"] if updates else []
+    return [f"{updates:,.0f} updates/s, {rows:,.0f} {display.rows}/s"] if updates else []
 
 
-def _losses(status: Status) -> list[str]:
-    losses = [f"{name} {value:.3f}" for name, value in status.losses.items() if "loss" in name]
-    if WINS in status.losses:
-        losses.append(f"critic wins {status.losses[WINS]:.0%}")
+def _losses(status: Status, display: Display) -> list[str]:
+    losses, of = [f"{name} {value:.3f}" for name, value in status.losses.items() if "loss" in name], display.balance
+    if of and of.metric in status.losses:
+        losses.append(f"{of.right} wins {status.losses[of.metric]:.0%}")
     return [", ".join(losses)] if losses else []
 
 
 class LivePanel:
     """The panel, redrawn in place; what was measured stays above it as lines."""
 
-    def __init__(self, preset: str, path: Path, console: Console) -> None:
-        self._preset, self._path, self._console = preset, path, console
+    def __init__(self, preset: str, path: Path, console: Console, display: Display) -> None:
+        self._preset, self._path, self._console, self._display = preset, path, console, display
         self._live = Live(console=console, refresh_per_second=4, transient=False)
         self._measured: int | None = None  # lines already shown; of a resumed run's past only the last is
         self._notes = 0
@@ -164,8 +156,8 @@ class LivePanel:
         self._notes = len(status.notes)
         if self._measured is None:
             self._measured = max(0, len(status.history) - 1)
-        for generation, figures in status.history[self._measured :]:
-            self._live.console.print(Text(told.sentence(generation, figures)))
+        for generation, metrics in status.history[self._measured :]:
+            self._live.console.print(Text(evaluation.sentence(generation, metrics, self._display)))
         self._measured = len(status.history)
         self._live.update(self.draw(status))
 
@@ -198,18 +190,21 @@ class LivePanel:
 
     def _made(self, status: Status) -> list[tuple[str, str, str]]:
         """What actors have made, and how fast: (name, count, rate)."""
-        rates, rows = status.rates, rows_are(status)
-        lines = [(rows, f"{status.rows:,}", _per_second(rates.get(f"{rows}/s", self._rows_per_second)))]
-        if rows == "positions":
-            lines.insert(0, ("games", f"{status.games:,}", _per_second(rates.get("games/s", 0), 1)))
-        if rates.get("fakes/s"):
-            lines.append(("fakes of the past", "", _per_second(rates["fakes/s"])))
-        if "evaluations/s" in rates:
-            lines.append(("evaluations", "", _per_second(rates["evaluations/s"])))
-        for name, title, show in RATIOS:
-            if name in rates:
-                lines.append((title, "", show.format(rates[name])))
-        return [*lines, ("this generation", "", f"{status.generation_progress:.0%}")]
+        shown, rates = self._display, status.rates
+        count = {shown.rows: f"{status.rows:,}"} | ({"games": f"{status.games:,}"} if shown.counts_games else {})
+        lines = [self._line(spec, count.pop(spec.label, ""), rates) for spec in shown.rates if spec.label]
+        if shown.rows in count:
+            lines.insert(0, (shown.rows, count[shown.rows], _per_second(self._rows_per_second)))
+        kept = [line for line in lines if line[1] or line[2]]
+        return [*kept, ("this generation", "", f"{status.generation_progress:.0%}")]
+
+    def _line(self, spec: RateSpec, count: str, rates: Mapping[str, float]) -> tuple[str, str, str]:
+        value = rates.get(spec.key)
+        if spec.of:
+            return spec.label, count, "" if value is None else spec.show.format(value)
+        if value is None and spec.label == self._display.rows:
+            value = self._rows_per_second
+        return spec.label, count, _per_second(value or 0.0, 1 if spec.name == "games" else 0)
 
     def _learned(self, status: Status) -> list[tuple[str, str, str]]:
         rates, losses = status.rates, status.losses
@@ -224,17 +219,18 @@ class LivePanel:
         several = len({name.partition("/")[0] for name in losses}) > 1
         for name, value in losses.items():
             role, _, rest = name.partition("/")
-            title = f"{ROLES.get(role, role)} {rest}" if several else rest
-            if name != WINS:
+            title = f"{self._display.players.get(role, role)} {rest}" if several else rest
+            if self._display.balance is None or name != self._display.balance.metric:
                 lines.append((title.replace("_", " "), "", f"{value:.3f}"))
         return lines
 
     def _curves(self, status: Status) -> list[Any]:
         lines: list[Any] = []
-        if WINS in status.losses:
-            lines += [Text(""), Text(balance(status.losses[WINS]), no_wrap=True)]
+        of = self._display.balance
+        if of and of.metric in status.losses:
+            lines += [Text(""), Text(balance(status.losses[of.metric], of), no_wrap=True)]
         room = min(WIDE, max(NARROW, self._console.width - BESIDE))
-        curves = told.curves(status.history, room)
+        curves = evaluation.curves(status.history, room, self._display)
         if not curves:
             return lines
         table = Table.grid(padding=(0, 2))

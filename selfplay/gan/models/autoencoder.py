@@ -112,7 +112,6 @@ class AutoencoderModel:
 
     roles = ()
     sampler = AUTOENCODER
-    game = None
 
     def __init__(
         self, source: sources.DataSource, config: GanNetworkConfig, variational: bool, settings: AutoencoderConfig

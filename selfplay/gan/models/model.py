@@ -20,7 +20,7 @@ from selfplay.gan.data import sources
 from selfplay.gan.models import latent, layers, networks
 from selfplay.learning.learner import Update
 
-GENERATOR, CRITIC = "generator", "discriminator"  # names in checkpoints, metrics and payoff tables
+GENERATOR, CRITIC = "generator", loss.CRITIC
 
 Networks = Mapping[str, nn.Module]
 
@@ -36,11 +36,6 @@ class GanModel(Protocol):
     @property
     def sampler(self) -> str:
         """Name of the only network that `generator` needs."""
-        ...
-
-    @property
-    def game(self) -> loss.AdversarialGame | None:
-        """The two losses, after `updates` has been called; None without a critic."""
         ...
 
     def networks(self) -> dict[str, nn.Module]:
@@ -80,7 +75,6 @@ class PlainGan:
         """space: distribution of the generator's inputs, Gaussian noise if None."""
         self.source, self.config, self.objective = source, config, objective
         self.space = space or latent.GaussianSpace(config.latent)
-        self.game: loss.AdversarialGame | None = None
 
     def networks(self) -> dict[str, nn.Module]:
         generator, critic = networks.make(self.source.shape, self.source.num_classes, self.config, self.space.size)
@@ -96,11 +90,12 @@ class PlainGan:
         """(the critic's, the generator's). goal: the generator's loss, given its adversarial part."""
         generator, critic = networks[GENERATOR], networks[CRITIC]
         assert isinstance(critic, layers.Critic)
-        self.game = loss.AdversarialGame(generator, critic, self.objective, goal)
-        of_critic, of_generator = self.game.losses()
+        game = loss.AdversarialGame(generator, critic, self.objective, goal)
+        adapt = game.adapt_augmentation if self.objective.augmentation_target else None
+        rate, every = self.objective.critic_learning_rate, self.objective.critic_steps
         return (
-            Update(CRITIC, critic, of_critic, learning_rate=self.objective.critic_learning_rate),
-            Update(GENERATOR, generator, of_generator, every=self.objective.critic_steps),
+            Update(CRITIC, critic, game.critic_step, learning_rate=rate, after_step=adapt),
+            Update(GENERATOR, generator, game.generator_step, every=every, set_opponent=game.set_opponent),
         )
 
     def inputs(self, reals: np.ndarray, rng: np.random.Generator) -> dict[str, np.ndarray]:

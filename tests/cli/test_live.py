@@ -1,4 +1,4 @@
-"""What a person is told of figures: sentences, headlines, curves, the panel and the plain lines, for every family."""
+"""How evaluations are shown: sentences, headlines, curves, the panel and the plain lines, for every family."""
 
 from __future__ import annotations
 
@@ -9,8 +9,10 @@ import numpy as np
 import pytest
 from rich.console import Console
 
-from selfplay.cli.live import figures as told
-from selfplay.cli.live import panel
+from selfplay.alphazero.display import DISPLAY as BOARDS
+from selfplay.cli.live import evaluation, panel
+from selfplay.display import Display
+from selfplay.gan.display import DISPLAY as GANS
 from selfplay.loop import plots
 from selfplay.types import Status
 
@@ -25,41 +27,48 @@ BOARD_WORDS = re.compile(r"games|positions|plies|moves|points|simulations|streng
 
 
 @pytest.mark.parametrize(
-    ("figures", "sentence", "headline"),
+    ("metrics", "display", "sentence", "headline"),
     [
-        (BOARD, "generation 7: 30 mistakes in 600 positions against exact play — accuracy 95.00%, where a wrong move "
+        (BOARD, BOARDS,
+         "generation 7: 30 mistakes in 600 positions against exact play — accuracy 95.00%, where a wrong move "
          "exists 92.0%, policy alone 90.0%, at 100 simulations", "95.00% accuracy"),
-        (GAMES, "generation 7: points 100% against random, 75% against the first generation, in 20 games each, at 50 "
+        (GAMES, BOARDS,
+         "generation 7: points 100% against random, 75% against the first generation, in 20 games each, at 50 "
          "simulations", "75.00% points against the first generation"),
-        (RING, "generation 7: 8 of 8 modes, 93.0% high quality, KL 0.0023, modes 0.87 × as wide as they should be, "
+        (RING, GANS,
+         "generation 7: 8 of 8 modes, 93.0% high quality, KL 0.0023, modes 0.87 × as wide as they should be, "
          "critic's AUC on held-out data 0.561", "8 of 8 modes, 93.0% high quality"),
-        (DIGITS, "generation 7: 97.4% read as asked, Fréchet distance 2.3 × its floor, 86.0% coverage",
+        (DIGITS, GANS, "generation 7: 97.4% read as asked, Fréchet distance 2.3 × its floor, 86.0% coverage",
          "97.4% read as asked, Fréchet distance 2.3 × its floor"),
-        ({"modes_found": 981.0, "kl": 0.3, "kl_floor": 0.019, "seconds": 2.0},
+        ({"modes_found": 981.0, "kl": 0.3, "kl_floor": 0.019, "seconds": 2.0}, GANS,
          "generation 7: 981 modes, KL 0.3 (floor 0.019)", "981 modes"),
-        ({"exploitability": 0.25, "rock": 1.0, "seconds": 2.0}, "generation 7: exploitability 0.25, rock 1",
+        ({"exploitability": 0.25, "rock": 1.0, "seconds": 2.0}, Display(), "generation 7: exploitability 0.25, rock 1",
          "exploitability 0.25, rock 1"),
-        ({"seconds": 1.0}, "generation 7: not measured", None),
+        ({"seconds": 1.0}, BOARDS, "generation 7: not measured", None),
     ],
     ids=["solved game", "points", "mixture", "digits", "stacks", "another family", "nothing"],
 )  # fmt: skip
-def test_a_measurement_is_told_in_the_words_of_its_figures(
-    figures: dict[str, float], sentence: str, headline: str | None
+def test_an_evaluation_is_written_in_the_words_of_its_family(
+    metrics: dict[str, float], display: Display, sentence: str, headline: str | None
 ) -> None:
-    assert told.sentence(7, figures) == sentence
-    assert told.headline(figures) == headline
+    assert evaluation.sentence(7, metrics, display) == sentence
+    assert evaluation.headline(metrics, display) == headline
 
 
-def test_curves_show_the_newest_and_the_best_of_each_figure() -> None:
+def test_curves_show_the_newest_and_the_best_of_each_metric() -> None:
     measured = [(1.0, 1.0), (0.001, 8.0), (0.01, 7.0)]
     history = [(number, {"kl": kl, "modes_found": modes}) for number, (kl, modes) in enumerate(measured)]
-    modes, divergence = told.curves(history, 60)
-    assert modes == told.Curve("modes", "▁█▇", "7", "8")
-    assert divergence == told.Curve("KL", "█▁▃", "0.01", "0.001")  # the less the better; by its logarithm
-    assert told.curves(history, 2)[0].bars == "█▁"
-    assert told.curves([(3, RING)], 60)[-1].best == ""  # an AUC is best where nobody is ahead
-    assert [curve.title for curve in told.curves([(1, BOARD)], 60)] == ["accuracy"]
-    assert told.curves([], 60) == [] and told.curves([(0, {"kl": float("nan")})], 60) == []
+    modes, divergence = evaluation.curves(history, 60, GANS)
+    assert modes == evaluation.Curve("modes", "▁█▇", "7", "8")
+    assert divergence == evaluation.Curve("KL", "█▁▃", "0.01", "0.001")  # the less the better; by its logarithm
+    assert evaluation.curves(history, 2, GANS)[0].bars == "█▁"
+    assert evaluation.curves([(3, RING)], 60, GANS)[-1].best == ""  # an AUC is best where nobody is ahead
+    assert [curve.title for curve in evaluation.curves([(1, BOARD)], 60, BOARDS)] == ["accuracy"]
+    assert [curve.title for curve in evaluation.curves([(1, GAMES)], 60, BOARDS)] == [
+        "points against random", "points against the first generation",
+    ]  # fmt: skip
+    assert evaluation.curves([], 60, GANS) == []
+    assert evaluation.curves([(0, {"kl": float("nan")})], 60, GANS) == []
 
 
 @pytest.mark.parametrize(
@@ -67,7 +76,8 @@ def test_curves_show_the_newest_and_the_best_of_each_figure() -> None:
                        (0.37, "balanced"), (0.3, "generator ahead"), (0.0, "generator ahead")],
 )  # fmt: skip
 def test_the_balance_is_a_bar_and_a_word(wins: float, word: str) -> None:
-    line = panel.balance(wins)
+    assert GANS.balance is not None
+    line = panel.balance(wins, GANS.balance)
     assert line.endswith(f"critic wins {wins:.0%}: {word}")
     assert line.count("█") == round(20 * wins) and line.count("█") + line.count("░") == 20
 
@@ -76,7 +86,7 @@ def board_status() -> Status:
     rates = {"games/s": 46.1, "positions/s": 918.0, "evaluations/s": 13227.0, "batch": 101.6, "cache_hits": 0.15,
              "exact": 0.23, "plies": 20.0, "lag": 0.5, "reuse": 5.9}  # fmt: skip
     return Status(generation=3, steps=1000, rows=9000, games=450, seconds=60, progress=0.5, phase="playing",
-                  rates=rates, losses={"net/policy_loss": 0.945}, figures=BOARD,
+                  rates=rates, losses={"net/policy_loss": 0.945}, metrics=BOARD,
                   history=[(0, BOARD), (3, BOARD)])  # fmt: skip
 
 
@@ -85,12 +95,12 @@ def gan_status() -> Status:
               "discriminator/gradient_norm": 0.27, "generator/loss": 0.74, "generator/gradient_norm": 0.66}  # fmt: skip
     return Status(generation=3, steps=1000, rows=256_000, games=256_000, seconds=60, progress=0.5, phase="learning",
                   window=51_200, rates={"games/s": 1e5, "fakes/s": 0.0, "lag": 0.0, "reuse": 1.0}, losses=losses,
-                  figures=RING, history=[(0, RING), (3, RING)])  # fmt: skip
+                  metrics=RING, history=[(0, RING), (3, RING)])  # fmt: skip
 
 
-def drawn(status: Status, width: int) -> str:
+def drawn(status: Status, width: int, display: Display) -> str:
     console = Console(width=width, height=50, file=None, force_terminal=True, color_system=None, record=True)
-    show = panel.LivePanel("preset", Path("runs/it"), console)
+    show = panel.LivePanel("preset", Path("runs/it"), console, display)
     with console.capture() as capture:
         console.print(show.draw(status))
     return capture.get()
@@ -98,7 +108,7 @@ def drawn(status: Status, width: int) -> str:
 
 @pytest.mark.parametrize("width", [80, 120])
 def test_the_panel_of_a_critic_and_its_generator_has_no_word_of_board_games(width: int) -> None:
-    text = drawn(gan_status(), width)
+    text = drawn(gan_status(), width, GANS)
     assert not BOARD_WORDS.search(text), text
     for words in ("samples", "critic wins 58%: balanced", "critic loss", "generator loss",
                   "critic slope on reals 1.060", "high quality", "AUC, held out", "56.10%"):  # fmt: skip
@@ -108,7 +118,7 @@ def test_the_panel_of_a_critic_and_its_generator_has_no_word_of_board_games(widt
 
 @pytest.mark.parametrize("width", [80, 120])
 def test_the_panel_of_a_board_game_has_no_word_of_critics(width: int) -> None:
-    text = re.sub(r" +", " ", drawn(board_status(), width))
+    text = re.sub(r" +", " ", drawn(board_status(), width, BOARDS))
     for words in ("games 450 46.1/s", "positions 9,000 918/s", "evaluations 13,227/s", "mean batch 101.6",
                   "cache hits 15%", "proven moves 23%", "plies a game 20.0", "reuse 5.9×", "weights behind 0.50 gen.",
                   "policy loss 0.945", "accuracy", "best 95.00%"):  # fmt: skip
@@ -126,22 +136,22 @@ def test_updates_a_second_are_those_of_the_last_seconds() -> None:
 
 
 def test_plain_lines_speak_of_samples_or_of_games(capsys: pytest.CaptureFixture[str]) -> None:
-    with panel.PlainLines(Path("runs/it")) as show:
+    with panel.PlainLines(Path("runs/it"), GANS) as show:
         show(gan_status())
     said = capsys.readouterr().out
     assert "256,000 samples, 1,000 updates; discriminator/loss 0.650, generator/loss 0.740, critic wins 58%" in said
     assert not re.search("positions|games", said)
-    with panel.PlainLines(Path("runs/it")) as show:
+    with panel.PlainLines(Path("runs/it"), BOARDS) as show:
         show(board_status())
     assert "450 games, 9,000 positions, 1,000 updates; games/s 46.1" in capsys.readouterr().out
 
 
 def test_distances_have_an_axis_of_their_own_below_the_shares(tmp_path: Path) -> None:
-    shares, distances = plots._shown([(0, RING | {"kl": 2.0}), (1, RING)])
+    shares, distances = GANS.plotted([(0, RING | {"kl": 2.0}), (1, RING)])
     assert shares == ["high_quality", "modes", "spread", "auc", "distinct"] and distances == ["kl"]
-    assert plots._shown([(1, DIGITS)]) == (["as_asked", "coverage"], ["frechet_ratio"])
-    assert plots._shown([(1, BOARD)]) == (["accuracy", "raw_accuracy", "contested_accuracy"], [])
-    tall = plots.curves([(0, RING | {"kl": 0.0}), (1, RING)], "title", tmp_path / "a.png")
-    wide = plots.curves([(1, BOARD)], "title", tmp_path / "b.png")
+    assert GANS.plotted([(1, DIGITS)]) == (["as_asked", "coverage"], ["frechet_ratio"])
+    assert BOARDS.plotted([(1, BOARD)]) == (["accuracy", "raw_accuracy", "contested_accuracy"], [])
+    tall = plots.curves([(0, RING | {"kl": 0.0}), (1, RING)], "title", tmp_path / "a.png", GANS)
+    wide = plots.curves([(1, BOARD)], "title", tmp_path / "b.png", BOARDS)
     assert tall.shape == (650, 900, 3) and wide.shape == (450, 900, 3) and tall.dtype == np.uint8
     assert (tmp_path / "a.png").read_bytes()[:4] == b"\x89PNG"

@@ -1,0 +1,75 @@
+"""How the numbers of an AlphaZero run are shown: strength against exact play and against opponents, and speeds."""
+
+from __future__ import annotations
+
+from selfplay.display import Display, Metrics, MetricSpec, RateSpec
+
+POINTS = "score_"  # and the opponent's name: points a game against it
+FIRST = "first"  # the opponent that is the run's first generation
+
+
+def sentence(metrics: Metrics) -> str:
+    found = "; ".join(phrase for phrase in (_exactness(metrics), _points(metrics)) if phrase)
+    return f"{found}, at {metrics['simulations']:.0f} simulations" if found and "simulations" in metrics else found
+
+
+def headline(metrics: Metrics) -> str:
+    """Accuracy, else points against the hardest opponent."""
+    if "accuracy" in metrics:
+        return f"{metrics['accuracy']:.2%} accuracy"
+    scores = {name: value for name, value in metrics.items() if name.startswith(POINTS)}
+    if not scores:
+        return ""
+    hardest = min(scores, key=scores.__getitem__)
+    return f"{scores[hardest]:.2%} points against {_opponent(hardest)}"
+
+
+def _exactness(metrics: Metrics) -> str:
+    if "accuracy" not in metrics:
+        return ""
+    stages = [f"{name.removeprefix('accuracy_')} {value:.1%}" for name, value in metrics.items() if "accuracy_" in name]
+    by_stage = f" ({', '.join(stages)})" if stages else ""
+    raw, contested = (metrics.get(name, 0) for name in ("raw_accuracy", "contested_accuracy"))
+    return (
+        f"{metrics.get('mistakes', 0):.0f} mistakes in {metrics.get('positions', 0):,.0f} positions against exact play "
+        f"— accuracy {metrics['accuracy']:.2%}{by_stage}, where a wrong move exists {contested:.1%}, "
+        f"policy alone {raw:.1%}"
+    )
+
+
+def _points(metrics: Metrics) -> str:
+    played = [f"{value:.0%} against {_opponent(name)}" for name, value in metrics.items() if name.startswith(POINTS)]
+    return f"points {', '.join(played)}, in {metrics.get('games', 0):.0f} games each" if played else ""
+
+
+def _opponent(name: str) -> str:
+    name = name.removeprefix(POINTS)
+    return "the first generation" if name == FIRST else name
+
+
+DISPLAY = Display(
+    rows="positions",
+    counts_games=True,
+    metrics=(
+        MetricSpec("accuracy", "accuracy", "share"),
+        MetricSpec("*accuracy*", kind="share"),
+        MetricSpec(f"{POINTS}{FIRST}", "points against the first generation", "share"),
+        MetricSpec(f"{POINTS}*", "points against {}", "share"),
+        MetricSpec("*"),
+    ),
+    rates=(
+        RateSpec("games", label="games"),
+        RateSpec("positions", label="positions"),
+        RateSpec("evaluations", label="evaluations"),
+        RateSpec("batch", "evaluations", "batches", "mean batch"),
+        RateSpec("cache_hits", "cache_hits", "cache_lookups", "cache hits", "{:.0%}"),
+        RateSpec("plies", "game_plies", "games", "plies a game"),
+        RateSpec("exact", "exact", "moves", "proven moves", "{:.0%}"),
+        RateSpec("draws", "draws", "games"),
+        RateSpec("first_wins", "first_wins", "games"),
+        RateSpec("adjudicated", "adjudicated", "games"),
+    ),
+    curves=(("accuracy",), (f"{POINTS}*",)),
+    sentence=sentence,
+    headline=headline,
+)

@@ -1,0 +1,113 @@
+"""A group of games in progress that share a search and an evaluation batch: their positions, streams and trajectories.
+
+Starts games, and saves and restores them. Which networks search them and when moves are played, the actor says.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from games.base import Game
+from selfplay.alphazero.config import ActorConfig
+from selfplay.alphazero.trajectory import MOVE, Trajectory
+from selfplay.search import search
+from selfplay.search.config import SearchConfig
+from selfplay.storage import random_stream
+
+BOTH = -1  # the side of the newest weights where they play both
+SAVED_MOVE = np.dtype([("game", "i4"), *((name, MOVE[name]) for name in MOVE.names or ())])
+
+
+class Group:
+    """B games, each with its own random stream. Number 0 plays the newest weights against themselves, number 1 against
+    an opponent, in every second game as the first player."""
+
+    def __init__(
+        self, game: Game, config: ActorConfig, search_config: SearchConfig, row_dtype: np.dtype, number: int
+    ) -> None:
+        size = config.concurrent_games
+        self.game, self.config, self.number = game, config, number
+        self.search = search.Search(game, size, search_config, config.num_simulations)
+        self.states = game.initial_states(size)
+        self.rngs = [np.random.default_rng(0)] * size
+        self.trajectories = [Trajectory(row_dtype) for _ in range(size)]
+        self.side = np.full(size, BOTH, dtype=np.int8)  # that the newest weights play
+        self.games_started = 0
+        self.turns = 0
+
+    def plies(self, rows: np.ndarray) -> np.ndarray:
+        """[M] searched plies so far, of games `rows` [M]."""
+        return np.array([len(self.trajectories[row]) for row in rows])
+
+    def newest_plays(self, rows: np.ndarray) -> np.ndarray:
+        """[M] bool: whether the newest weights are to move in games `rows` [M]."""
+        side = self.side[rows]
+        return (side == BOTH) | (side == self.states["to_play"][rows])
+
+    def start_games(self, rows: np.ndarray, seed: int, index: int) -> None:
+        """New games in places `rows`, of the random streams that follow from the seed, the actor's index and how many
+        games this group has started."""
+        for row in rows:
+            stream = np.random.SeedSequence(seed, spawn_key=(index, self.number, self.games_started))
+            rng = np.random.Generator(np.random.PCG64(stream))
+            self.rngs[row] = rng
+            self.trajectories[row].clear()
+            self.states[row] = self._opening(rng)
+            self.side[row] = BOTH if self.number == 0 else self.games_started % 2
+            self.games_started += 1
+
+    def _opening(self, rng: np.random.Generator) -> np.void:
+        """The position after some uniformly random plies; drawn again if that happens to end the game."""
+        most = min(self.config.random_opening_plies, self.game.max_game_length - 1)
+        while True:
+            states = self.game.initial_states(1)
+            for _ in range(rng.integers(0, most + 1)):
+                actions, count = self.game.legal_actions(states)
+                states = self.game.step(states, actions[:, rng.integers(0, count[0])]).states
+                if states["terminal"][0]:
+                    break
+            if not states["terminal"][0]:
+                return states[0]
+
+    def start_searches(self, rows: np.ndarray) -> None:
+        """Searches of games `rows` start anew from their positions."""
+        self.search.reset_root(rows, self.states[rows], self.config.num_simulations, [self.rngs[row] for row in rows])
+
+    # -- going on exactly ------------------------------------------------------------------------------------
+
+    def state(self) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
+        """Games in progress, as arrays and JSON values. Searches in progress are not part of it: they start anew."""
+        name = f"group{self.number}."
+        played = [len(trajectory) for trajectory in self.trajectories]
+        moves = np.zeros(sum(played), SAVED_MOVE)
+        moves["game"] = np.repeat(np.arange(len(played)), played)
+        for field in MOVE.names or ():
+            moves[field] = np.concatenate([trajectory.moves[field] for trajectory in self.trajectories])
+        rows = np.zeros(len(moves), self.trajectories[0].rows.dtype)
+        rows[:] = np.concatenate([trajectory.rows for trajectory in self.trajectories])
+        arrays = {"states": self.states, "side": self.side, "rows": rows, "moves": moves}
+        rest = {
+            "games_started": self.games_started,
+            "turns": self.turns,
+            "rngs": [random_stream.pack(rng) for rng in self.rngs],
+        }
+        return {name + field: array for field, array in arrays.items()}, rest
+
+    def load_state(self, arrays: Mapping[str, np.ndarray], rest: Mapping[str, Any]) -> None:
+        """Takes what `state` gave; `start_searches` must follow."""
+        name = f"group{self.number}."
+        self.states = arrays[name + "states"].copy()
+        self.side = arrays[name + "side"].copy()
+        self.games_started, self.turns = rest["games_started"], rest["turns"]
+        self.rngs = [random_stream.unpack(stream) for stream in rest["rngs"]]
+        moves = np.zeros(len(arrays[name + "moves"]), MOVE)
+        for field in MOVE.names or ():
+            moves[field] = arrays[name + "moves"][field]
+        for row, trajectory in enumerate(self.trajectories):
+            own = arrays[name + "moves"]["game"] == row
+            trajectory.clear()
+            trajectory.extend(arrays[name + "rows"][own], moves[own])
+        self.search.stop(np.arange(len(self.states)))

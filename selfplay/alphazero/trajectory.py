@@ -1,0 +1,108 @@
+"""The trajectory of a game in progress: its searched moves as rows, and their outcomes once it has ended.
+
+Rows stay in one array from here to the replay. This file owns the value targets; it knows neither games nor searches.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+CAPACITY = 32  # rows that an array has room for at first
+
+MOVE = np.dtype([
+    ("recorded", "?"),  # false for a move of the opponent, which is not learned from
+    ("exact", "f4"),  # proven value of the position it was played in, for its player; nan: none
+    ("reward", "f4"),  # for its player, in [-1, 1]
+    ("discount", "f4"),  # see games.base.Step; 0 ends the game
+])  # fmt: skip
+
+
+class GrowingArray:
+    """Rows [n] of one dtype in an array that is doubled when it is full. Bytes between fields are zero."""
+
+    def __init__(self, dtype: np.dtype, capacity: int = CAPACITY) -> None:
+        self._array = np.zeros(capacity, dtype)
+        self._size = 0
+
+    def __len__(self) -> int:
+        return self._size
+
+    @property
+    def rows(self) -> np.ndarray:
+        """[n], a view: valid until the array grows or is cleared."""
+        return self._array[: self._size]
+
+    def append(self, row: np.void) -> None:
+        self.extend_by(1)[0] = row
+
+    def extend_by(self, count: int) -> np.ndarray:
+        """Adds `count` rows and returns them, a view to be written to."""
+        size = self._size + count
+        if size > len(self._array):
+            larger = np.zeros(max(2 * len(self._array), size), self._array.dtype)
+            larger[: self._size] = self.rows
+            self._array = larger
+        self._size = size
+        return self._array[size - count : size]
+
+    def clear(self) -> None:
+        """Starts again from no rows, in the same memory."""
+        self._size = 0
+
+    def take(self) -> np.ndarray:
+        """[n] the rows, which are the caller's from now on; starts again from no rows, in new memory."""
+        rows = self.rows
+        self._array, self._size = np.zeros(len(self._array), self._array.dtype), 0
+        return rows
+
+
+class Trajectory:
+    """The searched moves of one game: row i is the position before move i, with what the search made of it."""
+
+    def __init__(self, row_dtype: np.dtype) -> None:
+        self._rows, self._moves = GrowingArray(row_dtype), GrowingArray(MOVE)
+
+    def __len__(self) -> int:
+        return len(self._moves)
+
+    @property
+    def rows(self) -> np.ndarray:
+        """[n] rows, zero where a move is not recorded; their outcomes are not known before the end."""
+        return self._rows.rows
+
+    @property
+    def moves(self) -> np.ndarray:
+        """[n] MOVE."""
+        return self._moves.rows
+
+    def append(self, row: np.void, move: np.void) -> None:
+        self._rows.append(row)
+        self._moves.append(move)
+
+    def extend(self, rows: np.ndarray, moves: np.ndarray) -> None:
+        """Adds several moves [m], as read from a saved state."""
+        self._rows.extend_by(len(rows))[:] = rows
+        self._moves.extend_by(len(moves))[:] = moves
+
+    def clear(self) -> None:
+        self._rows.clear()
+        self._moves.clear()
+
+    def finish(self, finished: GrowingArray) -> None:
+        """Values the game's positions and adds those recorded to `finished`, the last one first."""
+        rows, moves = self.rows, self.moves
+        rows["outcome"] = outcomes(moves)
+        order = np.flatnonzero(moves["recorded"])[::-1]
+        np.take(rows, order, out=finished.extend_by(len(order)), mode="clip")
+
+
+def outcomes(moves: np.ndarray) -> np.ndarray:
+    """[n] float32 in [-1, 1] of moves [n] MOVE, each for its player, from the game's end backwards: reward + discount ·
+    outcome of the next; where the search has proven a position, the proven value instead."""
+    found = np.zeros(len(moves), np.float32)
+    outcome = 0.0
+    columns = (moves[name].tolist() for name in ("exact", "reward", "discount"))
+    for place, (exact, reward, discount) in reversed(list(enumerate(zip(*columns, strict=True)))):
+        outcome = reward + discount * outcome if exact != exact else exact  # nan is the number that differs from itself
+        found[place] = outcome
+    return found
