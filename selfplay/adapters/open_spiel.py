@@ -7,7 +7,6 @@ work on arrays (docs/add-a-game.md). Knows OpenSpiel and the contract of games, 
 
 from __future__ import annotations
 
-import difflib
 import hashlib
 from collections import OrderedDict
 from collections.abc import Sequence
@@ -17,6 +16,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from games import base
+from selfplay import errors
 from selfplay.errors import ArgumentError, UserError
 
 PREFIX = "open_spiel:"
@@ -135,8 +135,7 @@ def make(name: str) -> OpenSpielGame:
     short = text.partition("(")[0]
     known = pyspiel.registered_names()
     if short not in known:
-        near = difflib.get_close_matches(short, known, 1)
-        hint = f" Did you mean '{near[0]}'?" if near else ""
+        hint = errors.suggest(short, known)
         raise ArgumentError(f"OpenSpiel has no game called '{short}'.{hint} pyspiel.registered_names() lists them.")
     try:
         spiel = pyspiel.load_game(text)

@@ -13,6 +13,7 @@ import numpy as np
 
 import games
 from games.base import Game
+from selfplay import errors
 from selfplay.api import analysis, arguments
 from selfplay.api.analysis import Analysis
 from selfplay.errors import ArgumentError, CheckpointError
@@ -135,7 +136,7 @@ def find(source: str | os.PathLike[str]) -> Path:
         )
     runs = [str(config.parent) for config in RUNS.glob("*/config.json")]
     raise CheckpointError(
-        f"'{name}' is no folder, and no game that has a packaged agent.{arguments.nearest(name, [*runs, *known()])} "
+        f"'{name}' is no folder, and no game that has a packaged agent.{errors.suggest(name, [*runs, *known()])} "
         f"Packaged: {', '.join(known())}; a run is named by its folder, such as 'runs/NAME'."
     )
 

@@ -1,13 +1,11 @@
 """Checks of arguments that users hand to the Python API: each mistake is answered by one sentence.
 
-Knows no players and no runs.
+Knows no runs.
 """
 
 from __future__ import annotations
 
-import difflib
 import os
-from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
@@ -16,8 +14,8 @@ import games
 from games.base import Game
 from games.notation import Notation
 from selfplay.errors import ArgumentError, ArgumentTypeError
+from selfplay.players.levels import MAX_SIMULATIONS
 
-MAX_SIMULATIONS = 1_000_000
 MAX_GAMES = 100_000
 LONGEST = 80  # characters of a value in a message
 
@@ -26,12 +24,6 @@ def shown(value: object) -> str:
     """A value as part of a message."""
     text = repr(value)
     return text if len(text) <= LONGEST else f"{text[: LONGEST - 1]}…"
-
-
-def nearest(word: str, known: Iterable[str]) -> str:
-    """A sentence that names the closest of the known words; empty where none is close."""
-    near = difflib.get_close_matches(word, list(known), 1)
-    return f" Did you mean '{near[0]}'?" if near else ""
 
 
 def whole_number(name: str, value: object, least: int, most: int) -> int:

@@ -15,6 +15,7 @@ import numpy as np
 
 import games as rules
 from games.base import Game
+from selfplay import errors
 from selfplay.api import arguments
 from selfplay.api.agents import TrainedAgent
 from selfplay.errors import ArgumentError, ArgumentTypeError, CheckpointError
@@ -147,7 +148,7 @@ def gather(entrants: Sequence[Entrant], game: str | None, simulations: int) -> t
     if game is not None and not isinstance(game, str):
         raise ArgumentTypeError(f"game must be a name such as 'connect-four', not {arguments.shown(game)}.")
     if game is not None and game not in rules.available():
-        near = arguments.nearest(game, rules.available())
+        near = errors.suggest(game, rules.available())
         raise ArgumentError(f"no game is called '{game}'.{near} Games: {', '.join(rules.available())}.")
     for entrant in entrants:
         if not isinstance(entrant, (str, os.PathLike, TrainedAgent)):

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from selfplay import errors
 from selfplay.api import arguments, frames, matches
 from selfplay.errors import ArgumentError, ArgumentTypeError
 from selfplay.ratings import standings, tournament
@@ -58,7 +59,7 @@ class Ratings:
                 return player.elo
         names = [player.name for player in self.players]
         raise ArgumentError(
-            f"no player is called {name!r}.{arguments.nearest(str(name), names)} Players: {', '.join(names)}."
+            f"no player is called {name!r}.{errors.suggest(str(name), names)} Players: {', '.join(names)}."
         )
 
     def rows(self) -> list[dict[str, object]]:
@@ -98,7 +99,7 @@ def rate(
     tasks = [tournament.MatchTask(first, second, k) for first, second in pairings for k in range(number)]
     played = matches.play(players, tasks, game, number, simulations, seed, random_plies, balance, book, None)
     if anchor is not None and anchor not in played.names:
-        near = arguments.nearest(str(anchor), played.names)
+        near = errors.suggest(str(anchor), played.names)
         raise ArgumentError(f"anchor is {anchor!r}, and no player is called so.{near}")
     counts = np.zeros((len(players), len(players), 3, 3), dtype=np.int64)
     for result in played.results:

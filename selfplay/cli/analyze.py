@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from selfplay.errors import UserError
+from selfplay.players.levels import MAX_SIMULATIONS
 
 EPILOG = """examples:
   selfplay analyze runs/connect-four --moves 4453
@@ -31,7 +32,6 @@ reached as "fen". "simulations": 0 asks for the policy alone.
 """
 
 BATCH = 128  # positions searched together
-MAX_SIMULATIONS = 1_000_000
 MAX_TOGETHER = 1_000_000  # simulations of all positions that are searched together
 MAX_LINE = 1_000_000  # characters
 

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from selfplay.cli.tournaments import conditions, playing
 from selfplay.errors import UserError
+from selfplay.players.levels import MAX_SIMULATIONS
 
 if TYPE_CHECKING:
     from games.base import Game
@@ -34,7 +35,6 @@ EPILOG = """examples:
 as soon as it can be told with the error rates --alpha and --beta.
 """
 
-MAX_SIMULATIONS = 1_000_000
 SPRT_GAMES = 20_000  # at most, unless --games says otherwise
 SPRT_TOGETHER = 128  # games side by side: those in progress when a test ends were played for nothing
 

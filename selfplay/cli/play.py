@@ -155,7 +155,7 @@ def _strength(arguments: argparse.Namespace) -> tuple[Strength, int]:
 
     wanted = SIMULATIONS
     if arguments.simulations is not None:
-        wanted = strengths.number(arguments.simulations, "--simulations", 0, strengths.MAX_SIMULATIONS)
+        wanted = strengths.number(arguments.simulations, "--simulations", 0, strengths.MOST)
     strength = session.Strength(wanted, TEMPERATURE)
     if arguments.level is not None:
         strengths.set_level(strength, strengths.number(arguments.level, "--level", 1, 10))

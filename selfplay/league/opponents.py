@@ -11,12 +11,12 @@ Knows players by name and results by table; not what players are, nor where they
 
 from __future__ import annotations
 
-import difflib
 import math
 from collections.abc import Collection, Iterable, Sequence
 
 import numpy as np
 
+from selfplay import errors
 from selfplay.errors import ConfigError
 from selfplay.league import equilibrium, payoff
 
@@ -35,11 +35,7 @@ def check(policy: str, kind: str = KINDS[0], power: float = 2.0) -> None:
 
 def _known(word: str, words: Sequence[str], what: str) -> None:
     if word not in words:
-        near = difflib.get_close_matches(word, words, 1)
-        hint = f"did you mean '{near[0]}'? " if near else ""
-        raise ConfigError(
-            f"no {what} is called '{word}'; {hint}Known: {', '.join(words)}.".replace("; Known", "; known")
-        )
+        raise ConfigError(f"no {what} is called '{word}'.{errors.suggest(word, words)} Known: {', '.join(words)}.")
 
 
 def weights(

@@ -16,6 +16,9 @@ if TYPE_CHECKING:  # this file is read before a program that speaks UCI has answ
     from selfplay.search.analyzer import SearchInfo
 
 
+MAX_SIMULATIONS = 1_000_000  # a move, that a trained player may be asked for
+
+
 class Level(NamedTuple):
     """How strong to play."""
 

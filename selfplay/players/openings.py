@@ -21,7 +21,7 @@ MAX_BOOK = 50_000_000  # bytes
 TRIES = 200  # random positions tried in a row without finding a new one before old ones come again
 _DRAWN_TOGETHER = 64
 
-Judge = Callable[[np.ndarray], np.ndarray]
+ValueFunction = Callable[[np.ndarray], np.ndarray]
 """Maps positions [B] to their value [B] in [-1, 1] for the player to move."""
 
 
@@ -41,7 +41,7 @@ class Opening(NamedTuple):
 
 def for_match(
     game: Game, number: int, seed: int, plies: int | None = None, balance: float = 0.5, file: Path | None = None,
-    judge: Judge | None = None,
+    judge: ValueFunction | None = None,
 ) -> list[Opening]:  # fmt: skip
     """`number` openings of a match: those of the book `file`; else the game's customary ones; else random ones.
 
@@ -74,7 +74,12 @@ def customary(game: Game, number: int, rng: np.random.Generator) -> list[Opening
 
 
 def random(
-    game: Game, number: int, plies: int, rng: np.random.Generator, judge: Judge | None = None, balance: float = 1.0
+    game: Game,
+    number: int,
+    plies: int,
+    rng: np.random.Generator,
+    judge: ValueFunction | None = None,
+    balance: float = 1.0,
 ) -> list[Opening]:
     """Different positions after `plies` uniformly random plies from the game's start, none of them over.
 
@@ -118,7 +123,7 @@ def _drawn(game: Game, plies: int, rng: np.random.Generator) -> list[Opening]:
     return [Opening(start, tuple(played[:, k].tolist())) for k in np.flatnonzero(~states["terminal"])]
 
 
-def exact_judge(game: Game) -> Judge | None:
+def exact_judge(game: Game) -> ValueFunction | None:
     """The game's exact solver as a judge; None where it has none."""
     knowledge = games.facet(game, Knowledge)
     if not knowledge.has_solver:

@@ -25,7 +25,7 @@ from selfplay.search import evaluators
 from selfplay.search.config import SearchConfig
 
 KINDS = {"random": "", "greedy": "", "uct": "1000", "alphabeta": "4", "solver": ""}  # name → its usual number
-MAX_SIMULATIONS = 10_000_000
+MAX_ROLLOUTS = 10_000_000
 MAX_DEPTH = 100
 
 
@@ -124,7 +124,7 @@ def make(game: Game, text: str) -> player.Player:
     if kind == "greedy":
         return GreedyPlayer(game)
     if kind == "uct":
-        return RolloutPlayer(text, game, _number(text, number or KINDS[kind], 1, MAX_SIMULATIONS))
+        return RolloutPlayer(text, game, _number(text, number or KINDS[kind], 1, MAX_ROLLOUTS))
     if kind == "alphabeta":
         engine = games.facet(game, Knowledge).engine()
         if engine is None:

@@ -21,11 +21,11 @@ from selfplay.errors import ConfigError
 from selfplay.league import pool
 from selfplay.players import network_player, pretrained, reference
 from selfplay.players.external import engines
+from selfplay.players.levels import MAX_SIMULATIONS
 from selfplay.players.network_player import NetworkPlayer
 from selfplay.players.player import Player
 from selfplay.storage import artifact
 
-MAX_SIMULATIONS = 1_000_000
 BUNDLED = "bundled"
 ENGINES = ("uci", "hub")
 

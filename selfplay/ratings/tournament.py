@@ -87,7 +87,7 @@ def ladder(players: int, rungs: Sequence[Sequence[int]], reach: int = 2) -> list
     return [pair for pair in round_robin(players) if paired(*pair)]
 
 
-class Results:
+class TournamentResults:
     """The results of a tournament so far, by task, and what is read off them."""
 
     def __init__(self, participants: Sequence[Participant]) -> None:

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from selfplay.errors import FolderError
-from selfplay.ratings.tournament import MatchTask, Participant, Results, TaskResult
+from selfplay.ratings.tournament import MatchTask, Participant, TaskResult, TournamentResults
 from selfplay.storage import artifact, lock
 
 FORMAT = 1
@@ -30,7 +30,7 @@ class TournamentFolder:
         self, folder: Path, participants: Sequence[Participant], terms: Mapping[str, Any], suffix: str
     ) -> None:  # fmt: skip
         """terms: must be those of the results already here. suffix: of files with records. Raises FolderError."""
-        self.folder, self.results, self._suffix = folder, Results(participants), suffix
+        self.folder, self.results, self._suffix = folder, TournamentResults(participants), suffix
         self._ends: dict[str, int] = {}
         try:
             (folder / "games").mkdir(parents=True, exist_ok=True)

@@ -88,11 +88,11 @@ def test_a_wrong_word_is_answered_with_the_nearest() -> None:
     with pytest.raises(ConfigError) as caught:
         opponents.weights("histroy", ["1"])
     assert str(caught.value) == (
-        "no opponent policy is called 'histroy'; did you mean 'history'? Known: latest, history, pfsp, nash, ema."
+        "no opponent policy is called 'histroy'. Did you mean 'history'? Known: latest, history, pfsp, nash, ema."
     )
-    with pytest.raises(ConfigError, match="no opponent policy is called 'x'; known: latest"):
+    with pytest.raises(ConfigError, match=r"no opponent policy is called 'x'\. Known: latest"):
         opponents.check("x")
-    with pytest.raises(ConfigError, match="did you mean 'hard'"):
+    with pytest.raises(ConfigError, match="Did you mean 'hard'"):
         opponents.check("pfsp", "hardy")
     with pytest.raises(ConfigError, match="above 0"):
         opponents.check("pfsp", power=0)

@@ -7,6 +7,7 @@ import sys
 
 import numpy as np
 import pytest
+from facets import notation_of
 
 import games
 from selfplay.search import evaluators, search
@@ -49,7 +50,7 @@ def test_mistakes_of_a_caller_are_one_sentence() -> None:
     with pytest.raises(ValueError, match=r"-5 simulations were asked for: expected 0 .* or more\."):
         run(start, number=-5)
     with pytest.raises(ValueError, match=r"The game is over in the position of row 1"):
-        run(np.concatenate([start[:1], TIC_TAC_TOE.state_after("14253")]))
+        run(np.concatenate([start[:1], notation_of(TIC_TAC_TOE).state_after("14253")]))
     with pytest.raises(ValueError, match=r"tic-tac-toe needs an array \[2\] of its own state_dtype"):
         run(np.zeros(2, dtype=np.float32))
     with pytest.raises(ValueError, match=r"needs an array \[1\]"):

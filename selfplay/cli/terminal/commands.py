@@ -84,7 +84,7 @@ def level(dialogue: Dialogue, rest: str) -> None:
 
 def simulations(dialogue: Dialogue, rest: str) -> None:
     if rest:
-        dialogue.strength.simulations = strength.number(rest, "simulations", 0, strength.MAX_SIMULATIONS)
+        dialogue.strength.simulations = strength.number(rest, "simulations", 0, strength.MOST)
         dialogue.strength.level = None
         dialogue.simulations = max(dialogue.strength.simulations, 1)
     _tell_strength(dialogue)

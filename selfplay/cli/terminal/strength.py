@@ -10,7 +10,7 @@ from selfplay.players import levels
 if TYPE_CHECKING:
     from selfplay.play.session import Strength
 
-MAX_SIMULATIONS = 100_000
+MOST = 100_000  # simulations a move, at the prompt
 DEEPEST = 6400  # simulations of the highest level
 
 

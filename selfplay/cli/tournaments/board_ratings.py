@@ -11,13 +11,14 @@ from typing import TYPE_CHECKING
 from selfplay.cli.tournaments import conditions, contest, playing
 from selfplay.cli.tournaments.contest import Contest, Entry
 from selfplay.errors import UserError
+from selfplay.players.levels import MAX_SIMULATIONS
 
 if TYPE_CHECKING:
     from games.base import Game
     from selfplay.cli.tournaments.playing import Progress
     from selfplay.cli.tournaments.report import TournamentReport
     from selfplay.ratings.standings import Standings
-    from selfplay.ratings.tournament import Results
+    from selfplay.ratings.tournament import TournamentResults
 
 MAX_PLAYERS = 200
 GAMES = 100  # a pair of players, where none are asked for
@@ -54,8 +55,6 @@ def enter(arguments: argparse.Namespace) -> Contest:
 
 
 def _simulations(text: str) -> list[int]:
-    from selfplay.players.registry import MAX_SIMULATIONS
-
     words = text.split(",")
     if not all(word.isascii() and word.isdigit() and int(word) <= MAX_SIMULATIONS for word in words):
         raise UserError(
@@ -95,7 +94,7 @@ def _entries(arguments: argparse.Namespace, numbers: list[int]) -> list[Entry]:
 
 def _report(
     game: Game, entries: list[Entry], arguments: argparse.Namespace, anchor: tuple[int | None, float],
-    results: Results, session: Progress,
+    results: TournamentResults, session: Progress,
 ) -> TournamentReport:  # fmt: skip
     from selfplay.cli.tournaments import report
     from selfplay.ratings import standings

@@ -14,7 +14,7 @@ from selfplay.errors import UserError
 if TYPE_CHECKING:
     from selfplay.cli.tournaments.playing import Progress, WorkerPools
     from selfplay.cli.tournaments.report import TournamentReport
-    from selfplay.ratings.tournament import Participant, Results
+    from selfplay.ratings.tournament import Participant, TournamentResults
 
 SCHEDULES = ("round-robin", "gauntlet", "ladder")
 
@@ -39,7 +39,7 @@ class Contest(NamedTuple):
     terms: dict[str, Any]  # as of a `TournamentFolder`
     suffix: str  # of files with records
     workers: WorkerPools
-    report: Callable[[Results, Progress], TournamentReport]
+    report: Callable[[TournamentResults, Progress], TournamentReport]
 
 
 def series_of(paths: Sequence[Path]) -> list[str]:

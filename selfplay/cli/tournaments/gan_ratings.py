@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from selfplay.gan.load import LoadedGan
     from selfplay.league.payoff import PayoffTable
     from selfplay.ratings.standings import Standings
-    from selfplay.ratings.tournament import Results
+    from selfplay.ratings.tournament import TournamentResults
 
 GENERATOR, CRITIC = "generator", "discriminator"  # names of the roles
 BLOCKS, SAMPLES = 20, 1000
@@ -149,7 +149,7 @@ def _pairings(entries: Sequence[Entry], schedule: str) -> list[tuple[int, int]]:
 
 def _report(
     arguments: argparse.Namespace, entries: list[Entry], loaded: list[LoadedGan], terms: dict[str, Any],
-    anchor: tuple[int | None, float], results: Results, session: Progress,
+    anchor: tuple[int | None, float], results: TournamentResults, session: Progress,
 ) -> TournamentReport:  # fmt: skip
     from selfplay.cli.tournaments import report
     from selfplay.ratings import standings
@@ -172,7 +172,9 @@ def _report(
     )
 
 
-def _summary(data: str, size: int, schedule: str, terms: dict[str, Any], results: Results, found: Standings) -> str:
+def _summary(
+    data: str, size: int, schedule: str, terms: dict[str, Any], results: TournamentResults, found: Standings
+) -> str:  # fmt: skip
     """What was played and what a score means. size: G."""
     return (
         f"{data}: {size} generators against {size} critics, named {CRITIC}, {schedule}, {len(results):,} "
@@ -182,7 +184,7 @@ def _summary(data: str, size: int, schedule: str, terms: dict[str, Any], results
     )
 
 
-def _progress(results: Results, session: Progress) -> str:
+def _progress(results: TournamentResults, session: Progress) -> str:
     """How many blocks were played now, and how many were kept from earlier sessions."""
     before = f"{len(results) - session.done:,} from earlier"
     if not session.done:
@@ -203,7 +205,7 @@ def _separated(table: PayoffTable) -> list[str]:
     ]
 
 
-def _series(entries: list[Entry], results: Results) -> dict[int, tuple[str, int]]:
+def _series(entries: list[Entry], results: TournamentResults) -> dict[int, tuple[str, int]]:
     """(curve of the plot, generation) of each participant."""
     several = len({entry.series for entry in entries}) > 1
     found = {}
@@ -278,7 +280,7 @@ def _mixture(names: Sequence[str], shares: np.ndarray) -> str:
 
 
 def _memorisation(
-    entries: list[Entry], loaded: list[LoadedGan], results: Results
+    entries: list[Entry], loaded: list[LoadedGan], results: TournamentResults
 ) -> tuple[list[str], dict[str, dict[str, float | None]]]:
     """(sentence about the newest critic, AUC on training data − AUC on held-out data of each critic). Empty for endless
     data, which have no training part."""
