@@ -59,7 +59,7 @@ class DigitClassifier(NamedTuple):
 
     network: DigitNetwork
     digest: str  # SHA-256 of the weights; to be reported with each metric that depends on them
-    error: float  # share of the held-out digits that it misclassifies: an argument of `modes.misread`
+    error: float  # share of the held-out digits that it misclassifies
     meta: Mapping[str, Any]  # how it was trained
 
     def probabilities(self, x: np.ndarray) -> np.ndarray:

@@ -7,8 +7,7 @@ labels, not where they come from.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import NamedTuple, TypeVar
+from typing import NamedTuple
 
 import numpy as np
 from scipy.special import gammainc
@@ -18,11 +17,11 @@ from selfplay.gan.data.datasets import Mixture
 
 RADIUS = 3  # σ about a centre, within which a sample is of high quality
 FAIR_SHARE = 1 / 4  # of n/M samples within RADIUS, from which a mode counts as captured
-LEAST = 5  # samples from which a mode of stacked digits counts, see `misread`
+LEAST = 5  # samples from which a mode of stacked digits counts: with fewer, misclassified samples fill empty modes
 
 
 class MixtureCoverage(NamedTuple):
-    """Coverage of a mixture of M modes by samples [N, D]; `perfect` returns means."""
+    """Coverage of a mixture of M modes by samples [N, D]."""
 
     captured: float  # modes with at least a quarter of their fair share N/M within 3 σ, 0 to M
     touched: float  # modes with a sample within 3 σ, as PacGAN (1712.04086) counts
@@ -40,9 +39,6 @@ class LabelCoverage(NamedTuple):
     captured: float  # modes with at least LEAST samples, 0 to M
     touched: float  # modes with a sample, as published
     kl: float  # nats, of the histogram from uniform, 0 to ln M
-
-
-AnyCoverage = TypeVar("AnyCoverage", MixtureCoverage, LabelCoverage)
 
 
 def ceiling(dimensions: int = 2) -> float:
@@ -105,11 +101,6 @@ def _spreads(offsets: np.ndarray, modes: np.ndarray, count: int) -> np.ndarray:
     return np.sqrt(np.where(numbers > 1, squares / np.maximum(numbers - 1, 1), np.nan))
 
 
-def perfect(mixture: Mixture, n: int, rng: np.random.Generator, repeats: int = 20) -> MixtureCoverage:
-    """The floor of KL and the ceiling of the rest: the mean of what n samples of the mixture itself score."""
-    return _mean(lambda: of_mixture(mixture.sample(n, rng)[0], mixture), repeats)
-
-
 def of_labels(labels: np.ndarray, modes: int = 1000, least: int = LEAST) -> LabelCoverage:
     """Coverage by samples that were classified as labels [N], 0 to modes − 1, N ≥ 1; the truth is uniform.
 
@@ -124,31 +115,5 @@ def perfect_labels(
     n: int, rng: np.random.Generator, modes: int = 1000, least: int = LEAST, repeats: int = 20
 ) -> LabelCoverage:
     """The mean score of n uniform labels. Uniform errors of the classifier do not change it."""
-    return _mean(lambda: of_labels(rng.integers(modes, size=n), modes, least), repeats)
-
-
-def misread(
-    true_modes: int, n: int, error: float, rng: np.random.Generator, least: int = LEAST, repeats: int = 20
-) -> LabelCoverage:
-    """The simulated score of a generator that fills `true_modes` of 1,000 evenly when each digit is misclassified with
-    probability `error`, as any other digit.
-
-    Misclassified samples fall into empty modes. At n = 26,000 an error of 2 % makes 760 modes touch 946, but only 766
-    have five samples.
-    """
-
-    def once() -> LabelCoverage:
-        chosen = rng.permutation(1000)[:true_modes]
-        labels = chosen[rng.integers(true_modes, size=n)]
-        planes = np.stack([labels // 100, labels // 10 % 10, labels % 10])
-        wrong = rng.random(planes.shape) < error
-        planes = np.where(wrong, (planes + rng.integers(1, 10, size=planes.shape)) % 10, planes)
-        return of_labels(planes[0] * 100 + planes[1] * 10 + planes[2], 1000, least)
-
-    return _mean(once, repeats)
-
-
-def _mean(measure: Callable[[], AnyCoverage], repeats: int) -> AnyCoverage:
-    found = [measure() for _ in range(repeats)]
-    means = [np.mean(values, axis=0) for values in zip(*found, strict=True)]
-    return type(found[0])._make(mean if np.ndim(mean) else float(mean) for mean in means)
+    found = [of_labels(rng.integers(modes, size=n), modes, least) for _ in range(repeats)]
+    return LabelCoverage(*(float(np.mean(values)) for values in zip(*found, strict=True)))

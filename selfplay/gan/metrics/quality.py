@@ -1,13 +1,13 @@
 """Distances between fakes and reals in a space of features [N, D] that the caller chooses.
 
 Few of these are 0 or 1 for a perfect generator with finitely many samples; the bias depends on N and on the features.
-So each is reported with its floor: the same measure of reals against other reals, at the same N (`against_floor`).
-Computed in float64; features may be of any float type. Knows features, not how they were computed.
+So judges report a floor with them: the same measure of reals against other reals, at the same N. Computed in float64;
+features may be of any float type. Knows features, not how they were computed.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator
 from typing import NamedTuple
 
 import numpy as np
@@ -19,7 +19,6 @@ from selfplay.gan.metrics import auc
 ROWS = 512  # of a distance matrix at a time
 NEIGHBOURS = 5  # k of `neighbourhoods`: a perfect generator covers 1 − 2^−k
 BLOCKS = 10  # of `kernel_distance`
-SPLITS = 10  # of `against_floor`
 
 
 def frechet(real: np.ndarray, fake: np.ndarray) -> float:
@@ -161,79 +160,6 @@ def memorisation(train: np.ndarray, held_out: np.ndarray, fake: np.ndarray) -> M
         ratio=float(np.median(of_fakes)) / middle if middle else float("nan"),
         copies=float(np.mean(of_fakes < np.quantile(of_reals, 0.01))),
     )
-
-
-def two_sample(real: np.ndarray, fake: np.ndarray, rng: np.random.Generator) -> auc.Auc:
-    """The AUC of a nearest-neighbour critic: the classifier two-sample test (Lopez-Paz & Oquab 2017, 1610.06545), with
-    AUC in place of accuracy, on real [N, D] and fake [M, D], N, M ≥ 4. Cut to equal numbers.
-
-    The critic knows a random half of each; it scores the other half by the share of reals among the nearest √n of the n
-    that it knows, as in the paper. ½ if the two are indistinguishable; the p-value tests that.
-    """
-    real, fake = _checked(real, 4), _checked(fake, 4)
-    half = min(len(real), len(fake)) // 2
-    real, fake = real[rng.permutation(len(real))[: 2 * half]], fake[rng.permutation(len(fake))[: 2 * half]]
-    known, k = np.concatenate([real[:half], fake[:half]]), max(1, int(np.sqrt(2 * half)))
-
-    def scores(points: np.ndarray) -> np.ndarray:
-        nearest = [np.argpartition(distances, k - 1, axis=1)[:, :k] for _, distances in _distances(points, known)]
-        return np.mean(np.concatenate(nearest) < half, axis=1)
-
-    return auc.auc(scores(real[half:]), scores(fake[half:]))
-
-
-class Compared(NamedTuple):
-    value: float  # of fakes against reals
-    floor: float  # of reals against other reals, at the same sizes
-    scatter: float  # standard deviation of the floor over the splits: how far a perfect generator is from it by chance
-    size: int  # samples of each kind
-
-
-Measure = Callable[[np.ndarray, np.ndarray], Mapping[str, float]]
-
-
-def against_floor(
-    measure: Measure, real: np.ndarray, fake: np.ndarray, rng: np.random.Generator, splits: int = SPLITS
-) -> dict[str, Compared]:
-    """The values of `measure(reals, others)` by name, each with its real-against-real floor.
-
-    In each split, one random half of real [N, D] is measured against the other half, and against as many random fakes
-    [M, D], M ≥ N/2; the means over the splits, at least two, are returned. Both have the same size, so that their ratio
-    is fair even if the measure is biased; the value differs from that of all samples. N ≥ 4. Fakes that copy the reals
-    they are measured against fall below the floor: see `memorisation`.
-    """
-    real, size = _checked(real, 4), len(real) // 2
-    fake = _checked(fake, size)
-    values, floors = [], []
-    for _ in range(splits):
-        order = rng.permutation(len(real))
-        half, other = real[order[:size]], real[order[size : 2 * size]]
-        values.append(measure(half, fake[rng.permutation(len(fake))[:size]]))
-        floors.append(measure(half, other))
-
-    def one(name: str) -> Compared:
-        value, floor = ([row[name] for row in found] for found in (values, floors))
-        return Compared(float(np.mean(value)), float(np.mean(floor)), float(np.std(floor, ddof=1)), size)
-
-    return {name: one(name) for name in values[0]}
-
-
-def report(
-    real: np.ndarray, fake: np.ndarray, rng: np.random.Generator, k: int = NEIGHBOURS, splits: int = SPLITS
-) -> dict[str, Compared]:
-    """frechet, kernel, precision, recall, density, coverage and auc (of `two_sample`) of real [N, D] and fake [M, D],
-    each with its floor. The floors of kernel and auc are 0 and ½ up to their scatter; Fréchet's is not 0.
-    M ≥ N/2, N > 2k, N ≥ 8."""
-
-    def measure(some: np.ndarray, others: np.ndarray) -> dict[str, float]:
-        return {
-            "frechet": frechet(some, others),
-            "kernel": squared_discrepancy(some, others),
-            **neighbourhoods(some, others, k)._asdict(),
-            "auc": two_sample(some, others, rng).value,
-        }
-
-    return against_floor(measure, real, fake, rng, splits)
 
 
 def _checked(features: np.ndarray, least: int) -> np.ndarray:
