@@ -191,7 +191,7 @@ def _write_picture(arguments: argparse.Namespace, folder: Path, loaded: LoadedGa
         picture, what = _sum(generator, _terms(arguments.arithmetic), rng), f"samples of {arguments.arithmetic}"
     else:
         title = f"{folder.parent.parent.name}, generation {generation}"
-        picture = pictures.of_generator(generator, rng, arguments.label, title, arguments.count)
+        picture = pictures.samples(generator, rng, arguments.label, title, arguments.count)
         what = "samples" if arguments.label is None else f"samples of class {arguments.label}"
     out = arguments.out or folder.parent.parent / "samples" / f"{generation:06d}{_suffix(arguments)}.png"
     try:
@@ -229,13 +229,13 @@ def _interpolations(generator: TrainedGenerator, count: int, label: int | None, 
     if generator.config.conditional:
         chosen = rng.integers(generator.source.num_classes, size=count) if label is None else np.full(count, label)
         labels = chosen.repeat(steps)
-    x = generator.of_inputs(inputs, labels)
+    x = generator.from_inputs(inputs, labels)
     if not points:
         return pictures.grid(x, steps)
     reals = generator.source.train.sample(POINTS, rng)[0]
     fakes = generator.sample(POINTS, rng)[0]
     paths, title = list(x.reshape(count, steps, -1)), f"{count} interpolations"
-    return pictures.of_points(reals, fakes, pictures.centres_of(generator.source.train), paths, title)
+    return pictures.scatter(reals, fakes, pictures.mixture_centres(generator.source.train), paths, title)
 
 
 def _sum(generator: TrainedGenerator, terms: list[tuple[int, int]], rng: np.random.Generator) -> np.ndarray:
@@ -256,7 +256,7 @@ def _sum(generator: TrainedGenerator, terms: list[tuple[int, int]], rng: np.rand
         return pictures.grid(x, STEPS)
     reals = generator.source.train.sample(POINTS, rng)[0]
     paths = list(np.stack([before, after], axis=1))
-    return pictures.of_points(reals, x, pictures.centres_of(generator.source.train), paths)
+    return pictures.scatter(reals, x, pictures.mixture_centres(generator.source.train), paths)
 
 
 def _evaluate(folder: Path, loaded: LoadedGan) -> None:

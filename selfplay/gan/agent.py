@@ -131,7 +131,7 @@ class Gan(Agent):
 
     def pictures(self, weights: Weights) -> dict[str, np.ndarray]:
         rng = np.random.default_rng((self.config.run.seed, 4))
-        return {"samples": pictures.of_generator(self.generator(weights), rng)}
+        return {"samples": pictures.samples(self.generator(weights), rng)}
 
     def alarms(self, status: Status) -> dict[str, str]:
         return alarms.sound(status)

@@ -45,10 +45,10 @@ class TrainedGenerator:
         wanted = None
         if self.config.conditional:
             wanted = rng.integers(self.source.num_classes, size=n) if labels is None else np.asarray(labels, np.int64)
-        return self.of_inputs(self.space.draw(n, rng), wanted), wanted
+        return self.from_inputs(self.space.draw(n, rng), wanted), wanted
 
     @torch.no_grad()
-    def of_inputs(self, inputs: np.ndarray, labels: np.ndarray | None) -> np.ndarray:
+    def from_inputs(self, inputs: np.ndarray, labels: np.ndarray | None) -> np.ndarray:
         """x [n, *shape] float32 of given inputs [n, L] float32 and labels [n] int64."""
         parts = []
         for start in range(0, len(inputs), BATCH):
@@ -58,7 +58,7 @@ class TrainedGenerator:
         return np.concatenate(parts) * np.float32(self.source.scale)
 
     @torch.no_grad()
-    def embeddings(self) -> np.ndarray:
+    def class_embeddings(self) -> np.ndarray:
         """[C, E] float32: the embedding of each class, of a conditional generator."""
         assert isinstance(self.module, layers.Generator)
         embedded = self.module.embed(torch.arange(self.source.num_classes, device=self._device))
@@ -66,7 +66,7 @@ class TrainedGenerator:
         return embedded.float().cpu().numpy()
 
     @torch.no_grad()
-    def of_embedded(self, inputs: np.ndarray, vectors: np.ndarray) -> np.ndarray:
+    def from_embeddings(self, inputs: np.ndarray, vectors: np.ndarray) -> np.ndarray:
         """x [n, *shape] float32 of inputs [n, L] and embeddings [n, E], not necessarily those of a class; n ≤ BATCH."""
         assert isinstance(self.module, layers.Generator) and len(vectors) == len(inputs) <= BATCH
         embedded = torch.from_numpy(np.asarray(vectors, np.float32)).to(self._device)

@@ -23,7 +23,7 @@ POINTS = 2_000  # number of points by default
 ROWS_BY_CLASS = 20  # largest number of classes that get a row each
 
 
-def of_generator(
+def samples(
     generator: inference.TrainedGenerator,
     rng: np.random.Generator,
     label: int | None = None,
@@ -37,7 +37,9 @@ def of_generator(
     labels = None if label is None else np.full(number, label)
     if points:
         reals = generator.source.train.sample(number, rng)[0]
-        return of_points(reals, generator.sample(number, rng, labels)[0], centres_of(generator.source.train), (), title)
+        return scatter(
+            reals, generator.sample(number, rng, labels)[0], mixture_centres(generator.source.train), (), title
+        )
     classes = generator.source.num_classes
     if label is None and generator.config.conditional and classes <= ROWS_BY_CLASS:
         columns = COLUMNS if count is None else math.ceil(count / classes)
@@ -45,12 +47,12 @@ def of_generator(
     return grid(generator.sample(number, rng, labels)[0])
 
 
-def centres_of(dataset: datasets.Dataset) -> np.ndarray | None:
+def mixture_centres(dataset: datasets.Dataset) -> np.ndarray | None:
     """[K, D]: the modes of a mixture; None for other data."""
     return dataset.centres if isinstance(dataset, datasets.Mixture) else None
 
 
-def of_points(
+def scatter(
     reals: np.ndarray,
     fakes: np.ndarray,
     centres: np.ndarray | None = None,

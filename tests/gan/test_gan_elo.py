@@ -186,5 +186,5 @@ def test_ratings_of_a_ring_runs_generators_agree_in_order_with_their_divergence(
             assert made is not None
             samples = made.sample(10_000, np.random.default_rng(1))[0]
             elo.append(player["elo"])
-            divergence.append(modes.of_mixture(samples, datasets.ring()).kl_off)
+            divergence.append(modes.mixture_coverage(samples, datasets.ring()).kl_off)
     assert len(elo) == 9 and stats.kendalltau(elo, [-value for value in divergence]).statistic >= 0.7

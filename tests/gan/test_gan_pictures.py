@@ -38,10 +38,10 @@ def test_planes_become_colours() -> None:
 def test_points_are_drawn_in_a_frame_that_the_reals_set_and_the_same_each_time(dimensions: int) -> None:
     rng = np.random.default_rng(0)
     reals = rng.standard_normal((50, dimensions))
-    near = pictures.of_points(reals, reals, reals[:4], [reals[:5]], "title")
-    far = pictures.of_points(reals, reals + 100)
+    near = pictures.scatter(reals, reals, reals[:4], [reals[:5]], "title")
+    far = pictures.scatter(reals, reals + 100)
     assert near.shape == far.shape == (pictures.SIDE, pictures.SIDE, 3) and near.dtype == np.uint8
-    assert (near == pictures.of_points(reals, reals, reals[:4], [reals[:5]], "title")).all()
+    assert (near == pictures.scatter(reals, reals, reals[:4], [reals[:5]], "title")).all()
     orange = (far[..., 0] > 220) & (far[..., 2] < 120)
     assert orange.sum() > 0  # what lies outside is on the edge, not lost
 

@@ -45,7 +45,7 @@ class MixtureJudge:
         return x
 
     def metrics(self, draw: Draw, rng: np.random.Generator) -> dict[str, float]:
-        found = modes.of_mixture(draw(MIXTURE_SAMPLES)[0], self.mixture)
+        found = modes.mixture_coverage(draw(MIXTURE_SAMPLES)[0], self.mixture)
         return {
             "high_quality": found.high_quality,
             "modes": found.captured / len(self.mixture.centres),
@@ -107,7 +107,7 @@ class StackedDigitJudge:
     def metrics(self, draw: Draw, rng: np.random.Generator) -> dict[str, float]:
         x, _ = draw(STACK_SAMPLES)
         reader = self._of_digits.reader
-        found = modes.of_labels(reader.labels(x))
+        found = modes.label_coverage(reader.labels(x))
         stacks = rng.permutation(len(x))[: -(-len(self.digits.pixels) // x.shape[1])]
         planes = x[stacks].reshape(-1, 1, *x.shape[2:])
         return {

@@ -39,7 +39,7 @@ def classes(generator: TrainedGenerator, rng: np.random.Generator) -> ClassInput
     else:
         inputs = generator.space.draw(CLASSIFIED, rng)
         if source.reader is not None:
-            labels = source.reader.probabilities(generator.of_inputs(inputs, None)).argmax(axis=1)
+            labels = source.reader.probabilities(generator.from_inputs(inputs, None)).argmax(axis=1)
     if labels is None:
         raise ConfigError(
             f"Arithmetic needs classes, and there is no classifier for {source.train.name}: choose a run trained on "
@@ -68,9 +68,9 @@ def arithmetic(
     (sign, first), *rest = terms
     assert sign == 1
     if generator.config.conditional:
-        embeddings = generator.embeddings()
+        embeddings = generator.class_embeddings()
         total = sum(sign * embeddings[label] for sign, label in terms)
-        return generator.of_embedded(generator.space.draw(n, rng), np.tile(total, (n, 1)))
+        return generator.from_embeddings(generator.space.draw(n, rng), np.tile(total, (n, 1)))
     known = known or classes(generator, rng)
     missing = sorted({label for _, label in terms if np.isnan(known.means[label]).any()})
     if missing:
@@ -80,7 +80,7 @@ def arithmetic(
         )
     start = known.inputs[rng.choice(np.flatnonzero(known.labels == first), size=n)]
     change = sum((sign * known.means[label] for sign, label in rest), np.zeros(start.shape[1]))
-    return generator.of_inputs((start + change).astype(np.float32), None)
+    return generator.from_inputs((start + change).astype(np.float32), None)
 
 
 def metrics(generator: TrainedGenerator, rng: np.random.Generator) -> dict[str, float]:
@@ -98,7 +98,7 @@ def metrics(generator: TrainedGenerator, rng: np.random.Generator) -> dict[str, 
     reals = source.judge.features(source.train.sample(INTERPOLATIONS, rng)[0])
     found = {}
     for name, inputs in (("end", start), ("middle", middle)):
-        x = generator.of_inputs(inputs, labels)
+        x = generator.from_inputs(inputs, labels)
         found[f"{name}_frechet"] = quality.frechet(reals, source.judge.features(x))
         if source.reader is not None:
             found[f"{name}_confidence"] = float(source.reader.probabilities(x).max(axis=1).mean())

@@ -56,7 +56,7 @@ def reverse_kl(counts: np.ndarray, truth: np.ndarray | None = None) -> float:
     return float(np.sum(shares[some] * np.log(shares[some] / truth[some])))
 
 
-def of_mixture(samples: np.ndarray, mixture: Mixture) -> MixtureCoverage:
+def mixture_coverage(samples: np.ndarray, mixture: Mixture) -> MixtureCoverage:
     """Coverage of the mixture by samples [N, D], of any float type, N ≥ 1.
 
     A spread is taken about the samples' own mean, over all axes, and divided by what a Gaussian of σ has within 3 σ
@@ -101,7 +101,7 @@ def _spreads(offsets: np.ndarray, modes: np.ndarray, count: int) -> np.ndarray:
     return np.sqrt(np.where(numbers > 1, squares / np.maximum(numbers - 1, 1), np.nan))
 
 
-def of_labels(labels: np.ndarray, modes: int = 1000, least: int = LEAST) -> LabelCoverage:
+def label_coverage(labels: np.ndarray, modes: int = 1000, least: int = LEAST) -> LabelCoverage:
     """Coverage by samples that were classified as labels [N], 0 to modes − 1, N ≥ 1; the truth is uniform.
 
     Published counts of stacked MNIST take least = 1, `touched`, at N = 26,000.
@@ -115,5 +115,5 @@ def perfect_labels(
     n: int, rng: np.random.Generator, modes: int = 1000, least: int = LEAST, repeats: int = 20
 ) -> LabelCoverage:
     """The mean score of n uniform labels. Uniform errors of the classifier do not change it."""
-    found = [of_labels(rng.integers(modes, size=n), modes, least) for _ in range(repeats)]
+    found = [label_coverage(rng.integers(modes, size=n), modes, least) for _ in range(repeats)]
     return LabelCoverage(*(float(np.mean(values)) for values in zip(*found, strict=True)))

@@ -131,7 +131,7 @@ class InfoGan(model.PlainGan):
         well categories agree with the classes that samples are classified as. read_*: how well the categories that the
         recogniser infers from held-out reals agree with their labels."""
         inputs = self.codes.draw(SAMPLES, rng)
-        fakes = self.generator(networks).of_inputs(inputs, None)
+        fakes = self.generator(networks).from_inputs(inputs, None)
         category, continuous = self._surprise_of(networks[RECOGNISER], fakes, inputs)
         found = {
             "information": math.log(self.codes.categories) - category,

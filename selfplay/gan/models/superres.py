@@ -145,7 +145,7 @@ class SuperResolutionGan(model.PlainGan):
         """Of enlarged held-out images: signal_to_noise in decibels; consistency, the root mean square difference from
         the small ones after shrinking again; bicubic_*: these, and metrics of quality, of bicubic interpolation."""
         truth = self.source.held_out.sample(MEASURED, rng)[0]
-        found = self.generator(networks).of_inputs(self.space.of(truth, rng), None)
+        found = self.generator(networks).from_inputs(self.space.of(truth, rng), None)
         again = shrink(found, self.settings.factor) - shrink(truth, self.settings.factor)
         measured = {
             "signal_to_noise": signal_to_noise(truth, found),

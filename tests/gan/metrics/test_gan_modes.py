@@ -31,7 +31,7 @@ def misread(true_modes: int, n: int, error: float, rng: np.random.Generator) -> 
     planes = np.stack([labels // 100, labels // 10 % 10, labels % 10])
     wrong = rng.random(planes.shape) < error
     planes = np.where(wrong, (planes + rng.integers(1, 10, size=planes.shape)) % 10, planes)
-    return modes.of_labels(planes[0] * 100 + planes[1] * 10 + planes[2])
+    return modes.label_coverage(planes[0] * 100 + planes[1] * 10 + planes[2])
 
 
 def naive_coverage(samples: np.ndarray, mixture: datasets.Mixture) -> tuple[int, int, float, float]:
@@ -52,7 +52,7 @@ def test_coverage_is_what_counting_by_hand_gives(mixture: datasets.Mixture) -> N
     rng = np.random.default_rng(1)
     samples = mixture.sample(2000, rng)[0] + 0.03 * rng.standard_normal((2000, 2))
     samples[:900] = samples[900]  # modes below their fair share
-    found = modes.of_mixture(samples, mixture)
+    found = modes.mixture_coverage(samples, mixture)
     captured, touched, high_quality, kl = naive_coverage(samples, mixture)
     assert (found.captured, found.touched) == (captured, touched)
     assert found.high_quality == pytest.approx(high_quality) and found.kl == pytest.approx(kl)
@@ -67,7 +67,7 @@ def test_the_ceiling_of_high_quality_is_98_9_percent_in_the_plane() -> None:
 @pytest.mark.parametrize(("mixture", "kl"), [(MIXTURES[0], 0.0014), (MIXTURES[1], 0.005)])
 def test_a_perfect_sampler_has_all_modes_and_the_known_floor(mixture: datasets.Mixture, kl: float) -> None:
     rng = np.random.default_rng(2)
-    floor = mean(lambda: modes.of_mixture(mixture.sample(2500, rng)[0], mixture), repeats=40)
+    floor = mean(lambda: modes.mixture_coverage(mixture.sample(2500, rng)[0], mixture), repeats=40)
     assert floor.captured == floor.touched == mixture.num_classes
     assert floor.high_quality == pytest.approx(modes.ceiling(), abs=0.002)
     assert floor.kl == pytest.approx(kl, rel=0.25)
@@ -78,7 +78,7 @@ def test_a_perfect_sampler_has_all_modes_and_the_known_floor(mixture: datasets.M
 def test_a_collapse_to_one_mode_is_all_quality_and_no_coverage() -> None:
     mixture = datasets.ring()
     samples = mixture.centres[3] + 0.005 * np.random.default_rng(3).standard_normal((1000, 2))
-    found = modes.of_mixture(samples, mixture)
+    found = modes.mixture_coverage(samples, mixture)
     assert (found.captured, found.touched, found.high_quality) == (1, 1, 1)
     assert found.kl == pytest.approx(math.log(8))
     assert found.spread == pytest.approx(0.25 / 0.9744, rel=0.1)
@@ -87,7 +87,7 @@ def test_a_collapse_to_one_mode_is_all_quality_and_no_coverage() -> None:
 
 def test_points_pass_for_modes_but_for_their_spread() -> None:
     mixture = datasets.grid()
-    found = modes.of_mixture(np.repeat(mixture.centres, 100, axis=0), mixture)
+    found = modes.mixture_coverage(np.repeat(mixture.centres, 100, axis=0), mixture)
     assert found.captured == 25 and found.high_quality == 1 and found.kl == pytest.approx(0)
     assert found.spread == 0
 
@@ -96,7 +96,7 @@ def test_points_pass_for_modes_but_for_their_spread() -> None:
 def test_blur_costs_the_quality_that_the_formula_says(width: float) -> None:
     mixture, rng = datasets.grid(), np.random.default_rng(4)
     wide = datasets.Mixture("wide", mixture.centres, mixture.sigma * width)
-    found = modes.of_mixture(wide.sample(20_000, rng)[0], mixture)
+    found = modes.mixture_coverage(wide.sample(20_000, rng)[0], mixture)
     assert found.high_quality == pytest.approx(1 - math.exp(-4.5 / width**2), abs=0.01)
     assert 1 < found.spread < 1.54
 
@@ -104,21 +104,21 @@ def test_blur_costs_the_quality_that_the_formula_says(width: float) -> None:
 def test_spread_reads_shrunken_modes_as_they_are() -> None:
     mixture, rng = datasets.ring(), np.random.default_rng(5)
     narrow = datasets.Mixture("narrow", mixture.centres, mixture.sigma * 0.6)
-    found = modes.of_mixture(narrow.sample(20_000, rng)[0], mixture)
+    found = modes.mixture_coverage(narrow.sample(20_000, rng)[0], mixture)
     assert found.spread == pytest.approx(0.6 / 0.9744, rel=0.02)
 
 
 def test_a_lost_mode_is_hidden_by_the_kl_and_seen_in_the_count() -> None:
     mixture = datasets.grid()
     samples, labels = mixture.sample(50_000, np.random.default_rng(6))
-    found = modes.of_mixture(samples[labels != 7], mixture)
+    found = modes.mixture_coverage(samples[labels != 7], mixture)
     assert found.kl == pytest.approx(0.041, abs=0.002) and found.captured == found.touched == 24
 
 
 def test_bridges_between_modes_are_seen_only_by_the_bin_for_what_is_off_mode() -> None:
     mixture, rng = datasets.ring(), np.random.default_rng(7)
     angles = rng.uniform(0, 2 * np.pi, 8000)
-    found = modes.of_mixture(np.column_stack([np.cos(angles), np.sin(angles)]), mixture)
+    found = modes.mixture_coverage(np.column_stack([np.cos(angles), np.sin(angles)]), mixture)
     assert found.kl < 0.005 and found.kl_off > 2 and found.high_quality < 0.2
 
 
@@ -126,21 +126,21 @@ def test_a_mode_with_a_fortieth_of_its_share_is_touched_and_not_captured() -> No
     mixture, rng = datasets.grid(), np.random.default_rng(8)
     samples, labels = mixture.sample(10_000, rng)
     few = np.flatnonzero(labels == 0)[10:]
-    found = modes.of_mixture(np.delete(samples, few, axis=0), mixture)
+    found = modes.mixture_coverage(np.delete(samples, few, axis=0), mixture)
     assert found.touched == 25 and found.captured == 24
 
 
 @pytest.mark.parametrize("n", [1, 2, 3])
 def test_few_samples_are_counted_without_a_warning(n: int) -> None:
-    found = modes.of_mixture(datasets.ring().centres[[0, 0, 1]][:n], datasets.ring())
+    found = modes.mixture_coverage(datasets.ring().centres[[0, 0, 1]][:n], datasets.ring())
     assert found.touched == {1: 1, 2: 1, 3: 2}[n] and math.isnan(found.spread) == (n == 1)
-    nowhere = modes.of_mixture(np.full((n, 2), 9.0), datasets.ring())
+    nowhere = modes.mixture_coverage(np.full((n, 2), 9.0), datasets.ring())
     assert nowhere.touched == 0 and math.isnan(nowhere.spread) and nowhere.kl_off == pytest.approx(4.5, abs=0.01)
 
 
 def test_samples_that_are_not_finite_are_refused() -> None:
     with pytest.raises(TrainingDiverged, match="diverged"):
-        modes.of_mixture(np.array([[0.0, np.nan]]), datasets.ring())
+        modes.mixture_coverage(np.array([[0.0, np.nan]]), datasets.ring())
 
 
 def test_a_perfect_sampler_of_a_thousand_modes_has_the_known_floor() -> None:
@@ -161,8 +161,8 @@ def test_a_classifiers_errors_fill_empty_modes_unless_five_samples_are_asked(
 
 
 def test_labels_are_counted_from_five_samples_on() -> None:
-    found = modes.of_labels(np.repeat([1, 2, 3], [4, 5, 6]), modes=5)
+    found = modes.label_coverage(np.repeat([1, 2, 3], [4, 5, 6]), modes=5)
     assert (found.captured, found.touched) == (2, 3)
     shares = np.array([4, 5, 6]) / 15
     assert found.kl == pytest.approx(np.sum(shares * np.log(shares * 5)))
-    assert modes.of_labels(np.zeros(50, dtype=np.int64)).kl == pytest.approx(math.log(1000))
+    assert modes.label_coverage(np.zeros(50, dtype=np.int64)).kl == pytest.approx(math.log(1000))

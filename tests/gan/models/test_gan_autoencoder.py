@@ -113,7 +113,7 @@ def test_an_autoencoder_learns_a_ring(variational: bool) -> None:
     made = model.generator(networks)
     assert made.encode is not None
     x = source.held_out.sample(500, np.random.default_rng(2))[0]
-    again = made.of_inputs(made.encode(x), None)
+    again = made.from_inputs(made.encode(x), None)
     assert np.square(again - x).mean() < 2 * after["reconstruction_error"]  # scales agree there and back
     assert isinstance(made.space, latent.GaussianSpace if variational else autoencoder.FittedGaussian)
     assert ("elbo" in after) == variational

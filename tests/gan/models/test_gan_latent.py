@@ -107,8 +107,8 @@ def test_embeddings_that_cancel_leave_exactly_the_class_that_is_left(kind: str, 
     rng = np.random.default_rng(0)
     found = latent_arithmetic.arithmetic(made, [(1, 3), (-1, 3), (1, 7)], 6, rng)
     inputs = made.space.draw(6, np.random.default_rng(0))
-    assert np.allclose(found, made.of_inputs(inputs, np.full(6, 7)), atol=1e-5)
-    assert not np.allclose(found, made.of_inputs(inputs, np.full(6, 3)), atol=1e-5)
+    assert np.allclose(found, made.from_inputs(inputs, np.full(6, 7)), atol=1e-5)
+    assert not np.allclose(found, made.from_inputs(inputs, np.full(6, 3)), atol=1e-5)
     other = latent_arithmetic.arithmetic(made, [(1, 3), (-1, 5), (1, 7)], 6, np.random.default_rng(0))
     assert not np.allclose(found, other, atol=1e-5)
 
@@ -118,7 +118,9 @@ def test_embeddings_that_cancel_leave_exactly_the_class_that_is_left(kind: str, 
 def test_the_embedding_of_a_class_makes_the_same_samples_as_its_label(kind: str, settings: dict[str, int]) -> None:
     made = conditional(kind, **settings)
     inputs, labels = made.space.draw(6, np.random.default_rng(0)), np.arange(6)
-    assert np.array_equal(made.of_embedded(inputs, made.embeddings()[labels]), made.of_inputs(inputs, labels))
+    assert np.array_equal(
+        made.from_embeddings(inputs, made.class_embeddings()[labels]), made.from_inputs(inputs, labels)
+    )
 
 
 def test_arithmetic_with_a_class_that_is_never_made_is_refused() -> None:
