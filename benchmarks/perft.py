@@ -55,8 +55,8 @@ game.step(states, game.legal_actions(states)[0][:, 0]), game.observe(states), ga
 games.facet(game, Knowledge).perft(states[0], 2)
 game.playouts(states, np.arange(2))
 print(time.perf_counter() - began)
-from selfplay.alphazero import evaluators, search
-search.run(game, states, evaluators.RolloutEvaluator(game), search.SearchConfig(), 8)
+from selfplay.search import config, evaluators, search
+search.run(game, states, evaluators.RolloutEvaluator(game), config.SearchConfig(), 8)
 print(time.perf_counter() - began)
 """
 
