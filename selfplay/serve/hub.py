@@ -38,7 +38,7 @@ class HubServer(pipe.Server):
         super().__init__(load, meta, source, sink)
         self._game = meta["game"]
         self._variant = options.Option("variant", "variant", VARIANTS[self._game], choices=(VARIANTS[self._game],))
-        known = (self._variant, *options.ENGINE, *options.with_defaults(options.SEARCH, meta.get("search", {})))
+        known = (self._variant, *options.ENGINE, *options.with_defaults(options.of_search(), meta.get("search", {})))
         self.options = {_name(option): option for option in known}
         self._level: dict[str, str] = {}
         self._commands: dict[str, Callable[[dict[str, str]], None]] = {

@@ -1,12 +1,13 @@
-"""What the user of an engine can set: names, kinds, defaults and ranges, for the protocols UCI and Hub.
+"""Options of an engine: names, kinds, defaults and ranges of what its user can set, for the protocols UCI and Hub.
 
-Engines have to say this at once, before NumPy or anything else that is slow to load, so the fields of
-`search.SearchConfig` stand here a second time; a test compares the two. Loads the standard library only.
+Those of the search are the fields of `SearchConfig`. Engines announce all of them before anything slow is loaded, so
+this file loads neither NumPy nor anything that does. Knows no session and no protocol.
 """
 
 from __future__ import annotations
 
 import contextlib
+import functools
 import math
 from collections.abc import Mapping
 from typing import Any, NamedTuple
@@ -19,14 +20,14 @@ Value = bool | int | float | str
 class Option(NamedTuple):
     """One setting."""
 
-    key: str  # of the engine's settings; a field of SearchConfig where `search` says so
+    key: str  # of the engine's settings; a field of SearchConfig where `search` is set
     name: str  # in UCI; in Hub it is the key with dashes
     default: Value  # its type is the option's: bool, int, float, or str for a choice
     low: float | None = None
     high: float | None = None
     choices: tuple[str, ...] = ()
     search: bool = False
-    idle: bool = False  # accepted without effect: noise, which belongs to self-play
+    idle: bool = False  # accepted without effect
 
 
 _MAX = 1_000_000
@@ -42,22 +43,33 @@ ENGINE = (
     Option("verbose", "VerboseMoveStats", False),
 )
 
-SEARCH = (
-    Option("policy", "Policy", "puct", choices=("gumbel", "puct", "uct"), search=True),
-    Option("c_puct", "CPuct", 1.5, 0, None, search=True),
-    Option("fpu_reduction", "FpuReduction", 0.2, 0, 2, search=True),
-    Option("c_uct", "CUct", math.sqrt(2), 0, None, search=True),
-    Option("dirichlet_alpha", "DirichletAlpha", 1.0, 0, None, search=True, idle=True),
-    Option("dirichlet_fraction", "DirichletFraction", 0.25, 0, 1, search=True, idle=True),
-    Option("reuse_tree", "ReuseTree", True, search=True),
-    Option("max_num_considered_actions", "MaxNumConsideredActions", 16, 1, _MAX, search=True),
-    Option("gumbel_scale", "GumbelScale", 1.0, 0, None, search=True, idle=True),
-    Option("c_visit", "CVisit", 50.0, 0, None, search=True),
-    Option("c_scale", "CScale", 0.1, 0, None, search=True),
-    Option("solve", "Solve", True, search=True),
-    Option("look_ahead", "LookAhead", False, search=True),
-    Option("edges_per_node", "EdgesPerNode", 48, 1, _MAX, search=True),
-)
+# Noise at the root, which belongs to self-play: accepted without effect.
+_NOISE = ("dirichlet_alpha", "dirichlet_fraction", "gumbel_scale")
+
+
+@functools.cache
+def of_search() -> tuple[Option, ...]:
+    """The options that are fields of SearchConfig: max_num_considered_actions is MaxNumConsideredActions in UCI."""
+    import msgspec.inspect  # here, so that help does not wait for it
+
+    from selfplay.search.config import SearchConfig
+
+    told = msgspec.inspect.type_info(SearchConfig)
+    assert isinstance(told, msgspec.inspect.DataclassType)
+    found = []
+    for field in told.fields:
+        name = "".join(word.capitalize() for word in field.name.split("_"))
+        option = Option(field.name, name, field.default, search=True, idle=field.name in _NOISE)
+        kind = field.type
+        if isinstance(kind, msgspec.inspect.LiteralType):
+            option = option._replace(choices=tuple(map(str, kind.values)))
+        elif isinstance(kind, msgspec.inspect.IntType | msgspec.inspect.FloatType):
+            limit = _MAX if isinstance(kind, msgspec.inspect.IntType) else None
+            option = option._replace(
+                low=kind.gt if kind.ge is None else kind.ge, high=limit if kind.le is None else kind.le
+            )
+        found.append(option)
+    return tuple(found)
 
 
 def with_defaults(options: tuple[Option, ...], values: Mapping[str, Any]) -> tuple[Option, ...]:
@@ -99,6 +111,6 @@ def parse(option: Option, text: str) -> Value:
 
 
 def _shown(text: str) -> str:
-    """Fit for a message of one line."""
+    """Made printable and short, for a message of one line."""
     safe = text if text.isprintable() else ascii(text)[1:-1]
     return safe if len(safe) <= 40 else safe[:39] + "…"

@@ -54,7 +54,7 @@ class UciServer(pipe.Server):
         own: tuple[options.Option, ...] = (_VARIANT._replace(default=variant, choices=(variant,)),)
         if self._game == "chess":
             own += (_CHESS960._replace(default=bool(self._game_options.get("chess960", False))),)
-        trained = options.with_defaults(options.SEARCH, meta.get("search", {}))
+        trained = options.with_defaults(options.of_search(), meta.get("search", {}))
         self.options = {option.name.lower(): option for option in (*options.ENGINE, *OURS, *own, *trained)}
         self._debug = self._analyse = self._show_wdl = False
         self._commands: dict[str, Callable[[str], None]] = {

@@ -69,7 +69,7 @@ real = pipe.Server.say
 def say(self, *lines):
     real(self, *lines)
     if "wait" in lines:
-        heavy = {{"torch", "numpy", "numba", "msgspec", "scipy", "ray", "rich"}} & set(sys.modules)
+        heavy = {{"torch", "numpy", "numba", "scipy", "ray", "rich"}} & set(sys.modules)
         sys.stderr.write(f"heavy: {{sorted(heavy)}}\\n")
 pipe.Server.say = say
 pipe.PATIENCE = 60
@@ -212,5 +212,5 @@ def test_noise_never_ends_it(engine: Program) -> None:
 
 
 def test_parameters_have_names_of_their_own() -> None:
-    names = [hub._name(option) for option in (*options.ENGINE, *options.SEARCH)]
+    names = [hub._name(option) for option in (*options.ENGINE, *options.of_search())]
     assert len(set(names)) == len(names) and all(re.fullmatch(r"[a-z-]+", name) for name in names)

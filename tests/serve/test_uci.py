@@ -15,7 +15,6 @@ from typing import Any
 
 import chess
 import chess.engine
-import msgspec
 import numpy as np
 import pytest
 import tiny
@@ -23,7 +22,6 @@ from facets import protocols_of
 from program import WAIT, Program
 
 import games
-from selfplay import config as configs
 from selfplay.players import network_player, pretrained
 from selfplay.search import search
 from selfplay.search.config import SearchConfig
@@ -76,7 +74,7 @@ real = pipe.Server.say
 def say(self, *lines):
     real(self, *lines)
     if "uciok" in lines:
-        heavy = {{"torch", "numpy", "numba", "msgspec", "scipy", "chess", "ray", "rich"}} & set(sys.modules)
+        heavy = {{"torch", "numpy", "numba", "scipy", "chess", "ray", "rich"}} & set(sys.modules)
         sys.stderr.write(f"heavy: {{sorted(heavy)}}\\n")
 pipe.Server.say = say
 pipe.PATIENCE = 60
@@ -120,25 +118,23 @@ def test_options_have_types_defaults_and_ranges(chess_run: Path, four_run: Path)
 
 
 def test_defaults_are_those_that_the_agent_was_trained_with() -> None:
-    changed = options.with_defaults(options.SEARCH, {"c_puct": 2, "solve": False, "policy": "uct", "c_visit": "x"})
+    changed = options.with_defaults(options.of_search(), {"c_puct": 2, "solve": False, "policy": "uct", "c_visit": "x"})
     found = {option.key: option.default for option in changed}
     assert (found["c_puct"], found["solve"], found["policy"], found["c_visit"]) == (2.0, False, "uct", 50.0)
     assert isinstance(found["c_puct"], float)
 
 
-def test_the_table_of_search_options_is_that_of_the_search() -> None:
-    fields = {field.name: field.default for field in dataclasses.fields(SearchConfig)}
-    assert {option.key: option.default for option in options.SEARCH} == fields
-    types = configs._field_types(SearchConfig)
-    for option in options.SEARCH:
-        kind = types[option.key]
-        assert option.name == "".join(word.capitalize() for word in option.key.split("_"))
-        if isinstance(kind, msgspec.inspect.LiteralType):
-            assert sorted(option.choices) == sorted(kind.values)
-        elif isinstance(kind, (msgspec.inspect.FloatType, msgspec.inspect.IntType)):
-            lowest = kind.ge if kind.ge is not None else kind.gt
-            assert option.low == lowest
-            assert option.high == (kind.le if isinstance(kind, msgspec.inspect.FloatType) else options._MAX)
+def test_options_of_the_search_are_its_settings_with_their_ranges() -> None:
+    assert [option.key for option in options.of_search()] == [field.name for field in dataclasses.fields(SearchConfig)]
+    found = {option.key: option for option in options.of_search()}
+    assert all(option.default == getattr(SearchConfig(), key) for key, option in found.items())
+    assert found["max_num_considered_actions"][1:5] == ("MaxNumConsideredActions", 16, 1, 1_000_000)
+    assert found["fpu_reduction"][1:5] == ("FpuReduction", 0.2, 0, 2)
+    assert found["c_puct"][1:5] == ("CPuct", 1.5, 0, None)
+    assert found["policy"].choices == ("gumbel", "puct", "uct")
+    assert {key for key, option in found.items() if option.idle} == {
+        "dirichlet_alpha", "dirichlet_fraction", "gumbel_scale",
+    }  # fmt: skip
 
 
 @pytest.mark.parametrize("name", uci.VARIANTS)
@@ -156,7 +152,7 @@ def test_the_table_of_variants_is_that_of_the_games(name: str) -> None:
     ],
 )  # fmt: skip
 def test_values_of_options_are_read_and_checked(key: str, text: str, value: Any) -> None:
-    option = next(option for option in (*options.ENGINE, *options.SEARCH) if option.key == key)
+    option = next(option for option in (*options.ENGINE, *options.of_search()) if option.key == key)
     if value is None:
         with pytest.raises(ValueError, match=option.name):
             options.parse(option, text)
@@ -392,7 +388,7 @@ def test_options_reach_the_search(chess_run: Path) -> None:
     text = protocols_of(player.game).uci()
     assert text is not None
     made = engine_session.EngineSession(player, notations.UciNotation(text), np.random.default_rng(1))
-    by_key = {option.key: option for option in (*options.ENGINE, *options.SEARCH)}
+    by_key = {option.key: option for option in (*options.ENGINE, *options.of_search())}
     made.set(by_key["c_puct"], 3.5)
     made.set(by_key["look_ahead"], True)
     made.set(by_key["leaves"], 4)
