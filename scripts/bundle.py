@@ -9,6 +9,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))  # so that the checkout is used, installed or not
 
+from selfplay.alphazero import bundle  # noqa: E402
 from selfplay.errors import UserError  # noqa: E402
 from selfplay.players import pretrained  # noqa: E402
 
@@ -18,7 +19,7 @@ def main() -> int:
     parser.add_argument("run", type=Path, help="a run's folder; its newest generation is taken")
     run = parser.parse_args().run
     try:
-        made = pretrained.bundle(run, pretrained.FOLDER / pretrained.peek(run)["game"])
+        made = bundle.bundle(run, pretrained.FOLDER / pretrained.peek(run)["game"])
     except UserError as error:
         print(error, file=sys.stderr)
         return 2

@@ -113,11 +113,11 @@ def from_values(cls: type[C], values: Mapping[str, Any]) -> C:
         value = f"'{_shorten(_at(values, key))}'" if key else "that value"
         where = f" for '{key}'" if key else ""
         problem = _choices(cls, key, _at(values, key)) if key else ""
-        raise ConfigError(f"{value} does not do{where}: {problem or message[:1].lower() + message[1:]}.") from None
+        raise ConfigError(f"{value} is not valid{where}: {problem or message[:1].lower() + message[1:]}.") from None
     for key, value in keys(config):
         # Infinity passes every lower bound.
         if isinstance(value, float) and not math.isfinite(value):
-            raise ConfigError(f"'{value}' does not do for '{key}': expected a finite number.")
+            raise ConfigError(f"'{value}' is not valid for '{key}': expected a finite number.")
     return config
 
 

@@ -47,6 +47,7 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
     "selfplay.search": ("selfplay.errors", "selfplay.config", "games.base"),
     "selfplay.networks": ("selfplay.errors", "selfplay.config", "selfplay.device", "selfplay.search", "games.base"),
     "selfplay.players": (*CORE, *BOARD_GAMES, *PLAYING, "selfplay.ratings", "selfplay.league"),
+    "selfplay.presets": ("selfplay.errors", "selfplay.config", "selfplay.display", "games"),
     "selfplay.play": (*CORE, *BOARD_GAMES, *PLAYING),
     "selfplay.serve": (*CORE, *BOARD_GAMES, *PLAYING),
     "selfplay.alphazero": (*CORE, *RULES, "games.knowledge", *LEARNING, *PLAYING),
@@ -172,13 +173,12 @@ def violations(module: str, tree: ast.AST) -> Iterator[str]:
 
 
 # What the move of the files left to be mended; shrinks to nothing.
-KNOWN_VIOLATIONS = 2
 KNOWN_CYCLES = 1
 
 
 def test_modules_import_only_what_they_may() -> None:
     broken = [broken for module, tree in TREES.items() for broken in violations(module, tree)]
-    assert len(broken) <= KNOWN_VIOLATIONS, broken
+    assert broken == []
 
 
 @pytest.mark.parametrize(

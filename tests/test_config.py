@@ -62,8 +62,8 @@ def test_an_assignment_without_equals_is_explained() -> None:
 
 
 def test_a_refusal_shows_the_value_the_key_and_what_is_allowed() -> None:
-    assert refusal("run.seed=abc") == "'abc' does not do for 'run.seed': expected `int`, got `str`."
-    assert refusal("run.seed=-1") == "'-1' does not do for 'run.seed': expected `int` >= 0."
+    assert refusal("run.seed=abc") == "'abc' is not valid for 'run.seed': expected `int`, got `str`."
+    assert refusal("run.seed=-1") == "'-1' is not valid for 'run.seed': expected `int` >= 0."
 
 
 def test_a_very_long_or_unprintable_value_is_shortened() -> None:

@@ -50,15 +50,15 @@ def check_command(arguments: list[str]) -> None:
     """Parses one command line, and checks the preset and settings of `train`."""
     from selfplay import config
     from selfplay.cli import train
+    from selfplay.presets import registry
 
     try:
         parsed = main.parser().parse_args(arguments)
     except SystemExit as end:
         assert end.code == 0 and "--help" in arguments, f"selfplay {shlex.join(arguments)} does not parse"
         return
-    if parsed.command == "train":
-        presets = train._load(train.FAMILIES[train.PRESETS[parsed.preset]].presets)
-        config.override(presets[parsed.preset], train._sets(parsed))
+    if parsed.command == "train" and parsed.preset:
+        config.override(registry.get(parsed.preset), train._sets(parsed))
 
 
 def test_commands_are_found_in_shell_text() -> None:

@@ -31,14 +31,14 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _list(root: Path) -> int:
-    from selfplay.cli import train
     from selfplay.cli.live import evaluation
+    from selfplay.presets import registry
 
     found = sorted(path.parent for path in root.glob("*/config.json"))
     if not found:
         print(f"No runs below '{root}'. `selfplay train tic-tac-toe` makes one; --root looks elsewhere.")
         return 0
-    print(f"{'run':32} {'preset':16} {'gen.':>5} {'minutes':>8} {'games':>9} {'rows':>10}  evaluation")
+    print(f"{'run':32} {'preset':16} {'game':16} {'gen.':>5} {'minutes':>8} {'games':>9} {'rows':>10}  evaluation")
     for path in found:
         try:
             config, last = _read(path / "config.json"), _last(path)
@@ -46,27 +46,36 @@ def _list(root: Path) -> int:
             print(f"{path!s:32} {error}")
             continue
         evaluated = _evaluated(path)
-        preset = str(config.get("preset", "?"))
-        shown = (evaluation.headline(evaluated[-1][1], train.display_of(preset)) if evaluated else None) or "–"
+        preset, game, display = str(config.get("preset", "?")), _game(config), registry.display_of(config)
+        shown = (evaluation.headline(evaluated[-1][1], display) if evaluated else None) or "–"
         rows = last.get("rows", 0)
         games = "–" if last.get("games", 0) == rows else f"{last['games']:,}"  # a row a game: no games to speak of
-        print(f"{path!s:32} {preset:16} {last.get('step', 0):5} {last.get('seconds', 0) / 60:8.1f} "
+        print(f"{path!s:32} {preset:16} {game:16} {last.get('step', 0):5} {last.get('seconds', 0) / 60:8.1f} "
               f"{games:>9} {rows:10,}  {shown}")  # fmt: skip
     return 0
 
 
+def _game(config: dict[str, Any]) -> str:
+    """The game that a run plays, or the data that it imitates."""
+    data = config.get("data")
+    return str(config.get("game") or (data.get("name") if isinstance(data, dict) else None) or "–")
+
+
 def _show(path: Path) -> int:
-    from selfplay.cli import train
     from selfplay.cli.live import evaluation
+    from selfplay.presets import registry
 
     if not (path / "config.json").exists():
         raise FolderError(f"'{path}' holds no run (no config.json): `selfplay runs list` shows those there are.")
-    for title, name in (("machine and code", "run.json"), ("settings", "config.json")):
+    from selfplay import config as configs
+
+    settings = configs.with_current_keys(_read(path / "config.json"))
+    for title, values in (("machine and code", _read(path / "run.json")), ("settings", settings)):
         print(f"{title}:")
-        for key, value in _flat(_read(path / name)):
+        for key, value in _flat(values):
             print(f"  {key} = {value}")
     evaluated = _evaluated(path)
-    display = train.display_of(_read(path / "config.json").get("preset"))
+    display = registry.display_of(settings)
     print("evaluation by generation:" if evaluated else "evaluation: none yet")
     for line, metrics in evaluated:
         sentence = evaluation.sentence(line["step"], metrics, display)

@@ -1,24 +1,22 @@
 """Teach agents by letting them play against themselves, their past, or each other.
 
-PRESET names a board game, or data for a generator and its critic (gan-…), with settings that work as they are.
-Progress is shown live, and written to the run's folder (metrics.jsonl, TensorBoard events, evaluation.png; samples.png
-of a generator). Ctrl-C stops and saves; the same command goes on from there.
+PRESET names a board game, or data for a generator and its critic (gan-…), with settings that work as they are. Any
+game that `selfplay games list` shows can be trained by its name, a game of another package too.
+Progress is shown live, and written to the run's folder (metrics.jsonl, TensorBoard events, evaluation.png;
+samples.png of a generator). Ctrl-C stops and saves; the same command goes on from there.
 """
 
 from __future__ import annotations
 
 import argparse
-import difflib
-import importlib
-import json
 import os
+import shlex
 import signal
 from collections.abc import Callable
 from pathlib import Path
 from types import FrameType
-from typing import Any, NamedTuple
+from typing import Any
 
-from selfplay.display import Display
 from selfplay.errors import ConfigError, FolderError
 
 EPILOG = """examples:
@@ -30,30 +28,23 @@ EPILOG = """examples:
   selfplay train gan-ring --run runs/minimax --set objective.loss=minimax --set objective.r1=0 --set objective.r2=0
   selfplay train gan-digits --seed 2 --set objective.past_fakes=0.5
   selfplay train gan-digits --settings                         (every setting, its value and meaning)
+  selfplay train connect-four --write-config my.toml           (the same as a file to edit; then:)
+  selfplay train --config my.toml
 """
 
 
-class Family(NamedTuple):
-    """Where a family of agents keeps its presets, its class of agents, and the description of its numbers."""
-
-    presets: str
-    agent: str
-    display: str
-
-
-FAMILIES = {
-    "alphazero": Family(
-        "selfplay.alphazero.presets:PRESETS", "selfplay.alphazero.agent:AlphaZero", "selfplay.alphazero.display:DISPLAY"
-    ),
-    "gan": Family("selfplay.gan.presets:PRESETS", "selfplay.gan.agent:Gan", "selfplay.gan.display:DISPLAY"),
-}
-PRESETS = dict.fromkeys(("tic-tac-toe", "connect-four", "checkers", "chess"), "alphazero")
-PRESETS |= dict.fromkeys(("gan-ring", "gan-grid", "gan-digits", "gan-stacked-digits"), "gan")
-PRESETS |= dict.fromkeys(("gan-info", "gan-superres", "gan-connect-four", "vae-digits"), "gan")
-
-
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("preset", metavar="PRESET", help=", ".join(PRESETS))
+    parser.add_argument(
+        "preset", metavar="PRESET", nargs="?",
+        help="a game (`selfplay games list`), data for a generator (gan-ring, gan-digits, …), or a preset of an "
+        "installed package; --list shows all",
+    )  # fmt: skip
+    parser.add_argument("--list", action="store_true", help="print the names of all presets, and stop")
+    parser.add_argument("--config", type=Path, metavar="FILE.toml", help="settings from a file, in place of PRESET")
+    parser.add_argument(
+        "--write-config", type=Path, metavar="FILE.toml",
+        help="write every setting and its meaning to a file for --config, and stop",
+    )  # fmt: skip
     parser.add_argument("--run", type=Path, metavar="DIR", help="folder of the run (default: runs/PRESET)")
     length = parser.add_mutually_exclusive_group()
     length.add_argument("--minutes", metavar="M", help="budget in minutes of wall time, over all sessions of the run")
@@ -67,61 +58,46 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    preset = _known(arguments.preset)
-    path = arguments.run or Path("runs") / preset
-    if path.is_file():
-        raise FolderError(f"'{path}' is a file, and a run needs a folder: choose another with --run.")
-    from selfplay import config as configs
+    from selfplay.presets import files, registry
 
-    config = configs.override(
-        _saved(path, preset) or _load(FAMILIES[PRESETS[preset]].presets)[preset], _sets(arguments)
-    )
+    if arguments.list:
+        print("\n".join(registry.names()))
+        return 0
+    if (arguments.preset is None) == (arguments.config is None):
+        raise ConfigError(
+            "expected a PRESET, such as tic-tac-toe, or --config FILE.toml, and not both: `selfplay train --list` "
+            "shows the presets."
+        )
+    preset, name, path, config = _chosen(arguments)
+    if arguments.write_config:
+        files.write(arguments.write_config, preset, config)
+        print(f"Wrote {arguments.write_config}. To train with it: selfplay train --config {arguments.write_config}")
+        return 0
     if arguments.settings:
         _print_settings(config)
         return 0
-    return _train(preset, path, config, arguments)
+    return _train(name, path, config, arguments)
 
 
-def _known(preset: str) -> str:
-    if preset in PRESETS:
-        return preset
-    near = difflib.get_close_matches(preset, PRESETS, 1)
-    hint = f" Did you mean '{near[0]}'?" if near else ""
-    raise ConfigError(f"no preset is called '{preset}'.{hint} Presets: {', '.join(PRESETS)}.")
-
-
-def display_of(preset: Any) -> Display:
-    """How the numbers of a run of `preset` are shown; the default for one that is not known here."""
-    return _load(FAMILIES[PRESETS[preset]].display) if preset in PRESETS else Display()
-
-
-def _load(location: str) -> Any:
-    module, _, name = location.partition(":")
-    return getattr(importlib.import_module(module), name)
-
-
-def _saved(path: Path, preset: str) -> Any:
-    """The config of the run that `path` holds, or None where it holds none."""
-    file = path / "config.json"
-    if not file.exists():
-        return None
+def _chosen(arguments: argparse.Namespace) -> tuple[str, str, Path, Any]:
+    """(preset, name that the run keeps, its folder, settings). Settings are those of the run that the folder holds,
+    else the preset's; then those of the file, which gives the run its name; then those of the command line."""
     from selfplay import config as configs
+    from selfplay.presets import files, registry
 
-    try:
-        values = json.loads(file.read_text())
-        started = values.pop("preset")
-    except (OSError, ValueError, KeyError, AttributeError, TypeError, RecursionError) as error:
-        raise FolderError(
-            f"{file} is damaged ({type(error).__name__}): choose another folder with --run, or delete the file to "
-            "go on with the preset's settings."
-        ) from None
-    if started != preset:
-        raise FolderError(f"'{path}' holds a run of preset '{started}', not '{preset}': choose another with --run.")
-    try:
-        family = type(_load(FAMILIES[PRESETS[preset]].presets)[preset])
-        return configs.from_values(family, configs.with_current_keys(values))
-    except ConfigError as error:
-        raise FolderError(f"{file} does not hold settings of this version: {error}") from None
+    file: Path | None = arguments.config
+    preset = name = file.name if file else arguments.preset
+    path = arguments.run or Path("runs") / (file.stem if file else name)
+    if path.is_file():
+        raise FolderError(f"'{path}' is a file, and a run needs a folder: choose another with --run.")
+    config = registry.get(name) if file is None else None  # a wrong name is told first
+    saved = registry.read_saved(path)
+    if saved and saved.preset != name:
+        raise FolderError(f"'{path}' holds a run of '{saved.preset}', not '{name}': choose another with --run.")
+    config = saved.config if saved else config
+    if file:
+        preset, config = files.read(file, over=config)
+    return preset, name, path, configs.override(config, _sets(arguments))
 
 
 def _sets(arguments: argparse.Namespace) -> list[str]:
@@ -145,40 +121,52 @@ def _print_settings(config: Any) -> None:
         print(f"{key} = {'none' if value is None else value}\n    {meanings.get(key, '')}")
 
 
-def _train(preset: str, path: Path, config: Any, arguments: argparse.Namespace) -> int:
+def _train(name: str, path: Path, config: Any, arguments: argparse.Namespace) -> int:
     from selfplay import config as configs
     from selfplay import device
     from selfplay.cli.live import panel
     from selfplay.loop import folder as folders
     from selfplay.loop import run as runs
+    from selfplay.presets import registry
 
     if arguments.address and not config.run.actors:
         raise ConfigError("--address is where actors run, and this run has none: ask for some with --actors N.")
     device.tune_process()
-    agent = _load(FAMILIES[PRESETS[preset]].agent)(config)
+    agent = registry.make_agent(config)
     stop = _StopSignal()
-    with stop, panel.make(preset, path, arguments.plain, agent.display) as show, folders.Folder(path) as folder:
+    with stop, panel.make(name, path, arguments.plain, agent.display) as show, folders.Folder(path) as folder:
         session = runs.Run(agent, folder, show, arguments.address)
         try:
-            folder.write_config(preset, configs.to_values(config))
+            folder.write_config(name, configs.to_values(config))
             session.train(stop.asked)
         finally:
             session.close()
-    command = f"selfplay train {preset} --run {path}"
     if session.status.phase == "stopped":
-        print(f"Stopped and saved. The same command goes on: {command}")
+        print(f"Stopped and saved. The same command goes on: {_command(path, arguments)}")
         return 130
-    print(f"Saved in {path}. To go on: {command} {_more(config.run, session.status)}")
+    print(f"Saved in {path}. To go on: {_command(path, arguments, _more(config.run, session.status))}")
     return 0
 
 
-def _more(run: Any, status: Any) -> str:
+def _command(path: Path, arguments: argparse.Namespace, more: list[str] | None = None) -> str:
+    """What goes on with the run in this folder. Its saved settings hold, but those of a file are read again, and what
+    the command line changed in them has to be said again. more: options that extend the budget."""
+    words = ["selfplay", "train", *(["--config", str(arguments.config)] if arguments.config else [arguments.preset])]
+    words += ["--run", str(path)]
+    if arguments.config:
+        budget = ("run.minutes=", "run.generations=") if more else ()
+        words += [word for text in _sets(arguments) if not text.startswith(budget) for word in ("--set", text)]
+    words += ["--address", arguments.address] if arguments.address else []
+    return shlex.join(words + (more or []))
+
+
+def _more(run: Any, status: Any) -> list[str]:
     """The option that lets a finished run go on."""
     if status.progress < 1:
-        return "--set run.stop_when_solved=false"
+        return ["--set", "run.stop_when_solved=false"]
     if run.generations and status.generation >= run.generations:
-        return f"--generations {2 * run.generations}"
-    return f"--minutes {2 * run.minutes:g}"
+        return ["--generations", f"{2 * run.generations}"]
+    return ["--minutes", f"{2 * run.minutes:g}"]
 
 
 class _StopSignal:

@@ -7,15 +7,11 @@ Finding one loads nothing heavy, so that a board can be shown first.
 
 from __future__ import annotations
 
-import csv
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from selfplay.errors import CheckpointError, ConfigError
-
-if TYPE_CHECKING:
-    from selfplay.alphazero.config import Config
 
 FOLDER = Path(__file__).resolve().parent / "agents"
 
@@ -35,7 +31,7 @@ def path(game_name: str) -> Path:
 
 
 def recipe(game_name: str) -> dict[str, Any]:
-    """How a game's agent came about: see `bundle`. Raises ConfigError where there is none."""
+    """How a game's agent was trained: see `selfplay.alphazero.bundle`. Raises ConfigError where there is none."""
     from selfplay import config as configs
 
     found: dict[str, Any] = peek(path(game_name))["recipe"]
@@ -64,51 +60,3 @@ def peek(folder: Path) -> dict[str, Any]:
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise CheckpointError(f"{manifest} is damaged ({type(error).__name__}); use another checkpoint.") from None
     return meta
-
-
-def bundle(run: Path, folder: Path) -> dict[str, Any]:
-    """Writes the newest generation of a run to `folder` as a bundled agent; its recipe. Raises UserError."""
-    from selfplay import config as configs
-    from selfplay.league import pool
-    from selfplay.storage import artifact
-
-    meta, files = artifact.read(pool.newest(run))
-    try:
-        config = json.loads((run / "config.json").read_text())
-        about = json.loads((run / "run.json").read_text())
-        with (run / "strength.csv").open() as file:
-            measured = [row for row in csv.DictReader(file) if int(row["generation"]) == meta["generation"]]
-    except (OSError, ValueError, KeyError) as error:
-        raise CheckpointError(f"'{run}' does not say how it was trained ({error}); bundle a run's folder.") from None
-    preset = config.pop("preset")
-    config = configs.with_current_keys(config)
-    made = {
-        "command": _command(preset, config),
-        "preset": preset,
-        "seed": meta["seed"],
-        "minutes": round(meta["seconds"] / 60, 1),
-        "games": meta["games"],
-        "positions": meta["rows"],
-        "updates": meta["steps"],
-        "code": meta["code"],
-        "machine": {name: about[name] for name in ("platform", "cores", "gpu", "python", "packages", "started")},
-        "strength": {name: float(value) for row in measured for name, value in row.items() if value},
-        "config": config,
-    }
-    artifact.write(folder, files, meta | {"recipe": made})
-    return made
-
-
-def _command(preset: str, config: dict[str, Any]) -> str:
-    """What trains such an agent today: settings that are no longer the preset's are named."""
-    from selfplay import config as configs
-    from selfplay.alphazero import presets
-
-    now: Config = presets.PRESETS[preset]
-    changed = []
-    for key, value in configs.keys(now):
-        section, _, name = key.rpartition(".")
-        then = (config.get(section, {}) if section else config).get(name, value)
-        if (list(then) != list(value)) if isinstance(value, tuple) else (then != value):
-            changed.append(f" --set {key}={','.join(then) if isinstance(value, tuple) else then}")
-    return f"selfplay train {preset}{''.join(changed)}"

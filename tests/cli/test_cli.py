@@ -6,6 +6,7 @@ import io
 import json
 import os
 import re
+import shlex
 import signal
 import subprocess
 import sys
@@ -19,7 +20,7 @@ from command import refused
 
 import games
 from selfplay.alphazero.agent import AlphaZero
-from selfplay.cli import train
+from selfplay.cli import main, train
 
 ROOT = Path(__file__).resolve().parents[2]
 TINY = [argument for setting in tiny.SETTINGS for argument in ("--set", setting)]
@@ -67,7 +68,7 @@ def test_the_version_is_told(selfplay: Any) -> None:
     [
         ([], ["missing: COMMAND"]),
         (["tran"], ["Did you mean 'train'"]),
-        (["train"], ["missing: PRESET"]),
+        (["train"], ["expected a PRESET", "--list"]),
         (["train", "tic-tac-to"], ["Did you mean 'tic-tac-toe'", "connect-four"]),
         (["train", "tic-tac-toe", "--set", "actor.num_simulation=3"], ["Did you mean 'actor.num_simulations'"]),
         (["train", "tic-tac-toe", "--set", "num_simulations=0"], ["actor.num_simulations"]),
@@ -175,11 +176,45 @@ def test_a_run_ends_with_its_files_and_repeating_it_says_how_to_go_on(selfplay: 
     assert json.loads((run / "metrics.jsonl").read_text().splitlines()[-1])["step"] == 2
 
     listed = selfplay("runs", "list", "--root", tmp_path)
-    assert listed.code == 0 and str(run) in listed.out and "tic-tac-toe" in listed.out
+    assert listed.code == 0 and str(run) in listed.out and listed.out.count("tic-tac-toe") == 2, "preset and game"
     shown = selfplay("runs", "show", run)
     assert "run.seed = 5" in shown.out and "evaluation by generation:" in shown.out and shown.code == 0
 
     refused(selfplay("train", "tic-tac-toe", "--run", run, "--set", "network.channels=12"), "network")
+
+
+def test_presets_are_listed_and_one_is_asked_for(selfplay: Any) -> None:
+    listed = selfplay("train", "--list")
+    assert listed.code == 0 and {"tic-tac-toe", "gan-ring"} <= set(listed.out.split())
+    refused(selfplay("train"), "expected a PRESET", "--config FILE.toml", "--list")
+    refused(selfplay("train", "chess", "--config", "my.toml"), "not both")
+
+
+@pytest.mark.usefixtures("quick")
+def test_a_run_is_trained_with_settings_from_a_file(selfplay: Any, tmp_path: Path) -> None:
+    file, run = tmp_path / "my.toml", tmp_path / "my run"
+    said = selfplay("train", "tic-tac-toe", "--write-config", file, "--generations", 1, *TINY)
+    assert said.code == 0 and f"selfplay train --config {file}" in said.out
+    refused(selfplay("train", "tic-tac-toe", "--write-config", file), "exists")
+    file.write_text(file.read_text().replace("seed = 1\n", "seed = 6\n"))
+
+    said = selfplay("train", "--config", file, "--run", run, "--plain", "--set", "learner.beta1=0.5")
+    assert said.code == 0 and said.err == ""
+    go_on = f"selfplay train --config {file} --run '{run}' --set learner.beta1=0.5 --generations 2"
+    assert f"To go on: {go_on}\n" in said.out
+    config = json.loads((run / "config.json").read_text())
+    assert (config["preset"], config["run"]["seed"], config["learner"]["beta1"]) == ("my.toml", 6, 0.5)
+
+    said = selfplay(*shlex.split(go_on)[1:], "--plain")
+    assert said.code == 0 and "Resumed at generation 1" in said.out
+    refused(selfplay("train", "tic-tac-toe", "--run", run), "holds a run of 'my.toml', not 'tic-tac-toe'")
+    assert selfplay("train", "--config", file, "--write-config", tmp_path / "other.toml").code == 0
+    assert 'preset = "tic-tac-toe"' in (tmp_path / "other.toml").read_text()
+
+
+def test_the_command_to_go_on_names_the_cluster(tmp_path: Path) -> None:
+    parsed = main.parser().parse_args(["train", "chess", "--actors", "2", "--address", "auto", "--minutes", "3"])
+    assert train._command(tmp_path, parsed) == f"selfplay train chess --run {tmp_path} --address auto"
 
 
 def start_training(run: Path, **options: Any) -> subprocess.Popen[str]:

@@ -9,7 +9,7 @@ import pytest
 
 import games
 from selfplay import config as configs
-from selfplay.alphazero import presets
+from selfplay.alphazero import bundle, presets
 from selfplay.alphazero.config import Config
 from selfplay.errors import CheckpointError, ConfigError
 from selfplay.league import pool
@@ -81,7 +81,7 @@ def test_a_run_is_bundled_with_its_recipe(tmp_path: Path) -> None:
     columns = recipe["strength"]
     (run / "strength.csv").write_text(",".join(columns) + "\n" + ",".join(f"{v:g}" for v in columns.values()) + "\n")
     today = pretrained.recipe("tic-tac-toe")
-    assert pretrained.bundle(run, tmp_path / "out") == today
+    assert bundle.bundle(run, tmp_path / "out") == today
     assert pool.load_weights(tmp_path / "out")[0]["recipe"] == today
     assert pretrained.peek(run) == meta, "the newest generation of a run speaks for it"
     assert games.make(meta["game"]).name == "tic-tac-toe"

@@ -1,0 +1,120 @@
+"""Settings of a run as a TOML file: written with the meaning of each, and read on top of a preset.
+
+    preset = "connect-four"     # what everything that is left out is taken from
+
+    [network]
+    channels = 64
+
+Knows nested settings and their documentation, no family. TOML has no null: a setting that is off is "none".
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import textwrap
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from selfplay import config as configs
+from selfplay.errors import ConfigError, FolderError
+from selfplay.presets import registry
+
+WIDTH = 100  # of comments
+
+
+def read(file: Path, over: Any = None) -> tuple[str, Any]:
+    """(name of the preset, config) of a TOML file: its settings, and for the others those of the preset that it names,
+    or of the config `over`. Raises ConfigError, one sentence with the line or the key."""
+    values = _parse(file)
+    preset = values.pop("preset", None)
+    if not isinstance(preset, str):
+        raise ConfigError(
+            f"'{file}' does not say which preset it changes: begin it with preset = \"NAME\", the name of a preset or "
+            "of a game."
+        )
+    try:
+        start = registry.get(preset) if over is None else over
+        return preset, configs.from_values(type(start), _merged(configs.to_values(start), values))
+    except ConfigError as error:
+        raise ConfigError(f"'{file}': {error}") from None
+
+
+def _parse(file: Path) -> dict[str, Any]:
+    try:
+        text = file.read_text("utf-8")
+    except FileNotFoundError:
+        raise ConfigError(
+            f"there is no file '{file}': `selfplay train PRESET --write-config {file}` writes one."
+        ) from None
+    except OSError as error:
+        raise ConfigError(f"cannot read '{file}' ({error.strerror}).") from None
+    except UnicodeDecodeError:
+        raise ConfigError(f"'{file}' is not text in UTF-8: expected a TOML file.") from None
+    try:
+        return tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        problem, _, place = str(error).rpartition(" (at ")
+        named = re.match(r"line \d+", place)
+        line = named[0] if named else f"line {len(text.splitlines())}"
+        raise ConfigError(f"'{file}' is not valid TOML in {line}: {problem[:1].lower()}{problem[1:]}.") from None
+
+
+def _merged(base: Mapping[str, Any], values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    merged = dict(base)
+    for key, value in values.items():
+        if isinstance(base.get(key), Mapping):
+            if not isinstance(value, Mapping):
+                raise ConfigError(f"'{prefix}{key}' is a section: write its settings below a line [{prefix}{key}].")
+            merged[key] = _merged(base[key], value, f"{prefix}{key}.")
+        else:
+            merged[key] = None if value == "none" else value
+    return merged
+
+
+def write(file: Path, preset: str, config: Any) -> None:
+    """Writes every setting of `config` with its meaning. Raises FolderError where the file exists or cannot be
+    written."""
+    meanings = dict(configs.describe(type(config)))
+    lines = [
+        f"# Settings of a run. `selfplay train --config {file.name}` trains with them.",
+        "# A line that is deleted takes its value from this preset:",
+        f"preset = {_toml(preset)}",
+        *_section(configs.to_values(config), meanings, ""),
+    ]
+    try:
+        with file.open("x", encoding="utf-8") as out:
+            out.write("\n".join(lines) + "\n")
+    except FileExistsError:
+        raise FolderError(f"'{file}' exists: choose another name, or delete it first.") from None
+    except OSError as error:
+        raise FolderError(f"cannot write '{file}' ({error.strerror}).") from None
+
+
+def _section(values: Mapping[str, Any], meanings: Mapping[str, str], prefix: str) -> list[str]:
+    """Settings first: in TOML, what comes after a section's head belongs to the section."""
+    lines = []
+    for key, value in values.items():
+        if not isinstance(value, Mapping):
+            lines += ["", *_comment(meanings.get(prefix + key, "")), f"{key} = {_toml(value)}"]
+    for key, value in values.items():
+        if isinstance(value, Mapping):
+            lines += ["", *_comment(meanings.get(prefix + key, "")), f"[{prefix}{key}]"]
+            lines += _section(value, meanings, f"{prefix}{key}.")
+    return lines
+
+
+def _comment(meaning: str) -> list[str]:
+    return [f"# {line}" for line in textwrap.wrap(meaning, WIDTH)]
+
+
+def _toml(value: Any) -> str:
+    if value is None:
+        return '"none"'
+    if isinstance(value, list | tuple):
+        return f"[{', '.join(map(_toml, value))}]"
+    if isinstance(value, str):
+        return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
+    return str(value).lower() if isinstance(value, bool) else repr(value)
