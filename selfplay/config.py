@@ -7,7 +7,6 @@ one sentence that names the key, what is allowed and the nearest match.
 from __future__ import annotations
 
 import dataclasses
-import difflib
 import itertools
 import math
 from collections.abc import Iterable, Iterator, Mapping
@@ -15,7 +14,7 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from selfplay.errors import ConfigError
+from selfplay.errors import ConfigError, nearest, shorten
 
 C = TypeVar("C")
 
@@ -77,8 +76,8 @@ def override(config: C, assignments: Iterable[str]) -> C:
             if current_key(key) in known:
                 raise ConfigError(f"'{key}' is now '{current_key(key)}'.")
             # A user may remember the field and not its section.
-            near = difflib.get_close_matches(key, known, 1) or [k for k in known if k.split(".")[-1] == key][:1]
-            hint = f" Did you mean '{near[0]}'?" if near else ""
+            found = nearest(key, known) or next((k for k in known if k.split(".")[-1] == key), None)
+            hint = f" Did you mean '{found}'?" if found else ""
             raise ConfigError(f"no setting is called '{key}'.{hint} `selfplay train PRESET --settings` lists them all.")
         held = known.get(key)
         if isinstance(held, Mapping):
@@ -110,7 +109,7 @@ def from_values(cls: type[C], values: Mapping[str, Any]) -> C:
     except msgspec.ValidationError as error:
         message, _, path = str(error).partition(" - at `$.")
         key = path.rstrip("`").partition("[")[0]  # of a list or table, no entry is named
-        value = f"'{_shorten(_at(values, key))}'" if key else "that value"
+        value = f"'{shorten(_at(values, key), 60)}'" if key else "that value"
         where = f" for '{key}'" if key else ""
         problem = _choices(cls, key, _at(values, key)) if key else ""
         raise ConfigError(f"{value} is not valid{where}: {problem or message[:1].lower() + message[1:]}.") from None
@@ -132,19 +131,14 @@ def _choices(cls: Any, key: str, value: Any) -> str:
     if not isinstance(kind, msgspec.inspect.LiteralType):
         return ""
     words = [str(word) for word in kind.values]
-    near = difflib.get_close_matches(str(value), words, 1)
-    return f"expected one of {', '.join(words)}" + (f" (did you mean '{near[0]}'?)" if near else "")
+    near = nearest(str(value), words)
+    return f"expected one of {', '.join(words)}" + (f" (did you mean '{near}'?)" if near else "")
 
 
 def _at(values: Mapping[str, Any], key: str) -> Any:
     for part in key.split("."):
         values = values[part]
     return values
-
-
-def _shorten(value: Any) -> str:
-    text = ascii(value)[1:-1] if isinstance(value, str) and not value.isprintable() else str(value)
-    return text if len(text) <= 60 else f"{text[:59]}…"
 
 
 def _refuse_unknown(cls: Any, values: Mapping[str, Any], prefix: str) -> None:
@@ -155,8 +149,8 @@ def _refuse_unknown(cls: Any, values: Mapping[str, Any], prefix: str) -> None:
             now = current_key(f"{prefix}{key}")
             if now != f"{prefix}{key}":
                 raise ConfigError(f"'{prefix}{key}' is now '{now}'.")
-            near = difflib.get_close_matches(key, fields, 1)
-            hint = f" Did you mean '{prefix}{near[0]}'?" if near else ""
+            near = nearest(key, fields)
+            hint = f" Did you mean '{prefix}{near}'?" if near else ""
             raise ConfigError(f"no setting is called '{prefix}{key}'.{hint}")
         section = types[key]
         if isinstance(value, Mapping) and isinstance(section, msgspec.inspect.DataclassType):

@@ -14,7 +14,6 @@ A package offers a preset by an entry point whose value is a config, or a functi
 from __future__ import annotations
 
 import dataclasses
-import difflib
 import importlib
 import json
 from collections.abc import Mapping
@@ -25,7 +24,7 @@ from typing import Any, NamedTuple
 import games
 from selfplay import config as configs
 from selfplay.display import Display
-from selfplay.errors import ConfigError, FolderError
+from selfplay.errors import ConfigError, FolderError, suggest
 
 ENTRY_POINT_GROUP = "selfplay.presets"
 
@@ -77,9 +76,8 @@ def get(name: str) -> Any:
         return _of_package(entry)
     if name in games.available():
         return next(_load(family.for_game)(name) for family in FAMILIES.values() if family.for_game)
-    near = difflib.get_close_matches(name, names(), 1)
-    hint = f" Did you mean '{near[0]}'?" if near else ""
-    raise ConfigError(f"no preset or game is called '{name}'.{hint} Known: {', '.join(names())}.")
+    known = names()
+    raise ConfigError(f"no preset or game is called '{name}'.{suggest(name, known)} Known: {', '.join(known)}.")
 
 
 def _of_package(entry: metadata.EntryPoint) -> Any:
