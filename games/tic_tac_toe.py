@@ -124,10 +124,11 @@ class TicTacToeAppearance(Appearance):
     """A checkered board whose empty cells show their numbers."""
 
     seat_names = ("X", "O")
-    # By the marks that `to_string` writes: whose piece, its name, its sign without and with colour, its colour.
+    # By mark, as `board` puts it on cells: the piece's player, name, sign without colour, sign with it, and colour.
     pieces = {"X": Piece(0, "X", "X", "X", "white"), "O": Piece(1, "O", "O", "O", "black")}
 
     def board(self, state: np.void) -> Board:
+        # Rows from the top: what stands on each cell ("" for nothing), what moves call the cell, and its colour.
         marks = self.game.to_string(state).replace("|", "").split()
         names = np.arange(1, CELLS + 1).astype(str).reshape(3, 3).tolist()
         cells = [["" if mark.isdigit() else mark for mark in marks[row : row + 3]] for row in (0, 3, 6)]

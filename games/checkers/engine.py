@@ -39,7 +39,7 @@ class CheckersEngine(deepening.AlphaBetaEngine):
         return actions
 
     @np.errstate(over="ignore")  # uncompiled kernels wrap around on purpose
-    def analyze(self, state: np.void, depth: int | None = None, nodes: int | None = None) -> deepening.Analysis:
+    def analyze(self, state: np.void, depth: int | None = None, nodes: int | None = None) -> deepening.EngineResult:
         return super().analyze(state, depth, nodes)
 
     def _forget(self, states: np.ndarray) -> None:

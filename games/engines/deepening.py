@@ -16,7 +16,7 @@ NODES_PER_SLICE = 1_000_000  # between two returns to Python, so that Ctrl-C is 
 LEVEL, NODES, ANSWER, BEST, PHASE, GENERATION = range(6)  # registers that every suspended search has
 
 
-class Analysis(NamedTuple):
+class EngineResult(NamedTuple):
     """What a search found."""
 
     action: int
@@ -63,7 +63,7 @@ class AlphaBetaEngine:
         """The action to play in a position that is not terminal: the next ply, in a longer jump too."""
         return self.analyze(state, depth, nodes).action
 
-    def analyze(self, state: np.void, depth: int | None = None, nodes: int | None = None) -> Analysis:
+    def analyze(self, state: np.void, depth: int | None = None, nodes: int | None = None) -> EngineResult:
         """Searches deeper and deeper up to `depth` or `nodes` positions, whichever comes first.
 
         Stops early at a proven win or loss, and at once when there is one legal action and no depth asked for. The
@@ -77,7 +77,7 @@ class AlphaBetaEngine:
         actions, count = self._contract.legal_actions(states)
         if not count[0]:
             raise ValueError("the game is over: there is nothing to search.")
-        found = Analysis(int(actions[0, 0]), 0, 0, 0)
+        found = EngineResult(int(actions[0, 0]), 0, 0, 0)
         if count[0] == 1 and depth is None:
             return found
         self._next_generation()
@@ -88,7 +88,7 @@ class AlphaBetaEngine:
             best, spent = self._best(finished), int(self._registers[NODES])
             if not finished:
                 return found._replace(action=best if best >= 0 else found.action, nodes=spent)
-            found = Analysis(best, int(self._registers[ANSWER]), deep, spent)
+            found = EngineResult(best, int(self._registers[ANSWER]), deep, spent)
             if self._is_settled(found.score, deep):
                 break
         return found
