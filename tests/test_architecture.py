@@ -173,7 +173,7 @@ def violations(module: str, tree: ast.AST) -> Iterator[str]:
 
 
 # What the move of the files left to be mended; shrinks to nothing.
-KNOWN_CYCLES = 1
+KNOWN_CYCLES = 0
 
 
 def test_modules_import_only_what_they_may() -> None:
