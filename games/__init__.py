@@ -42,6 +42,11 @@ def available() -> list[str]:
     return [*_TABLE, *(name for name in sorted(_plugins()) if name not in _TABLE)]
 
 
+def of_library(name: str) -> bool:
+    """Whether `name` is that of another library's game, which `available` does not list: "open_spiel:hex"."""
+    return name.partition(":")[0] in _LIBRARIES and ":" in name
+
+
 @cache
 def make(name: str, **options: int) -> Game:
     """The game called `name`; one shared instance for each choice of options, since games hold no state.
@@ -49,9 +54,8 @@ def make(name: str, **options: int) -> Game:
     options: arguments of the game's class, such as chess's history_length. Raises ValueError, naming what is known,
     when there is no game of that name, or when it does not take an option or its value.
     """
-    library = _LIBRARIES.get(name.partition(":")[0]) if ":" in name and not options else None
-    if library is not None:
-        found: Game = _named(library)(name)
+    if of_library(name) and not options:
+        found: Game = _named(_LIBRARIES[name.partition(":")[0]])(name)
         return found
     location = _TABLE.get(name) or _plugins().get(name)
     if location is None:

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from selfplay.api.matches import MatchSummary, match
     from selfplay.api.samples import Samples, sample
     from selfplay.api.tournaments import RatedPlayer, Ratings, rate
+    from selfplay.api.training import GenerationEnd, MetricsLogger, TrainingRun, preset, preset_names, train
     from selfplay.errors import UserError
 
 __version__ = "0.1.0"
@@ -28,23 +29,31 @@ _HOME = {
     "MatchSummary": "api.matches", "match": "api.matches",
     "Samples": "api.samples", "sample": "api.samples",
     "RatedPlayer": "api.tournaments", "Ratings": "api.tournaments", "rate": "api.tournaments",
+    "GenerationEnd": "api.training", "MetricsLogger": "api.training", "TrainingRun": "api.training",
+    "preset": "api.training", "preset_names": "api.training", "train": "api.training",
     "UserError": "errors",
 }  # fmt: skip
 
 __all__ = [
     "Analysis",
     "Evaluated",
+    "GenerationEnd",
     "MatchSummary",
+    "MetricsLogger",
     "RatedPlayer",
     "Ratings",
     "Samples",
     "TrainedAgent",
+    "TrainingRun",
     "UserError",
     "__version__",
     "load",
     "match",
+    "preset",
+    "preset_names",
     "rate",
     "sample",
+    "train",
 ]
 
 

@@ -31,6 +31,7 @@ RULES = ("games", "games.base")
 BOARD_GAMES = (*RULES, "games.notation", "games.protocols", "games.appearance", "games.knowledge", "games.text")
 LEARNING = ("selfplay.league", "selfplay.learning", "selfplay.ratings", "selfplay.loop")
 PLAYING = ("selfplay.search", "selfplay.networks", "selfplay.players")
+TRAINING = ("selfplay.presets", "selfplay.gan.load")
 MAY_IMPORT: dict[str, tuple[str, ...]] = {
     "games": ("games",),
     "selfplay.errors": (),
@@ -53,8 +54,8 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
     "selfplay.alphazero": (*CORE, *RULES, "games.knowledge", *LEARNING, *PLAYING),
     "selfplay.gan": (*CORE, *LEARNING),
     "selfplay.gan.data.positions": (*CORE, *RULES, "games.knowledge", "selfplay.gan"),
-    "selfplay.api": (*CORE, *BOARD_GAMES, *LEARNING, *PLAYING, "selfplay.gan.load"),
-    "selfplay.adapters": ("selfplay.errors", *RULES),
+    "selfplay.api": (*CORE, *BOARD_GAMES, *LEARNING, *PLAYING, *TRAINING, "selfplay.cli.live"),
+    "selfplay.adapters": ("selfplay.errors", *RULES, "games.knowledge", "games.notation"),
     "selfplay.cli": ("games", "selfplay"),
     "selfplay.__main__": ("selfplay.cli",),
     "selfplay": ("games", "selfplay"),  # the public API, lazily

@@ -15,12 +15,16 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+import games
 from games import base
+from games.knowledge import Knowledge, KnownResult
+from games.notation import Notation
 from selfplay import errors
 from selfplay.errors import ArgumentError, UserError
 
 PREFIX = "open_spiel:"
 MAX_PLIES = 4096  # a position holds its whole game
+RANDOM_GAMES = 5
 KEPT = 200_000  # OpenSpiel states that are remembered
 _NO_TOKEN = str.maketrans(dict.fromkeys(" \t\n{}[]*", "_"))  # characters that a game record takes for its own
 
@@ -30,6 +34,7 @@ class OpenSpielGame(base.Game):
 
     spiel: ClassVar[Any]  # pyspiel.Game
     version = 1
+    facets: ClassVar = {"knowledge": "selfplay.adapters.open_spiel:SpielKnowledge"}
 
     def __init__(self) -> None:
         self._kept: OrderedDict[bytes, Any] = OrderedDict()  # pyspiel.State by actions so far; none is ever changed
@@ -119,6 +124,26 @@ class OpenSpielGame(base.Game):
     def to_string(self, state: np.void) -> str:
         lines = [line for line in str(self._state(state)).splitlines() if line.strip()]
         return "\n".join("".join(char if char.isprintable() else " " for char in line) for line in lines)
+
+
+class SpielKnowledge(Knowledge):
+    """What OpenSpiel itself says of the outcome of a few random games, so that `selfplay games check` can compare."""
+
+    def __init__(self, game: OpenSpielGame) -> None:
+        super().__init__(game)
+        rng = np.random.default_rng(0)
+        self.known_results = tuple(_random_game(game, rng) for _ in range(RANDOM_GAMES))  # type: ignore[misc]
+
+
+def _random_game(game: OpenSpielGame, rng: np.random.Generator) -> KnownResult:
+    separator = games.facet(game, Notation).move_separator
+    state, record, moves = game.spiel.new_initial_state(), game.initial_states(1), []
+    while not state.is_terminal():
+        action = int(rng.choice(state.legal_actions()))
+        moves.append(game.action_to_string(record[0], action))
+        state.apply_action(action)
+        record = game.step(record, np.array([action])).states
+    return KnownResult(separator.join(moves), 0.5 + 0.5 * float(np.sign(state.returns()[0])))
 
 
 @cache

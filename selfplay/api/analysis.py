@@ -12,6 +12,7 @@ import numpy as np
 from games.base import Game
 from selfplay.search import search as searching
 from selfplay.search import variation
+from selfplay.search.config import SearchConfig
 
 BATCH = 128  # positions searched together
 MAX_TOGETHER = 1_000_000  # simulations of all positions that are searched together: each needs its tree
@@ -77,7 +78,7 @@ class Analysis:
 
 
 def analyses(
-    game: Game, evaluate: searching.Evaluate, config: searching.SearchConfig, states: np.ndarray, simulations: int
+    game: Game, evaluate: searching.Evaluate, config: SearchConfig, states: np.ndarray, simulations: int
 ) -> list[Analysis]:
     """An analysis of each of states [B], none of them over, searched together without noise.
 

@@ -6,6 +6,7 @@ Knows who plays and how the result is told; the games themselves are played in `
 from __future__ import annotations
 
 import os
+import pickle
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,7 +16,6 @@ import numpy as np
 
 import games as rules
 from games.base import Game
-from selfplay import errors
 from selfplay.api import arguments
 from selfplay.api.agents import TrainedAgent
 from selfplay.errors import ArgumentError, ArgumentTypeError, CheckpointError
@@ -147,9 +147,11 @@ def gather(entrants: Sequence[Entrant], game: str | None, simulations: int) -> t
     """The game that the players share, and the players. Raises UserError."""
     if game is not None and not isinstance(game, str):
         raise ArgumentTypeError(f"game must be a name such as 'connect-four', not {arguments.shown(game)}.")
-    if game is not None and game not in rules.available():
-        near = errors.suggest(game, rules.available())
-        raise ArgumentError(f"no game is called '{game}'.{near} Games: {', '.join(rules.available())}.")
+    if game is not None:
+        try:
+            rules.make(game)
+        except ValueError as error:
+            raise ArgumentError(str(error)) from None
     for entrant in entrants:
         if not isinstance(entrant, (str, os.PathLike, TrainedAgent)):
             _check(entrant)
@@ -168,7 +170,8 @@ def gather(entrants: Sequence[Entrant], game: str | None, simulations: int) -> t
     else:
         assert named is not None
         common, found = rules.make(named), []
-    if other := next((agent for agent in agents if agent.game is not common), None):
+    rules_of = pickle.dumps(common)
+    if other := next((agent for agent in agents if pickle.dumps(agent.game) != rules_of), None):
         raise ArgumentError(f"{other} plays {common.name} with other options than the other player.")
     by_text = iter(found)
     company: list[Player] = []

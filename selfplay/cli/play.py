@@ -108,7 +108,7 @@ def _game_and_agent(arguments: argparse.Namespace) -> tuple[Game, str]:
     from selfplay.players import pretrained
 
     what, agent = arguments.what, arguments.agent
-    if what not in games.available():
+    if what not in games.available() and not games.of_library(what):
         if not Path(what).exists():
             known = games.available()
             hint = errors.suggest(what, known)

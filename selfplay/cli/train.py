@@ -9,12 +9,8 @@ samples.png of a generator). Ctrl-C stops and saves; the same command goes on fr
 from __future__ import annotations
 
 import argparse
-import os
 import shlex
-import signal
-from collections.abc import Callable
 from pathlib import Path
-from types import FrameType
 from typing import Any
 
 from selfplay.errors import ConfigError, FolderError
@@ -127,13 +123,14 @@ def _train(name: str, path: Path, config: Any, arguments: argparse.Namespace) ->
     from selfplay.cli.live import panel
     from selfplay.loop import folder as folders
     from selfplay.loop import run as runs
+    from selfplay.loop import stop_signal
     from selfplay.presets import registry
 
     if arguments.address and not config.run.actors:
         raise ConfigError("--address is where actors run, and this run has none: ask for some with --actors N.")
     device.tune_process()
     agent = registry.make_agent(config)
-    stop = _StopSignal()
+    stop = stop_signal.StopSignal()
     with stop, panel.make(name, path, arguments.plain, agent.display) as show, folders.Folder(path) as folder:
         session = runs.Run(agent, folder, show, arguments.address)
         try:
@@ -167,32 +164,3 @@ def _more(run: Any, status: Any) -> list[str]:
     if run.generations and status.generation >= run.generations:
         return ["--generations", f"{2 * run.generations}"]
     return ["--minutes", f"{2 * run.minutes:g}"]
-
-
-class _StopSignal:
-    """Turns the first Ctrl-C (or SIGTERM) into a wish to stop, and the second into KeyboardInterrupt.
-
-    Handlers are set explicitly: a shell that starts us in the background makes us ignore SIGINT otherwise."""
-
-    def __init__(self) -> None:
-        self._asked = False
-        self._before: dict[int, Any] = {}
-
-    def asked(self) -> bool:
-        return self._asked
-
-    def _handle(self, number: int, frame: FrameType | None) -> None:
-        if self._asked:
-            raise KeyboardInterrupt
-        self._asked = True
-        # Not print: that may be what was interrupted.
-        os.write(2, b"\nStopping: saving first. Ctrl-C again stops at once.\n")
-
-    def __enter__(self) -> Callable[[], bool]:
-        for number in (signal.SIGINT, signal.SIGTERM):
-            self._before[number] = signal.signal(number, self._handle)
-        return self.asked
-
-    def __exit__(self, *_: object) -> None:
-        for number, handler in self._before.items():
-            signal.signal(number, handler)

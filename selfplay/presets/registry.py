@@ -74,7 +74,7 @@ def get(name: str) -> Any:
             return presets[name]
     for entry in metadata.entry_points(group=ENTRY_POINT_GROUP, name=name):
         return _of_package(entry)
-    if name in games.available():
+    if name in games.available() or games.of_library(name):
         return next(_load(family.for_game)(name) for family in FAMILIES.values() if family.for_game)
     known = names()
     raise ConfigError(f"no preset or game is called '{name}'.{suggest(name, known)} Known: {', '.join(known)}.")

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import pickle
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 import games
+import selfplay
 from games.checks import contract
 from selfplay.errors import UserError
 from selfplay.search import search
+from selfplay.search.config import SearchConfig
 from selfplay.search.evaluators import UniformEvaluator
 
 
@@ -56,8 +59,19 @@ class TestOpenSpiel:
         states = game.initial_states(1)
         for action in (0, 3, 1, 4):  # X has two in the upper row, and is to move
             states = game.step(states, np.array([action])).states
-        found = search.run(game, states, UniformEvaluator(), search.SearchConfig(dirichlet_fraction=0), 200)
+        found = search.run(game, states, UniformEvaluator(), SearchConfig(dirichlet_fraction=0), 200)
         assert found.actions[0, found.play[0]] == 2 and found.value[0] == 1
+
+    def test_an_agent_learns_it_by_its_name(self, tmp_path: Path) -> None:
+        settings = {"run.generation_rows": 50, "run.rollout_rows": 50, "replay.learn_after": 50,
+                    "learner.batch_size": 32, "actor.num_simulations": 2, "actor.concurrent_games": 8,
+                    "evaluation.num_simulations": 1, "evaluation.games": 2, "network.channels": 8}  # fmt: skip
+        name = "open_spiel:tic_tac_toe"
+        run = selfplay.train(name, run=tmp_path / "run", generations=1, settings=settings, progress=False)
+        agent = run.agent()
+        assert agent.game is games.make(name)
+        assert selfplay.match(agent, "random", games=2, simulations=2).game == name
+        assert selfplay.match("greedy", "random", game=name, games=2).games == 2
 
     def test_states_that_were_forgotten_are_rebuilt(self, monkeypatch: pytest.MonkeyPatch) -> None:
         from selfplay.adapters import open_spiel

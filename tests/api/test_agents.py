@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 from collections.abc import Callable
 from pathlib import Path
 
@@ -159,3 +160,10 @@ def refused(call: Callable[[], object], kind: type[Exception], said: str) -> Non
         call()
     assert said in str(caught.value) and "\n" not in str(caught.value)
     assert isinstance(caught.value, kind) or issubclass(kind, ValueError)
+
+
+def test_an_agent_pickles_with_its_weights(agent: selfplay.TrainedAgent) -> None:
+    thawed = pickle.loads(pickle.dumps(agent))
+    assert thawed.analyze("5", simulations=20) == agent.analyze("5", simulations=20)
+    assert repr(thawed) == repr(agent)
+    assert selfplay.match(thawed, agent, games=2, simulations=2).games == 2

@@ -8,6 +8,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 import selfplay
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -52,6 +54,12 @@ def test_every_public_name_has_a_home_and_a_type() -> None:
     assert set(selfplay.__all__) <= set(dir(selfplay))
 
 
+def test_no_public_name_is_that_of_a_package_of_ours() -> None:
+    """Importing selfplay.x would put the package in the place of the function."""
+    modules = {path.stem for path in (ROOT / "selfplay").iterdir()}
+    assert modules & set(selfplay.__all__) == set()
+
+
 def test_importing_the_package_loads_nothing_heavy_and_the_torch_threads_stay() -> None:
     code = (
         "import selfplay, sys\n"
@@ -87,15 +95,19 @@ reveal_type(agent.analyze(agent.game.initial_states(2)))
 priors, wdl = agent.evaluate(agent.game.initial_states(2))
 reveal_type(selfplay.match("a", agent).interval)
 reveal_type(selfplay.rate(["a", "b"]).players)
+run = selfplay.train("a", on_generation=lambda end: reveal_type(end.metrics))
+reveal_type(run.metrics())
+reveal_type(run.agent())
 selfplay.match("a", 3)
 agent.analyze(simulations="many")
 """
 
 
+@pytest.mark.slow  # mypy reads all of torch where its cache is cold
 def test_a_script_of_a_user_is_type_checked_with_real_types(tmp_path: Path) -> None:
     script = tmp_path / "script.py"
     script.write_text(SCRIPT)
-    command = [sys.executable, "-m", "mypy", "--follow-imports=silent", "--config-file", str(ROOT / "pyproject.toml"),
+    command = [sys.executable, "-m", "mypy", "--config-file", str(ROOT / "pyproject.toml"),
                "--cache-dir", str(ROOT / ".mypy_cache"), str(script)]  # fmt: skip
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     notes = [line.partition("note: ")[2] for line in done.stdout.splitlines() if "Revealed type" in line]
@@ -106,6 +118,9 @@ def test_a_script_of_a_user_is_type_checked_with_real_types(tmp_path: Path) -> N
         "list[selfplay.api.analysis.Analysis]",
         "tuple[float, float]",
         "list[selfplay.api.tournaments.RatedPlayer]",
+        "dict[str, float]",
+        "list[dict[str, Any]]",
+        "selfplay.api.agents.TrainedAgent",
     ], done.stdout
     wrong = [line for line in done.stdout.splitlines() if "error: " in line]
     assert len(wrong) == 2 and "match" in wrong[0] and "analyze" in wrong[1], done.stdout

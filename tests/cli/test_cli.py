@@ -21,6 +21,7 @@ from command import refused
 import games
 from selfplay.alphazero.agent import AlphaZero
 from selfplay.cli import main, train
+from selfplay.loop import stop_signal
 
 ROOT = Path(__file__).resolve().parents[2]
 TINY = [argument for setting in tiny.SETTINGS for argument in ("--set", setting)]
@@ -251,7 +252,7 @@ def test_ctrl_c_saves_and_the_same_command_goes_on(selfplay: Any, tmp_path: Path
 
 
 def test_the_second_ctrl_c_stops_at_once() -> None:
-    stop = train._StopSignal()
+    stop = stop_signal.StopSignal()
     with stop:
         os.kill(os.getpid(), signal.SIGTERM)
         assert stop.asked()
