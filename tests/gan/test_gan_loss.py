@@ -311,7 +311,7 @@ def test_past_critics_have_their_weight_in_the_generators_loss() -> None:
     played = game(ObjectiveConfig(past_critics=0.25))
     alone = F.softplus(torch.tensor(-0.35))
     assert played.generator_step(played.generator, batch(), 0.0)[0].item() == pytest.approx(alone.item())
-    played.past_critic = Line(-2.0)
+    played.set_opponent({"discriminator": Line(-2.0).state_dict()})
     value = played.generator_step(played.generator, batch(), 0.0)[0]
     assert value.item() == pytest.approx((0.75 * alone + 0.25 * F.softplus(torch.tensor(1.0))).item(), rel=1e-6)
 
