@@ -16,7 +16,7 @@ class PoolConfig:
     """Whom to play against, and which generations last."""
 
     opponents: Literal["latest", "history", "pfsp", "nash", "ema"] = "history"
-    """latest: the generation before; history: all earlier ones alike (fictitious play); pfsp: those who are hard to
+    """latest: the generation before; history: all earlier ones alike (fictitious play); pfsp: those that are hard to
     beat; nash: the equilibrium of the results so far (double oracle); ema: the averaged weights as they are."""
 
     priority: Literal["hard", "variance"] = "hard"
@@ -26,7 +26,7 @@ class PoolConfig:
     """Of pfsp with hard: the higher, the more of the hardest (Vinyals et al. 2019)."""
 
     matches: Annotated[int, Meta(ge=1, le=10_000)] = 6
-    """How many earlier generations each new one meets, for pfsp and nash, which go by results."""
+    """How many earlier generations each new one plays matches against, for pfsp and nash, which go by results."""
 
     keep_newest: Annotated[int, Meta(ge=1)] | None = None
     """Generations to keep, the newest ones; none: all are kept."""
@@ -36,5 +36,5 @@ class PoolConfig:
 
     @property
     def by_results(self) -> bool:
-        """Whether the policy looks at who scored what against whom."""
+        """Whether the policy looks at results of matches."""
         return self.opponents in ("pfsp", "nash")

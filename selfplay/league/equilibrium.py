@@ -1,7 +1,7 @@
 """Mixtures that cannot be exploited, of games given as a table of scores; and how far a mixture is from that.
 
 Scores S: [R, C] in [0, 1] are the row player's points against the column player, who has the other 1 − S: a game of two
-players with constant sum. Knows arrays only: who the players are is `payoff`'s to say.
+players with constant sum. Knows arrays only: the names of the players are in `payoff`.
 """
 
 from __future__ import annotations
@@ -87,7 +87,7 @@ def _checked(scores: np.ndarray) -> np.ndarray:
         raise ValueError(f"scores are a table [R, C] of one row and column at least, not {list(scores.shape)}")
     if not ((scores >= 0) & (scores <= 1)).all():
         bad = scores[~((scores >= 0) & (scores <= 1))][0]
-        raise ValueError(f"a score is in [0, 1], not {bad}: fill in the pairs that have not met")
+        raise ValueError(f"a score is in [0, 1], not {bad}: fill in the pairs that have not played")
     return scores
 
 

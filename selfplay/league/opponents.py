@@ -1,8 +1,8 @@
-"""Whom to play against: five policies as weights over players, and which past generations are worth keeping.
+"""Opponent sampling: five policies as weights over players, and which past generations are worth keeping.
 
     latest    the newest: plain self-play, which can run in circles
     history   all of the past alike: fictitious play (Brown 1951; Heinrich, Lanctot & Silver 2015)
-    pfsp      those who are hard to beat, by results: prioritised fictitious self-play (Vinyals et al. 2019)
+    pfsp      those that are hard to beat, by results: prioritised fictitious self-play (Vinyals et al. 2019)
     nash      the equilibrium of the payoff table: double oracle (McMahan et al. 2003; Lanctot et al. 2017)
     ema       the learner's own averaged weights
 
@@ -58,8 +58,8 @@ def weights(
     kind, power: of "pfsp", with p the learner's score against the opponent: "hard" (1 − p)^power, or "variance"
         p (1 − p), which prefers equals. Where everyone is beaten for certain, all alike.
     unknown: as in `Table.scores`. By default ½, as in AlphaStar, and not the score most wanted: most pairs of a table
-        never meet, and players who were weak long ago must not crowd out those known to be hard. ½ is what a self is
-        worth against itself; what ratings predict is better.
+        never play, and players that were weak long ago must not crowd out those known to be hard. ½ is what a player
+        scores against itself; what ratings predict is better.
 
     "nash" is the opponents' side of the equilibrium of greatest entropy between all rows and `players`; of a symmetric
     table, among `players` themselves. Without any result it is uniform.
@@ -111,7 +111,7 @@ def _nash(names: list[str], table: payoff.PayoffTable, unknown: payoff.Unknown) 
 
 
 def draw(players: Sequence[str], shares: np.ndarray, rng: np.random.Generator, count: int = 1) -> list[str]:
-    """`count` players, independently, with the probabilities `weights` gave. One number of `rng` a draw, whoever the
+    """`count` players, independently, with the probabilities `weights` gave. One number of `rng` a draw, whichever the
     players are, so that another policy leaves the random stream where it was."""
     steps = np.cumsum(shares)
     places = np.searchsorted(steps, rng.random(count) * steps[-1], side="right")
@@ -128,7 +128,7 @@ def retained(
 
     A generation g lasts while its age is at most 2 · log_spaced · 2^v, where 2^v is the greatest power of 2 that
     divides it: multiples of 8 last eight times as long as odd numbers, and generation 0 for ever. That depends on
-    nothing but g and its age; so whoever is dropped never returns, and asking every time gives what asking once does,
+    nothing but g and its age; so a dropped one never returns, and asking every time gives what asking once does,
     provided that the settings stay. ValueError: other settings."""
     if newest < 1 or log_spaced < 0:
         raise ValueError(f"newest is 1 or more and log_spaced 0 or more, not {newest} and {log_spaced}")

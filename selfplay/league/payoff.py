@@ -29,9 +29,9 @@ def variance_of(cell: Cell) -> float:
 
 
 def effective_games(cell: Cell) -> float:
-    """How many independent wins and losses would tell as much: s(1 − s)/variance, in (0, 4 n]; n where that is 0/0.
+    """How many independent wins and losses would say as much: s(1 − s)/variance, in (0, 4 n]; n where that is 0/0.
 
-    A score that is an area under a curve rests on n · m pairs and on far fewer games than that; drawn games tell more
+    A score that is an area under a curve rests on n · m pairs and on far fewer games than that; drawn games say more
     than decided ones."""
     spread = cell.score * (1 - cell.score)
     if cell.variance is None or spread == 0:
@@ -55,7 +55,7 @@ class PayoffTable:
         return len(self.roles) == 1
 
     def players(self, role: str) -> list[str]:
-        """Names of those of a role who have met someone, in the order in which they were seen first."""
+        """Names of the players of a role that have results, in the order in which they were seen first."""
         return list(self._players[role])
 
     def add(self, row: str, column: str, score: float, games: float = 1, variance: float | None = None) -> None:
@@ -80,16 +80,16 @@ class PayoffTable:
         self._cells[row, column] = new if old is None else _merged(old, new)
 
     def get(self, row: str, column: str) -> Cell | None:
-        """What is known of two players, seen from `row`; None if they have not met."""
+        """What is known of two players, seen from `row`; None if they have not played."""
         if (row, column) in self._cells or not self.symmetric:
             return self._cells.get((row, column))
         return _turned(self._cells[column, row]) if (column, row) in self._cells else None
 
     def scores(self, rows: Sequence[str], columns: Sequence[str], unknown: Unknown = None) -> np.ndarray:
-        """[R, C] float64 in [0, 1]; players need not have met anyone.
+        """[R, C] float64 in [0, 1]; players need not have results.
 
-        unknown: the score of two who have not met: a number, ½ being the mean of all that is known of nobody; or what
-            predicts it from two names, such as ratings, `score_of_elo(elo[row] − elo[column])`; None leaves NaN. In a
+        unknown: the score of a pair that has not played: a number, such as ½; or what predicts
+            it from two names, such as ratings, `score_of_elo(elo[row] − elo[column])`; None leaves NaN. In a
             symmetric table predictions are made to add up to 1, and everyone scores ½ against itself."""
         found = np.array([[self._score(row, column, unknown) for column in columns] for row in rows], dtype=float)
         return found.reshape(len(rows), len(columns))
@@ -112,7 +112,7 @@ class PayoffTable:
         return other
 
     def rows(self) -> list[dict[str, Any]]:
-        """JSON values, one entry a pair that met; `from_rows` takes them back."""
+        """JSON values, one entry a pair that played; `from_rows` takes them back."""
         return [{"row": row, "column": column, **cell._asdict()} for (row, column), cell in self._cells.items()]
 
     @classmethod
@@ -154,7 +154,7 @@ def _merged(one: Cell, two: Cell) -> Cell:
 
 
 class Cyclicity(NamedTuple):
-    """What ratings cannot say of a table, because A beats B beats C beats A."""
+    """How much of a table no ratings explain, because A beats B beats C beats A."""
 
     share: float  # of the log odds' variance that no ratings explain, in [0, 1]; 0 if there is no variance
     chance: float  # the share that sampling alone leaves to be expected of players without cycles, in [0, 1]
@@ -165,7 +165,7 @@ def cyclicity(table: PayoffTable, prior: float = 1.0) -> Cyclicity:
     """The cyclic part of a table, by least squares on its pairs (HodgeRank: Jiang, Lim, Yao & Ye 2011, section 2;
     the transitive and cyclic components of Balduzzi et al. 2018, section 3).
 
-    Log odds of scores are a flow on the graph of pairs that met, ratings a potential on players: the gradient of the
+    Log odds of scores are a flow on the graph of pairs that played, ratings a potential on players: the gradient of the
     best potential is what Bradley–Terry ratings can say, the rest is divergence-free: circulation. Pairs are weighted
     by the inverse variance of their log odds, g s(1 − s) with g effective games, so that the rest is χ² distributed
     if there are no cycles, with as many degrees of freedom as the graph has independent cycles. 1 where each of three

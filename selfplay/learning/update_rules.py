@@ -1,15 +1,15 @@
 """Update rules: in which order players that learn against each other differentiate their losses and move.
 
 A rule sees players: weights with a loss and an optimizer. It doesn't know what the networks are, nor how rates are
-scheduled, nor who sits a step out. This file holds the only `optimizer.step()` in the project.
+scheduled, nor which players take part in a step. This file holds the only `optimizer.step()` in the project.
 
 Take two players of the bilinear game, one descending c·x·y in x, the other −c·x·y in y, by gradient descent at rate η.
-One round multiplies x + iy by
+One step of both multiplies x + iy by
 
-    simultaneous    1 ± iηc, of modulus above 1: it spirals out at every rate
-    alternating     a number of modulus 1 while ηc < 2: it goes round and never arrives
-    extragradient   1 − η²c² ± iηc: it arrives where ηc < 1
-    optimistic      a root λ of λ² − (1 + 2μ)λ + μ = 0, μ = ±iηc: it arrives where ηc < 1/√3
+    simultaneous    1 ± iηc, of modulus above 1: it diverges at every rate
+    alternating     a number of modulus 1 while ηc < 2: it circles and never converges
+    extragradient   1 − η²c² ± iηc: it converges where ηc < 1
+    optimistic      a root λ of λ² − (1 + 2μ)λ + μ = 0, μ = ±iηc: it converges where ηc < 1/√3
     lookahead       1 − α + αλᵏ over a rule that multiplies by λ
 
 For a single player alternating and simultaneous are plain descent.

@@ -14,7 +14,7 @@ from selfplay.display import Display
 from selfplay.storage import artifact
 
 RATIO_TOP = 1.5  # where ratios, of any size, are cut
-LEAST_DISTANCE = 1e-5  # that is told from 0
+LEAST_DISTANCE = 1e-5  # below it, drawn as this
 
 
 def curves(history: list[tuple[int, dict[str, float]]], title: str, path: Path, display: Display) -> np.ndarray:

@@ -1,6 +1,6 @@
-"""A run: the loop that plays, learns, saves and measures, for any family of agents, and the folder it lives in.
+"""A run: the loop that plays, learns, saves and evaluates, for any family of agents, in one folder.
 
-    actors ──rows──▶ replay ──batches──▶ learner ──weights, once a generation──▶ pool, actors, figures
+    actors ──rows──▶ replay ──batches──▶ learner ──weights, once a generation──▶ pool, actors, evaluation
 
 A generation is a fixed number of new rows and the learner's updates on them, as many as `samples_per_insert` asks. The
 folder holds everything; `train` on a folder that has a run goes on with it. With actors in this process that is exact

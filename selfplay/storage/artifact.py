@@ -1,7 +1,7 @@
-"""Artifacts on disk: folders of files that are whole or absent, and that prove it.
+"""Artifacts on disk: folders of files that are complete or absent, with digests that show it.
 
 An artifact is written beside its place, synced, and renamed into it; its manifest lists the SHA-256 of every file and
-says what the artifact is. Reading checks both, so a torn write, a flipped bit or a stranger's file is found. What is
+says what the artifact is. Reading checks both, so a torn write, a flipped bit or a foreign file is found. What is
 read is tensors (safetensors), arrays (.npy without pickles) and JSON: nothing that a user hands over is ever executed.
 """
 

@@ -299,7 +299,7 @@ def test_differences_as_small_as_the_solvers_limits_do_no_harm() -> None:
 
 
 def test_a_table_with_gaps_has_no_equilibrium() -> None:
-    with pytest.raises(ValueError, match="have not met"):
+    with pytest.raises(ValueError, match="have not played"):
         equilibrium.solve(np.array([[0.5, np.nan]]))
     with pytest.raises(ValueError, match="one row and column"):
         equilibrium.solve(np.zeros((0, 2)))
