@@ -8,8 +8,10 @@ import re
 import shlex
 import sys
 import types
+from collections.abc import Iterator
 from pathlib import Path
 
+import document_package
 import pytest
 
 import games
@@ -67,24 +69,35 @@ def test_commands_are_found_in_shell_text() -> None:
     assert commands("python -m selfplay\npip install selfplay\n") == []
 
 
-@pytest.mark.parametrize("path", DOCUMENTS, ids=name_of)
+@pytest.fixture
+def document(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    """The text of a document, without the files of the package that it shows, if it does: that can be imported."""
+    text = request.param.read_text("utf-8")
+    if files := document_package.files_of(text):
+        project = document_package.write(files, tmp_path)
+        document_package.announce(project)
+        monkeypatch.syspath_prepend(project)
+    yield document_package.FILE.sub("", text)
+    games.make.cache_clear()
+    for module in [name for name in sys.modules if files and (tmp_path / project.name / name.split(".")[0]).exists()]:
+        del sys.modules[module]
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=name_of, indirect=True)
 def test_python_in_a_document_runs(
-    path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    document: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    code = blocks(path.read_text("utf-8"), "python")
     module = types.ModuleType("document")
     monkeypatch.setitem(sys.modules, "document", module)
-    monkeypatch.setattr(games, "_TABLE", dict(games._TABLE))  # an example may add its game
     monkeypatch.chdir(tmp_path)
-    for number, block in enumerate(code, start=1):
-        exec(compile(block, f"{path.name}, Python block {number}", "exec"), module.__dict__)
-    games.make.cache_clear()
+    for number, block in enumerate(blocks(document, "python"), start=1):
+        exec(compile(block, f"Python block {number}", "exec"), module.__dict__)
     assert capsys.readouterr().err == ""
 
 
-@pytest.mark.parametrize("path", DOCUMENTS, ids=name_of)
-def test_commands_in_a_document_are_accepted(path: Path) -> None:
-    for block in blocks(path.read_text("utf-8"), "sh", "console"):
+@pytest.mark.parametrize("document", DOCUMENTS, ids=name_of, indirect=True)
+def test_commands_in_a_document_are_accepted(document: str) -> None:
+    for block in blocks(document, "sh", "console"):
         for arguments in commands(block):
             check_command(["tic-tac-toe" if word in ("NAME", "PRESET") else word for word in arguments])
 
