@@ -155,6 +155,13 @@ def test_the_map_names_every_package() -> None:
     assert {f"{name_of(path)}/" for path in packages} - mapped() == set(), "missing in the README's map"
 
 
+def test_the_map_of_modules_is_that_of_today(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(ROOT / "scripts")
+    script = importlib.import_module("regenerate_map")
+    text = script.DOCUMENT.read_text("utf-8")
+    assert script.updated(text) == text, "run scripts/regenerate_map.py"
+
+
 def test_every_benchmark_is_explained() -> None:
     text = (ROOT / "benchmarks" / "README.md").read_text("utf-8")
     shared = {"harness.py", "plain.py", "__init__.py"}
