@@ -24,7 +24,8 @@ def tables() -> str:
     lines: list[str] = []
     for package in sorted(path for top in ("games", "selfplay") for path in (ROOT / top).rglob("__init__.py")):
         folder = package.parent
-        lines += [f"### {folder.relative_to(ROOT)}/", "", f"{first_sentence(package)}.", "", "| module | |", "|---|---|"]
+        lines += [f"### {folder.relative_to(ROOT)}/", "", f"{first_sentence(package)}.", ""]
+        lines += ["| module | |", "|---|---|"]
         modules = sorted(path for path in folder.glob("*.py") if not path.name.startswith("__"))
         lines += [f"| `{path.name}` | {first_sentence(path).replace('|', chr(92) + '|')} |" for path in modules]
         lines.append("")

@@ -1,14 +1,14 @@
 """FEN and SAN of chess, by python-chess: positions and moves as text. Knows no records.
 
 python-chess parses and writes; positions that it lets through although they cannot be are refused here. Whatever is
-wrong with a text is said in one sentence, as `base.IllegalMove`. The library is imported when first needed.
+wrong with a text is said in one sentence, as `base.IllegalMove`.
 """
 
 from __future__ import annotations
 
-import importlib
 from typing import Any
 
+import chess
 import numpy as np
 
 from games import base
@@ -38,14 +38,6 @@ _FAULTS = {  # python-chess's names of what it finds, in the order in which they
 }
 
 
-def library(name: str = "chess") -> Any:
-    """python-chess, or one of its modules."""
-    try:
-        return importlib.import_module(name)
-    except ModuleNotFoundError as error:
-        raise ImportError("FEN, SAN and PGN need python-chess, which is not installed (pip install chess).") from error
-
-
 # Positions
 
 
@@ -54,7 +46,6 @@ def from_fen(game: Chess, text: str, chess960: bool = False) -> np.ndarray:
 
     chess960: castling rights may belong to kings and rooks of any file (X-FEN or Shredder-FEN).
     """
-    chess = library()
     shown = base.shorten(text)
     if len(text) > MAX_FEN or not text.isascii() or not 4 <= len(text.split()) <= 6:
         raise base.IllegalMove(
@@ -75,7 +66,7 @@ def _fault(board: Any) -> str | None:
     """What keeps a board from being a position of chess, or None."""
     status = board.status()
     for name, fault in _FAULTS.items():
-        if status & getattr(library(), f"STATUS_{name}"):
+        if status & getattr(chess, f"STATUS_{name}"):
             return fault
     if status:
         return f"python-chess says {status!r}"
@@ -113,7 +104,6 @@ def _turned(word: int) -> int:
 
 def board_of(state: np.void) -> Any:
     """The position as a python-chess board, without its past moves."""
-    chess = library()
     board = chess.Board(None, chess960=True)
     white = not state["to_play"]
     names = ("own", "pawns", "knights", "diagonals", "straights", "kings", "castling", "en_passant")
@@ -157,7 +147,7 @@ def move_of(state: np.void, action: int) -> Any:
     arrives = int(state["pawns"]) >> source & 1 and target >= 56
     turn = _UPSIDE_DOWN if state["to_play"] else 0
     pieces = (5, 2, 3, 4)  # queen, knight, bishop, rook in python-chess
-    return library().Move(source ^ turn, target ^ turn, pieces[promotion] if arrives else None)
+    return chess.Move(source ^ turn, target ^ turn, pieces[promotion] if arrives else None)
 
 
 def action_of(board: Any, move: Any) -> int:
@@ -177,11 +167,8 @@ def san(state: np.void, action: int) -> str:
 
 
 def san_moves(game: Chess, state: np.void) -> dict[str, int]:
-    """Legal actions by their SAN; none where python-chess is not installed."""
-    try:
-        board = board_of(state)
-    except ImportError:
-        return {}
+    """Legal actions by their SAN."""
+    board = board_of(state)
     return {board.san(move_of(state, action)): action for action in game.legal_moves(state).values()}
 
 

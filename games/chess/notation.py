@@ -25,7 +25,7 @@ class ChessNotation(Notation):
         return super().action_from_string(state, text)
 
     def move_names(self, state: np.void) -> dict[str, int]:
-        """SAN; none where python-chess is not installed."""
+        """SAN."""
         return fen.san_moves(self.game, state)
 
     def from_fen(self, text: str) -> np.ndarray:

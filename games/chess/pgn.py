@@ -10,6 +10,7 @@ import io
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
+import chess.pgn
 import numpy as np
 
 from games import base
@@ -46,15 +47,15 @@ def write_pgn(
 
     The result is the position's, unless headers name another (a resignation, say). comment: before the first move.
     """
-    chess_pgn = fen.library("chess.pgn")
-    tree = chess_pgn.Game()
+    tree = chess.pgn.Game()
     tree.comment = comment
     if fen.to_fen(start[0]) != fen.to_fen(game.initial_states(1)[0]):
         board = fen.board_of(start[0])
         board.chess960 = False
         board.chess960 = board.clean_castling_rights() != board.castling_rights
         tree.setup(board)
-    node, states = tree, start
+    node: chess.pgn.GameNode = tree
+    states = start
     for number, ply in enumerate(plies, start=1):
         try:
             step = game.play(states[0], ply.action)
@@ -64,7 +65,7 @@ def write_pgn(
         states = step.states
     tree.headers["Result"] = fen.result(states[0])
     tree.headers.update(headers or {})
-    text: str = tree.accept(chess_pgn.StringExporter(columns=80))
+    text: str = tree.accept(chess.pgn.StringExporter(columns=80))
     return f"{text}\n"
 
 
@@ -83,7 +84,7 @@ def read_pgn(game: Chess, text: str) -> PgnGame:
 
 def _read(game: Chess, text: io.StringIO) -> PgnGame | None:
     """The next game of a text, checked as `read_pgn` says; None where there is none."""
-    found: PgnGame | None = fen.library("chess.pgn").read_game(text, Visitor=_visitor(game))
+    found: PgnGame | None = chess.pgn.read_game(text, Visitor=_visitor(game))
     if found is None or not (found.plies or found.headers):
         return None
     states = found.start
@@ -130,9 +131,8 @@ def read_records(game: Chess, text: str) -> list[GameRecord]:
 
 def _visitor(game: Chess) -> Any:
     """A visitor for python-chess's parser that gathers a PgnGame and lets no error pass."""
-    chess_pgn = fen.library("chess.pgn")
 
-    class Gather(chess_pgn.BaseVisitor):  # type: ignore[name-defined]
+    class Gather(chess.pgn.BaseVisitor):
         def begin_game(self) -> None:
             self.record = PgnGame(game.initial_states(1), [], {})
 
@@ -149,7 +149,7 @@ def _visitor(game: Chess) -> Any:
                 self.record = self.record._replace(start=fen.from_fen(game, headers["FEN"], chess960))
 
         def begin_variation(self) -> Any:
-            return chess_pgn.SKIP
+            return chess.pgn.SKIP
 
         def visit_move(self, board: Any, move: Any) -> None:
             if not move or len(self.record.plies) >= game.max_game_length:

@@ -485,12 +485,6 @@ def test_perft_divides_by_whole_moves_in_the_notation_asked_for(selfplay: Any) -
     assert {"e1h1", "e1a1"} <= divide("chess", "--depth", 1, "--position", castling, "--chess960").keys()
 
 
-def test_fen_without_python_chess_is_refused(selfplay: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(sys.modules, "chess", None)  # as if it were not installed
-    fen = "8/2p5/3p4/KP5r/1R3p1k/8/4P1P1/8 w - - 0 1"
-    refused(selfplay("games", "perft", "chess", "--depth", 2, "--position", fen), "need python-chess", "pip install")
-    assert selfplay("games", "perft", "chess", "--depth", 2).code == 0, "counting from the start needs no text"
-
 
 def test_perft_of_nonsense_is_refused(selfplay: Any) -> None:
     refused(selfplay("games", "perft", "chess", "--depth", -1), "between 0 and")

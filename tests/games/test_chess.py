@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import chess
+import naive_chess
 import numpy as np
 import pytest
 from facets import knowledge_of, notation_of
@@ -10,12 +12,8 @@ from numba import njit
 
 from games import base
 from games.checks import perft, random_play
+from games.chess import fen as texts
 from games.chess import geometry, kernels, rules
-
-chess = pytest.importorskip("chess")
-import naive_chess  # noqa: E402
-
-from games.chess import fen as texts  # noqa: E402
 
 GAME = rules.Chess()
 SLOW_MACHINE = bool(numba_config.DISABLE_JIT)  # kernels run as plain Python: shallower counts, fewer games

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import importlib
 import io
 import random
-import subprocess
-import sys
 import time
 from pathlib import Path
 
+import chess.pgn
 import numpy as np
 import pytest
 from facets import notation_of
@@ -18,11 +16,8 @@ from hypothesis import strategies as st
 from numba import config as numba_config
 
 from games import base
-from games.chess import rules
-
-chess = pytest.importorskip("chess.pgn") and importlib.import_module("chess")
-from games.chess import fen as texts  # noqa: E402
-from games.chess import pgn  # noqa: E402
+from games.chess import fen as texts
+from games.chess import pgn, rules
 
 ROOT = Path(__file__).resolve().parents[2]
 GAME = rules.Chess()
@@ -243,20 +238,3 @@ def test_bad_pgn_is_refused_quickly_in_one_sentence(text: str, reason: str) -> N
         pgn.read_pgn(GAME, text)
     assert time.perf_counter() - began < 10  # about 0.1 s; busy machines are slow
     assert "\n" not in str(caught.value) and len(str(caught.value)) < 300
-
-
-def test_without_python_chess_moves_are_still_text_and_the_rest_says_what_is_missing() -> None:
-    code = (
-        "import sys\nsys.modules['chess'] = None\n"
-        "from games.chess import notation, rules\ngame = rules.Chess()\n"
-        "state, texts = game.initial_states(1)[0], notation.ChessNotation(game)\n"
-        "print(game.action_to_string(state, texts.action_from_string(state, 'e2e4')))\n"
-        "try:\n    texts.from_fen('x')\nexcept ImportError as error:\n    print(error)\n"
-    )
-    done = subprocess.run(
-        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, timeout=100, check=True
-    )
-    assert done.stdout.splitlines() == [
-        "e2e4",
-        "FEN, SAN and PGN need python-chess, which is not installed (pip install chess).",
-    ]

@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import chess.engine
 import numpy as np
 import pytest
 from facets import knowledge_of, notation_of, protocols_of
@@ -503,12 +504,11 @@ def test_any_text_is_a_player_or_refused(noise: str, kind: str) -> None:
 
 @needs_stockfish
 def test_options_are_read_as_python_chess_reads_them() -> None:
-    chess_engine = pytest.importorskip("chess.engine")
     path = shutil.which("stockfish", path=ENGINES)
     assert path is not None
     client = engine_process.Client([path], UCI)
     client.close()
-    with chess_engine.SimpleEngine.popen_uci(path) as other:
+    with chess.engine.SimpleEngine.popen_uci(path) as other:
         expected = {(option.name, option.type, str(option.default).lower()) for option in other.options.values()}
         limits = {name: (option.min, option.max) for name, option in other.options.items() if option.type == "spin"}
     found = {(o.name, o.kind, "none" if o.kind == "button" else o.default.lower()) for o in client.options}
