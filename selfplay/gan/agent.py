@@ -102,9 +102,9 @@ class Gan(Agent):
     def evaluate(self, weights: Weights, first: Weights) -> dict[str, float]:
         rng = np.random.default_rng((self.config.run.seed, 2))
         made = self.generator(weights)
-        figures = self.source.judge.metrics(lambda n: made.sample(n, rng), rng)
-        figures |= self._balance(weights, made, np.random.default_rng((self.config.run.seed, 3)))
-        return figures | self.model.metrics(self._trained(weights), np.random.default_rng((self.config.run.seed, 5)))
+        metrics = self.source.judge.metrics(lambda n: made.sample(n, rng), rng)
+        metrics |= self._balance(weights, made, np.random.default_rng((self.config.run.seed, 3)))
+        return metrics | self.model.metrics(self._trained(weights), np.random.default_rng((self.config.run.seed, 5)))
 
     def _balance(
         self, weights: Weights, made: inference.TrainedGenerator, rng: np.random.Generator

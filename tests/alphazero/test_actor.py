@@ -20,6 +20,8 @@ from selfplay.alphazero import actor as actors
 from selfplay.alphazero import loss
 from selfplay.alphazero import trajectory as trajectories
 from selfplay.alphazero.config import ActorConfig
+from selfplay.learning.config import ReplayConfig
+from selfplay.learning.replay import Replay
 from selfplay.networks import policy_value
 from selfplay.search import evaluators, search
 from selfplay.search.config import SearchConfig
@@ -237,6 +239,9 @@ def test_bytes_between_the_fields_of_a_row_are_zero_so_that_files_are_reproducib
             for inner in rows.dtype[name].names or ():
                 again[name][inner] = rows[name][inner]
     assert rows.tobytes() == again.tobytes() and np.array_equal(rows["state"], again["state"])
+    kept = Replay(rows.dtype, ReplayConfig())
+    kept.insert(rows)
+    assert kept.rows(0, len(rows)).tobytes() == again.tobytes()
 
 
 @pytest.mark.parametrize("policy", ["puct", "gumbel"])

@@ -20,13 +20,15 @@ import torch
 from rock_paper_scissors import actor, loss, match, network
 from test_run import damage, differences, lines_of, newest_state
 
+from selfplay.agent import Agent
+from selfplay.cli.live import evaluation
 from selfplay.errors import TrainingDiverged
 from selfplay.league.pool import Pool
 from selfplay.learning.learner import Update
 from selfplay.loop import folder as folders
 from selfplay.loop import run as runs
 from selfplay.storage import artifact
-from selfplay.types import Batch, Status
+from selfplay.types import Batch, MatchResult, Status, Weights
 
 SELFPLAY = Path(__file__).resolve().parents[2] / "selfplay"
 PACKAGES = ("loop", "learning", "storage", "league", "ratings")
@@ -215,6 +217,49 @@ def test_whoever_a_state_on_disk_needs_is_kept_so_that_a_damaged_one_can_be_pass
     damage(newest_state(path) / "state.json")
     train(path, config(7, pool=KEPT))
     assert differences(tmp_path / "whole", path) == set()
+
+
+# The contract
+
+
+class Bare(Agent):
+    """Nothing but what is required."""
+
+    roles = (actor.ROLE,)
+    row_dtype = loss.ROW
+
+    def __init__(self, wanted: match.Config) -> None:
+        self.config, self._like = wanted, match.Thrower(wanted)
+
+    def identity(self) -> dict[str, Any]:
+        return {"family": "bare"}
+
+    def updates(self) -> tuple[Update, ...]:
+        return self._like.updates()
+
+    def make_actor(self, index: int, seed: int) -> actor.Actor:
+        return self._like.make_actor(index, seed)
+
+    def make_batch(self, rows: np.ndarray, rng: np.random.Generator) -> Batch:
+        return self._like.make_batch(rows, rng)
+
+    def evaluate(self, weights: Weights, first: Weights) -> dict[str, float]:
+        return self._like.evaluate(weights, first)
+
+    def play_match(self, row: Weights, column: Weights, seed: int) -> MatchResult:
+        return self._like.play_match(row, column, seed)
+
+
+def test_a_family_of_nothing_but_what_is_required_trains_is_mined_and_is_shown(tmp_path: Path) -> None:
+    required = {"identity", "updates", "make_actor", "make_batch", "evaluate", "play_match"}
+    assert required == Agent.__abstractmethods__
+    assert {"roles", "row_dtype", "config"} < Agent.__annotations__.keys()
+    wanted = config(3, pool={"opponents": "nash"}, mining={"enabled": True}, run={"evaluate_every": 1})
+    status = train(tmp_path, wanted, agent=Bare)
+    assert status.generation == 3 and len(status.history) == 4 and status.games == 3 * 64
+    assert lines_of(tmp_path)[-1]["mining/buckets"] == 1  # all rows are drawn alike
+    assert evaluation.sentence(3, status.metrics, Bare.display).startswith("generation 3: exploitability")
+    assert (tmp_path / "evaluation.png").exists()
 
 
 # The core
