@@ -44,8 +44,10 @@ class Replay:
         return self._ring.take(self._place(rng.integers(self.inserted - len(self), self.inserted, size)))
 
     def rows(self, first: int, last: int) -> np.ndarray:
-        """Rows first … last - 1 by number; they must still be held."""
-        return self._ring[self._place(np.arange(first, last))]
+        """Copies of rows first … last - 1 by number; they must still be held. Bytes between fields are zero: indexing
+        would leave there what memory held, and files would differ from run to run."""
+        found = np.zeros(last - first, self._ring.dtype)
+        return np.take(self._ring, self._place(np.arange(first, last)), out=found, mode="clip")
 
     def restore(self, rows: np.ndarray, inserted: int) -> None:
         """Becomes a replay whose newest rows are `rows`, after `inserted` rows in all."""
@@ -62,7 +64,7 @@ class Replay:
     def _resize(self, size: int) -> None:
         if size <= len(self._ring):
             return
-        numbers = np.arange(self.inserted - len(self), self.inserted)
-        kept = self._ring[self._place(numbers)]
+        first, last = self.inserted - len(self), self.inserted
+        kept = self.rows(first, last)
         self._ring = np.zeros(size, dtype=self._ring.dtype)
-        self._ring[self._place(numbers)] = kept
+        self._ring[self._place(np.arange(first, last))] = kept
