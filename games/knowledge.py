@@ -7,7 +7,7 @@ count of the move tree. Knows no player and no network.
 
 from __future__ import annotations
 
-from typing import ClassVar, NamedTuple, Protocol
+from typing import NamedTuple, Protocol
 
 import numpy as np
 
@@ -42,7 +42,7 @@ class Engine(Protocol):
 class Knowledge:
     """What is known of one game. ``games.facet(game, Knowledge)`` makes it."""
 
-    known_results: ClassVar[tuple[KnownResult, ...]] = ()  # a win of each seat is enough
+    known_results: tuple[KnownResult, ...] = ()  # a win of each seat is enough
 
     def __init__(self, game: Game) -> None:
         self.game = game

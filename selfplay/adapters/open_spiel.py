@@ -132,7 +132,7 @@ class SpielKnowledge(Knowledge):
     def __init__(self, game: OpenSpielGame) -> None:
         super().__init__(game)
         rng = np.random.default_rng(0)
-        self.known_results = tuple(_random_game(game, rng) for _ in range(RANDOM_GAMES))  # type: ignore[misc]
+        self.known_results = tuple(_random_game(game, rng) for _ in range(RANDOM_GAMES))
 
 
 def _random_game(game: OpenSpielGame, rng: np.random.Generator) -> KnownResult:
