@@ -1,7 +1,7 @@
-"""Configuration as frozen dataclasses: overriding fields by dotted key, checking values, and going to JSON and back.
+"""Configuration as frozen dataclasses: overriding fields by dotted key, checking values, conversion to JSON and back.
 
-Knows dataclasses whose fields carry msgspec constraints; not which settings exist. A wrong key or value is refused with
-one sentence that names the key, what is allowed and the nearest match.
+A wrong key or value is refused in one sentence that names the key, what is allowed and the nearest match. Knows
+dataclasses whose fields carry msgspec constraints, and the old names of settings; not which settings exist.
 """
 
 from __future__ import annotations

@@ -43,7 +43,7 @@ class ActorConfig:
     """Searched plies after which a game that goes on is scored by `Knowledge.heuristic` instead; None: never."""
 
     adjudicate_below: Annotated[float, Meta(ge=0, le=1)] = 0.9
-    """While the heuristic is beyond this, a game may go on for as many plies again: winning is to be learned too."""
+    """While the heuristic is beyond this, a game may go on for as many plies again, so that winning is learned too."""
 
     adjudication_scale: Annotated[float, Meta(ge=0, le=1)] = 0.8
     """Such a score is multiplied by this, so that a won game is worth more than a won position."""
@@ -68,13 +68,13 @@ class TargetConfig:
 
 @dataclass(frozen=True)
 class EvaluationConfig:
-    """How strength is measured during a run."""
+    """How an agent is evaluated during a run."""
 
     num_simulations: Annotated[int, Meta(ge=1)] = 100
-    """Simulations a position or move; the raw policy is measured beside it where there is exact knowledge."""
+    """Simulations a position or move; the policy alone is evaluated as well, where the game has an eval set."""
 
     opponents: tuple[str, ...] = ()
-    """Who is played against: "random", "greedy", "uct:100", "alphabeta:2", …, or "first", the first generation."""
+    """Opponents to play against: "random", "greedy", "uct:100", "alphabeta:2", …, or "first", the first generation."""
 
     games: Annotated[int, Meta(ge=2)] = 40
     """Games against each of them, in pairs that swap seats."""
@@ -83,7 +83,7 @@ class EvaluationConfig:
     """Uniformly random plies that pairs begin with, in games without customary openings."""
 
     match_games: Annotated[int, Meta(ge=2)] = 8
-    """Games of two generations that meet (pool.opponents=pfsp or nash), in pairs that swap seats."""
+    """Games of a match between two generations (pool.opponents=pfsp or nash), in pairs that swap seats."""
 
     match_simulations: Annotated[int, Meta(ge=1)] = 16
     """Simulations a move in those games."""

@@ -13,11 +13,11 @@ from msgspec import Meta
 
 @dataclass(frozen=True)
 class PoolConfig:
-    """Whom to play against, and which generations last."""
+    """Which past generations are opponents, and which are kept."""
 
     opponents: Literal["latest", "history", "pfsp", "nash", "ema"] = "history"
     """latest: the generation before; history: all earlier ones alike (fictitious play); pfsp: those that are hard to
-    beat; nash: the equilibrium of the results so far (double oracle); ema: the averaged weights as they are."""
+    beat; nash: the equilibrium of the results so far (double oracle); ema: the current averaged weights."""
 
     priority: Literal["hard", "variance"] = "hard"
     """Of pfsp: hard, (1 - score) ** priority_power, or variance, score * (1 - score), which prefers equals."""

@@ -33,25 +33,25 @@ class ReplayConfig:
 
 @dataclass(frozen=True)
 class MiningConfig:
-    """Whether what goes badly is drawn more often."""
+    """Mining of hard examples: rows of buckets with large errors are drawn more often."""
 
     enabled: bool = False
-    """Draw batches by weights that follow how badly the agent does; off: all rows alike."""
+    """Draw rows by the weights of their buckets; off: uniformly."""
 
     strength: Annotated[float, Meta(ge=0, le=4)] = 1.0
     """A bucket's weight is its difficulty over the mean one, to this power."""
 
     floor: Annotated[float, Meta(gt=0, le=1)] = 0.5
-    """Smallest weight: what goes well is not forgotten."""
+    """Smallest weight: easy buckets are still drawn."""
 
     ceiling: Annotated[float, Meta(ge=1, le=16)] = 4.0
-    """Largest weight: what cannot be learned does not take over."""
+    """Largest weight: buckets that cannot be learned do not dominate."""
 
     smoothing: Annotated[float, Meta(ge=0, lt=1)] = 0.5
-    """Share of a weight that is left of the round before."""
+    """Share of a weight that is kept from the generation before."""
 
     rows: Annotated[int, Meta(ge=2)] = 4_096
-    """Newest rows that are measured at the end of each generation."""
+    """Newest rows whose difficulty is measured at the end of each generation."""
 
 
 @dataclass(frozen=True)
@@ -81,25 +81,25 @@ class LearnerConfig:
     """adamw (Loshchilov, Hutter 2019), or sgd: plain gradient descent without momentum."""
 
     beta1: Annotated[float, Meta(ge=0, lt=1)] = 0.9
-    """Of adamw: decay per step of the mean gradient; 0 is usual where players meet."""
+    """Of adamw: decay per step of the mean gradient; usually 0 for networks that learn against each other."""
 
     beta2: Annotated[float, Meta(ge=0, lt=1)] = 0.999
     """Of adamw: decay per step of the mean squared gradient, at the start of the run."""
 
     final_beta2: Annotated[float, Meta(ge=0, lt=1)] | None = None
-    """beta2 at the end of the run's budget, reached along the same half cosine; none: it stays as it is."""
+    """beta2 at the end of the run's budget, reached along the same half cosine; none: beta2 is constant."""
 
     schedule: Literal["linear", "geometric"] = "linear"
     """How learning_rate goes to final_learning_rate along the half cosine: by differences, or by ratios (the logarithm
     of the rate follows the cosine), which spends more of the run at small rates."""
 
     rule: Literal["alternating", "simultaneous", "extragradient", "optimistic"] = "alternating"
-    """How players that learn against each other take their steps, see rules.py; for one player alternating and
-    simultaneous are the same."""
+    """In which order networks that learn against each other are updated, see `selfplay.learning.update_rules`; for one
+    network alternating and simultaneous are the same."""
 
     lookahead_steps: Annotated[int, Meta(ge=0, le=100_000)] = 0
-    """After so many steps all players' weights are pulled back towards those of that many steps ago (lookahead);
+    """Every so many steps all weights are moved back towards those of so many steps ago (lookahead, Zhang 2019);
     0: never."""
 
     lookahead_alpha: Annotated[float, Meta(gt=0, le=1)] = 0.5
-    """The share of the way forward that lookahead keeps."""
+    """Share of the change that lookahead keeps."""

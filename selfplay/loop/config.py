@@ -1,4 +1,4 @@
-"""Settings of a run: its length and rhythm, and where its actors are. Knows no family."""
+"""Settings of a run: its length, its generations, its seed and its actors. Knows no family, and loads no torch."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from msgspec import Meta
 
 @dataclass(frozen=True)
 class RunConfig:
-    """Length and rhythm of a run."""
+    """Length of a run and of its generations, seed and actors."""
 
     seed: Annotated[int, Meta(ge=0, le=2**62)] = 1
     """Everything random in the run follows from it."""
@@ -25,13 +25,13 @@ class RunConfig:
     """New rows that make a generation."""
 
     rollout_rows: Annotated[int, Meta(ge=1)] = 1_000
-    """Rows an actor gathers before it delivers."""
+    """Rows an actor collects before it sends them to the learner."""
 
     evaluate_every: Annotated[int, Meta(ge=1)] = 5
-    """Generations between two measurements of strength; the last one is always measured."""
+    """Generations between two evaluations; the last one is always evaluated."""
 
     stop_when_solved: bool = False
-    """End the run as soon as two measurements in a row say that nothing is left to learn."""
+    """End the run as soon as two evaluations in a row find no mistake."""
 
     actors: Annotated[int, Meta(ge=0, le=4096)] = 0
     """Processes that play (on Ray); 0: play in this process."""
