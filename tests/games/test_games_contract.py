@@ -449,14 +449,12 @@ def test_a_reward_of_the_wrong_sign_is_noticed_in_every_game(name: str) -> None:
         outcomes.known_results_come_out(Flipped(), sample)
 
 
-def test_without_known_results_a_game_whose_last_mover_always_loses_is_suspicious_until_it_says_that_it_means_it() -> (
-    None
-):
+def test_a_game_whose_last_mover_always_loses_has_to_say_that_it_means_it() -> None:
     game = _RewardOfTheLoserWithNothingKnown()
     (failed,) = (result for result in contract.check_game(game) if not result.passed)
     assert failed.name == "known_results_come_out" and "is its sign wrong" in failed.detail
     sample = random_play.Sample(game, np.random.default_rng(0), 50)
-    games.facet(game, Knowledge).known_results = (KnownResult("4 7 5 8 6", 0),)  # type: ignore[misc]
+    games.facet(game, Knowledge).known_results = (KnownResult("4 7 5 8 6", 0),)
     outcomes.known_results_come_out(game, sample)
 
 
