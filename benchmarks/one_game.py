@@ -1,4 +1,4 @@
-"""How much of the network's speed does a single game keep? One core: a `Thinker` plays against itself, tree and all.
+"""How much of the network's speed does a single game keep? One core: an `Analyzer` plays against itself, tree and all.
 
 Whole games are played with several leaves a batch, with a single one, and both in turns with bare forward passes of the
 same network at batches of 64, 128 and 256, the best of which is the ceiling. No evaluation cache. "ratio" is the
@@ -32,11 +32,11 @@ OPENING_PLIES = 5
 
 
 class Timed:
-    """Plays whole games with one thinker, and counts batches."""
+    """Plays whole games with one analyzer, and counts batches."""
 
     def __init__(self, game: base.Game, evaluator: inference.NetworkEvaluator, simulations: int, leaves: int) -> None:
         self.game, self.evaluator, self.limit = game, evaluator, analyzer.Limit(simulations)
-        self.thinker = analyzer.Analyzer(game, evaluator, SearchConfig(), 4 * simulations, leaves)
+        self.analyzer = analyzer.Analyzer(game, evaluator, SearchConfig(), 4 * simulations, leaves)
         self.evaluations = self.batches = 0
 
     def play(self) -> float:
@@ -44,8 +44,8 @@ class Timed:
         start, actions = self.game.initial_states(1), []
         states, before = start, (self.evaluator.evaluations, self.evaluator.batches)
         while not states["terminal"][0]:
-            self.thinker.set_position(start, actions)
-            actions.append(self.thinker.think(self.limit).lines[0].actions[0])
+            self.analyzer.set_position(start, actions)
+            actions.append(self.analyzer.analyze(self.limit).lines[0].actions[0])
             states = self.game.step(states, np.array(actions[-1:])).states
         made = self.evaluator.evaluations - before[0]
         self.evaluations += made

@@ -12,6 +12,7 @@ import math
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
+from selfplay.errors import shorten
 from selfplay.players import levels
 
 Value = bool | int | float | str
@@ -89,14 +90,14 @@ def parse(option: Option, text: str) -> Value:
     kind = type(option.default)
     if kind is bool:
         if text.lower() not in ("true", "false"):
-            raise ValueError(f"{option.name} is true or false, not '{_shown(text)}'.")
+            raise ValueError(f"{option.name} is true or false, not '{shorten(text)}'.")
         return text.lower() == "true"
     if kind is str:
         for choice in option.choices:
             if text.lower() == choice.lower():
                 return choice
         if option.choices:
-            raise ValueError(f"{option.name} is one of {', '.join(option.choices)}, not '{_shown(text)}'.")
+            raise ValueError(f"{option.name} is one of {', '.join(option.choices)}, not '{shorten(text)}'.")
         return text
     low = -math.inf if option.low is None else option.low
     high = math.inf if option.high is None else option.high
@@ -107,10 +108,4 @@ def parse(option: Option, text: str) -> Value:
     span = f"from {low:g} to {high:g}" if math.isfinite(high) else f"of {low:g} or more"
     if low == high:
         raise ValueError(f"{option.name} is always {low:g}.")
-    raise ValueError(f"{option.name} is a {'whole ' if kind is int else ''}number {span}, not '{_shown(text)}'.")
-
-
-def _shown(text: str) -> str:
-    """Made printable and short, for a message of one line."""
-    safe = text if text.isprintable() else ascii(text)[1:-1]
-    return safe if len(safe) <= 40 else safe[:39] + "…"
+    raise ValueError(f"{option.name} is a {'whole ' if kind is int else ''}number {span}, not '{shorten(text)}'.")
