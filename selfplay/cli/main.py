@@ -1,6 +1,6 @@
 """Entry point of the `selfplay` command: finds the subcommand, and turns errors into one sentence and an exit code.
 
-Exit codes: 0 done, 1 checked and found wanting (`games check`), 2 the user's mistake, 130 stopped by Ctrl-C.
+Exit codes: 0 done, 1 a check failed (`games check`), 2 the user's mistake, 130 stopped by Ctrl-C.
 Nothing heavy is imported here or while a subcommand describes itself, so that help is instant.
 """
 
@@ -21,7 +21,7 @@ COMMANDS = {
     "match": "games between two players, trained or not, with the certainty of the result",
     "elo": "ratings of generations, runs, reference players and engines, by games against each other",
     "sample": "what a trained generator makes, as a picture or as arrays",
-    "analyze": "what a trained agent thinks of positions, as a table or as JSON lines",
+    "analyze": "analyze positions with a trained agent, as a table or as JSON lines",
     "uci": "a trained agent as an engine for chess interfaces (UCI)",
     "hub": "a trained agent as an engine for draughts interfaces (Hub)",
     "games": "list the games, check that a game keeps its contract, count its move tree",

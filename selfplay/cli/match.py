@@ -19,6 +19,8 @@ from selfplay.players.levels import MAX_SIMULATIONS
 
 if TYPE_CHECKING:
     from games.base import Game
+    from selfplay.players.match_worker import MatchSpec
+    from selfplay.players.player import Player
     from selfplay.ratings.sprt import EloEstimate, Verdict
     from selfplay.ratings.tournament import MatchTask, TaskResult
     from selfplay.ratings.tournament_folder import TournamentFolder
@@ -36,7 +38,7 @@ as soon as it can be told with the error rates --alpha and --beta.
 """
 
 SPRT_GAMES = 20_000  # at most, unless --games says otherwise
-SPRT_TOGETHER = 128  # games side by side: those in progress when a test ends were played for nothing
+SPRT_TOGETHER = 128  # games side by side: those in progress when a test ends are lost
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -78,19 +80,11 @@ def run(arguments: argparse.Namespace) -> int:
     playing.check(arguments)
     conditions.check_range("--simulations", arguments.simulations, 0, MAX_SIMULATIONS)
     bounds = _bounds(arguments)
-    from selfplay.players import match, match_worker, registry
     from selfplay.ratings import tournament
 
-    texts = [arguments.first, arguments.second]
-    game, players = registry.load_players(texts, arguments.game, arguments.simulations)
-    starts = conditions.find_openings(game, arguments, arguments.games // 2, players)
-    names = texts if texts[0] != texts[1] else [f"{texts[0]} (1)", f"{texts[1]} (2)"]
-    spec = match_worker.MatchSpec(
-        tuple(texts), tuple(names), game.name, arguments.simulations, tuple(starts), arguments.seed,
-        conditions.adjudication(arguments), SPRT_TOGETHER if bounds else match.TOGETHER,
-    )  # fmt: skip
+    spec, game, players = _spec(arguments, together=SPRT_TOGETHER if bounds else None)
     tasks = [tournament.MatchTask(0, 1, number) for number in range(arguments.games // 2)]
-    kept = _kept(arguments, game, names)
+    kept = _kept(arguments, game, list(spec.names))
     before = kept.results.by_task if kept else {}
     points = {task: result.points for task, result in before.items()}
     progress = playing.Progress(2 * (len(tasks) - len(points)), arguments.plain or arguments.json)
@@ -112,6 +106,21 @@ def run(arguments: argparse.Namespace) -> int:
     show = _print_json if arguments.json else _print_sentences
     show(arguments, game, told, progress, sum(plies) / max(1, len(plies)), bounds)
     return code
+
+
+def _spec(arguments: argparse.Namespace, together: int | None) -> tuple[MatchSpec, Game, list[Player]]:
+    """What is to be played, with the game and the players loaded. together: games side by side; None: the usual."""
+    from selfplay.players import match, match_worker, registry
+
+    texts = [arguments.first, arguments.second]
+    game, players = registry.load_players(texts, arguments.game, arguments.simulations)
+    starts = conditions.find_openings(game, arguments, arguments.games // 2, players)
+    names = texts if texts[0] != texts[1] else [f"{texts[0]} (1)", f"{texts[1]} (2)"]
+    spec = match_worker.MatchSpec(
+        tuple(texts), tuple(names), game.name, arguments.simulations, tuple(starts), arguments.seed,
+        conditions.adjudication(arguments), together or match.TOGETHER,
+    )  # fmt: skip
+    return spec, game, players
 
 
 def _bounds(arguments: argparse.Namespace) -> tuple[float, float] | None:

@@ -1,9 +1,9 @@
 """Levels of strength, 1 to 10, by which people and programs ask for weaker play. Knows what a search found, not how.
 
-A level is a number of simulations and a temperature. The lowest four look at nothing: they play what the network would
-play at a glance, the lower the more at random; from the fifth on they search, each about four times as much as the one
-below, and the highest as much as it is given. Randomness of the weak is drawn from the policy, so their mistakes are
-those of an inattentive player, not of a dice. How far apart two levels are depends on the agent and its game.
+A level is a number of simulations and a temperature. The lowest four do not search: they play from the network's
+policy, the lower the more at random; from the fifth on they search, each about four times as much as the one below, and
+the highest as much as it is given. Random moves of low levels are drawn from the policy, so their mistakes are those of
+an inattentive player, not uniform ones. How far apart two levels are depends on the agent and its game.
 """
 
 from __future__ import annotations

@@ -49,7 +49,7 @@ class PlayedGame(NamedTuple):
 
 @dataclass(frozen=True)
 class Adjudication:
-    """When a game is called off, and how it counts then. Off unless set."""
+    """When a game ends before its end by the rules, and how it counts then. Off unless set."""
 
     max_plies: Annotated[int, Meta(ge=0)] = 0
     """A game this long is drawn; 0: no such rule. Opening plies count."""
@@ -104,7 +104,7 @@ def stream(
         movers = states["to_play"][slots].tolist()
         step = game.step(states[slots], _ask(players, states, ongoing, movers))
         states[slots] = step.states
-        verdicts = _called_off(game, rules, states, ongoing)
+        verdicts = _adjudicated(game, rules, states, ongoing)
         for slot, mover, reward, discount in zip(
             slots.tolist(), movers, step.reward.tolist(), step.discount.tolist(), strict=True
         ):
@@ -141,7 +141,7 @@ def _ask(
     return np.fromiter((chosen[slot] for slot in ongoing), dtype=np.int64)
 
 
-def _called_off(
+def _adjudicated(
     game: Game, rules: Adjudication, states: np.ndarray, ongoing: dict[int, _OngoingGame]
 ) -> dict[int, tuple[float, str]]:
     """(points of seat 0, why) by slot, of games in progress that are to end here."""

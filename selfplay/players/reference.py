@@ -44,7 +44,7 @@ class RandomPlayer:
 
 
 class GreedyPlayer:
-    """Looks one action ahead: takes a win, else what the game's heuristic likes best; equal actions are drawn."""
+    """Looks one action ahead: takes a win, else the action after which the game's heuristic is best; ties are drawn."""
 
     name = "greedy"
 

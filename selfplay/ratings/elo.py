@@ -91,7 +91,7 @@ def fit(
 
     The 95 % intervals are rating ± 1.96 errors. Where results bound a rating on one side only, the other bound is
     infinite, and the one there is comes from the likelihood ratio (1.92 below the maximum), since the likelihood is
-    nothing like normal there. `warnings` names such players, and groups that never met.
+    nothing like normal there. `warnings` names such players and groups.
 
     ValueError: a table that is none, fewer than two players, no games, or no maximum.
     """
@@ -108,14 +108,7 @@ def fit(
         core = np.array([anchor])
     elif len(core) < size:
         warnings.append(f"The mean is that of {', '.join(label[player] for player in core)}.")
-    if results[..., 1].sum() == results.sum():
-        warnings.append("Every game was drawn: the intervals rest on the prior.")
-
-    if draw is None and not results[..., 1].any():
-        draw = 0.0
-    if advantage is None and davidson.confounded(results):
-        advantage = 0.0
-        warnings.append("Moving first cannot be told from being stronger: its advantage is taken to be 0.")
+    draw, advantage = _identified(results, draw, advantage, warnings)
     fixed = (draw, advantage, prior)
     rows, basis, peak = _climb(results, core, fixed)
     dispersion = davidson.dispersion(rows, peak, results, prior)
@@ -147,6 +140,20 @@ def fit(
         anchor_elo=anchor_elo,
         fixed=fixed,
     )
+
+
+def _identified(
+    results: np.ndarray, draw: float | None, advantage: float | None, warnings: list[str]
+) -> tuple[float | None, float | None]:
+    """(draw, advantage) as `fit` has them, fixed at 0 where the results cannot say. Mutates warnings."""
+    if results[..., 1].sum() == results.sum():
+        warnings.append("Every game was drawn: the intervals rest on the prior.")
+    if draw is None and not results[..., 1].any():
+        draw = 0.0
+    if advantage is None and davidson.confounded(results):
+        advantage = 0.0
+        warnings.append("Moving first cannot be told from being stronger: its advantage is taken to be 0.")
+    return draw, advantage
 
 
 def _checked(results: np.ndarray) -> np.ndarray:

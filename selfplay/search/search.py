@@ -136,6 +136,13 @@ class Search:
             self._root_actions[row] = np.array(wanted, dtype=np.int32)
         return np.array([len(wanted) for wanted in chosen], dtype=np.int32)
 
+    def _restrict_leaves(self, rows: np.ndarray, nodes: np.ndarray, actions: np.ndarray, count: np.ndarray) -> None:
+        """Changes actions [M, K] and count [M] of those leaves that are restricted roots."""
+        for k in np.flatnonzero(nodes == rows * self.max_nodes):
+            if (only := self._root_actions.get(int(rows[k]))) is not None:
+                actions[k], count[k] = -1, len(only)
+                actions[k, : len(only)] = only
+
     def _forget_root_actions(self, rows: np.ndarray) -> None:
         if self._root_actions:
             for row in rows.tolist():
@@ -211,14 +218,7 @@ class Search:
             rows = np.repeat(rows, self._wanted(rows))
         waiting_rows, waiting_nodes, collided = [rows[:0]], [rows[:0]], []
         for _ in range(_DESCENTS):
-            parent = np.empty(len(rows), dtype=np.int64)
-            slot = np.empty(len(rows), dtype=np.int64)
-            action = np.empty(len(rows), dtype=np.int32)
-            kernels.select(
-                t.nodes, t.edges, t.visits_in_flight, t.full, t.root_noise, t.noise_fraction, t.num_simulations,
-                t.table, rows, self.max_nodes, self._policy, *self._constants, self.config.solve, self._halving,
-                self._considered, t.actions, parent, slot, action,
-            )  # fmt: skip
+            parent, slot, action = self._select(rows)
             if slot.min(initial=0) < 0:
                 at_root = slot == kernels.AT_ROOT
                 waiting_rows.append(rows[at_root])
@@ -229,14 +229,7 @@ class Search:
                 rows, parent, slot, action = rows[new], parent[new], slot[new], action[new]
             if not len(rows):
                 break
-            step = self.game.step(self.states.take(parent), action)
-            node = np.empty(len(rows), dtype=np.int64)
-            kernels.attach(
-                t.nodes, t.edges, t.num_nodes, t.full, rows, self.max_nodes, parent, slot,
-                step.reward, step.discount, self.config.solve, node,
-            )  # fmt: skip
-            self._store(node, step.states)  # a node that found no room is -1: it writes to the state nobody reads
-            over = (step.discount == 0.0) | (node < 0)
+            node, over = self._attach(rows, parent, slot, action)
             waiting_rows.append(rows[~over])
             waiting_nodes.append(node[~over])
             rows = rows[over]
@@ -250,11 +243,35 @@ class Search:
         states = self.states.take(nodes)
         actions, count = self.game.legal_actions(states)
         if self._root_actions:
-            for k in np.flatnonzero(nodes == rows * self.max_nodes):
-                if (only := self._root_actions.get(int(rows[k]))) is not None:
-                    actions[k], count[k] = -1, len(only)
-                    actions[k, : len(only)] = only
+            self._restrict_leaves(rows, nodes, actions, count)
         return Leaves(rows, nodes, states, actions, count)
+
+    def _select(self, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """One descent in each of `rows` [M]: (parent node, slot of its edge or a negative code, action), [M] each."""
+        t, parent, slot = self.trees, np.empty(len(rows), dtype=np.int64), np.empty(len(rows), dtype=np.int64)
+        action = np.empty(len(rows), dtype=np.int32)
+        kernels.select(
+            t.nodes, t.edges, t.visits_in_flight, t.full, t.root_noise, t.noise_fraction, t.num_simulations, t.table,
+            rows, self.max_nodes, self._policy, *self._constants, self.config.solve, self._halving, self._considered,
+            t.actions, parent, slot, action,
+        )  # fmt: skip
+        return parent, slot, action
+
+    def _attach(
+        self, rows: np.ndarray, parent: np.ndarray, slot: np.ndarray, action: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Plays each action and adds the position to its tree: (new node, whether it needs no evaluation), [M] each."""
+        t, step, node = (
+            self.trees,
+            self.game.step(self.states.take(parent), action),
+            np.empty(len(rows), dtype=np.int64),
+        )
+        kernels.attach(
+            t.nodes, t.edges, t.num_nodes, t.full, rows, self.max_nodes, parent, slot,
+            step.reward, step.discount, self.config.solve, node,
+        )  # fmt: skip
+        self._store(node, step.states)  # a node that found no room is -1: it writes to the state that is never read
+        return node, (step.discount == 0.0) | (node < 0)
 
     def _wanted(self, rows: np.ndarray) -> np.ndarray:
         """[M] how many leaves each tree of `rows` [M] is to give at once. Those of one batch do not know of each other:

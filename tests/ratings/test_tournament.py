@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 from pathlib import Path
 
@@ -154,7 +155,7 @@ def test_results_in_memory_are_those_that_are_read_back_from_the_folder(tmp_path
 
 def test_other_terms_are_refused_and_so_is_a_second_writer(tmp_path: Path) -> None:
     one = opened(tmp_path)
-    with pytest.raises(FolderError, match="another tournament"):
+    with pytest.raises(FolderError, match=rf"another tournament \(process {os.getpid()}\) is writing"):
         opened(tmp_path)
     one.close()
     with pytest.raises(FolderError, match=r"other terms \(seed 1, now 2\)"):
@@ -162,6 +163,30 @@ def test_other_terms_are_refused_and_so_is_a_second_writer(tmp_path: Path) -> No
     (tmp_path / "arena.json").write_text("{")
     with pytest.raises(FolderError, match="damaged"):
         opened(tmp_path)
+
+
+def test_a_folder_of_an_earlier_version_goes_on(tmp_path: Path) -> None:
+    """Lines and terms as commit f251a40 wrote them."""
+    (tmp_path / "games").mkdir()
+    record = "game 0 1 0\n" * 2
+    (tmp_path / "games" / "a - b.txt").write_text(record)
+    (tmp_path / "arena.json").write_text('{\n "format": 1,\n "game": "x",\n "seed": 1\n}')
+    (tmp_path / "games.jsonl").write_text(
+        '{"players": [["a", "digest of a"], ["b", "digest of b"]], "opening": 0, "points": [1.0, 0.5], '
+        '"plies": [10, 12], "digests": ["x", "y0"], "adjudicated": 1, "file": "a - b.txt", "end": 22}\n'
+        '{"players": [["a", "digest of a"], ["c", "digest of c"]], "opening": 3, "points": [0.25], '
+        '"games": 90.5, "variance": 0.002, "figures": {"memorised": 0.01}}\n'
+    )
+    assert len(record) == 22
+    with opened(tmp_path) as one:
+        assert one.results.by_task == {
+            tournament.MatchTask(0, 1, 0): result(0, 1, 0)._replace(text=""),
+            tournament.MatchTask(0, 2, 3): tournament.TaskResult(
+                tournament.MatchTask(0, 2, 3), (0.25,), games=90.5, variance=0.002, figures={"memorised": 0.01}
+            ),
+        }
+        one.add(result(0, 1, 1))
+    assert (tmp_path / "games" / "a - b.txt").read_text().startswith(record)
 
 
 def test_repeated_games_are_counted(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""What a person at the terminal sees and types: lines, boards, a prompt with completion, a sign of life while waiting.
+"""What a person at the terminal sees and types: lines, boards, a prompt with completion, a spinner while waiting.
 
 Knows no rules. Three ways to show things: drawn (a terminal), as text (a pipe, or asked for), in words (`plain`).
 """
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from selfplay.play.session import GameSession
 
 T = TypeVar("T")
-PATIENCE = 0.4  # seconds before a sign of life
+PATIENCE = 0.4  # seconds before a spinner
 
 
 class Screen:

@@ -1,4 +1,4 @@
-"""Under which conditions games are played: the options that `match` and `elo` share, and what they come to."""
+"""The conditions of games for `match` and `elo`: openings and adjudication, from options that both have."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def add_openings(parser: argparse.ArgumentParser) -> None:
 
 
 def add_adjudication(parser: argparse.ArgumentParser) -> None:
-    """Options about when games are called off."""
+    """Options about when games end early."""
     parser.add_argument("--max-plies", type=int, default=0, metavar="N", help="longer games are drawn")
     parser.add_argument("--resign", type=float, default=0.0, metavar="V",
                         help="a game is lost where both players agree on ±V for 4 moves each (say 0.95)")  # fmt: skip
