@@ -26,14 +26,14 @@ class Clock(NamedTuple):
     moves_to_go: int | None = None  # until more time is added; None: the rest of the game
 
 
-class Budget(NamedTuple):
+class TimeBudget(NamedTuple):
     """Seconds to search for a move."""
 
     usual: float  # in [0, most]
     most: float  # never more than the time left less the overhead, nor below 0
 
 
-def budget(clock: Clock, plies_left: int, overhead: float) -> Budget:
+def budget(clock: Clock, plies_left: int, overhead: float) -> TimeBudget:
     """plies_left: until the game ends by its rules at the latest. overhead: seconds, as above."""
     usable = max(clock.remaining - overhead, 0.0)
     if clock.moves_to_go:
@@ -43,10 +43,10 @@ def budget(clock: Clock, plies_left: int, overhead: float) -> Budget:
     last = clock.moves_to_go == 1
     most = usable * (_OF_THE_LAST if last else _OF_THE_REST)
     usual = min(usable / moves + _INCREMENT * max(clock.increment, 0.0), most)
-    return Budget(usual, min(_LONGER * usual, most))
+    return TimeBudget(usual, min(_LONGER * usual, most))
 
 
-def for_one_move(seconds: float, overhead: float) -> Budget:
+def for_one_move(seconds: float, overhead: float) -> TimeBudget:
     """For a move with a time of its own, all of which is to be used."""
     usable = max(seconds - overhead, seconds / 2, 0.0)
-    return Budget(usable, usable)
+    return TimeBudget(usable, usable)

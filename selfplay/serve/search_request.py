@@ -57,7 +57,7 @@ class Stopper:
     ) -> None:  # fmt: skip
         """simulations: the most to make. plies_left, overhead: see `clock.budget`."""
         self.request, self.analyzer, self.simulations = request, analyzer, simulations
-        self.budget: time_manager.Budget | None = None
+        self.budget: time_manager.TimeBudget | None = None
         if request.clock is not None:
             self.budget = time_manager.budget(request.clock, plies_left, overhead)
         if request.seconds is not None:
