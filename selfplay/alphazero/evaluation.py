@@ -24,7 +24,7 @@ def measure(
     game: Game, evaluate: search.Evaluate, first: search.Evaluate, config: SearchConfig,
     settings: EvaluationConfig, seed: int,
 ) -> dict[str, float]:  # fmt: skip
-    """Figures against the game's eval set, where it has one, and against the opponents asked for.
+    """Metrics against the game's eval set, where it has one, and against the opponents asked for.
 
     accuracy and mistakes with search, raw_accuracy of the policy alone, contested_accuracy over positions that have a
     wrong move, accuracy by stage, value_accuracy (sign of the raw value where the game is not drawn), positions;
@@ -35,7 +35,7 @@ def measure(
     if eval_set is not None:
         raw = player.choices(game, eval_set.states, evaluate, config, 0)
         searched = player.choices(game, eval_set.states, evaluate, config, settings.num_simulations)
-        found = figures(eval_set, raw, searched)
+        found = exactness(eval_set, raw, searched)
     me = player.SearchPlayer("agent", game, evaluate, config, settings.num_simulations)
     for name in settings.opponents:
         opponent = (
@@ -67,7 +67,7 @@ def _starts(game: Game, number: int, settings: EvaluationConfig, seed: int) -> l
     return starts or openings.random(game, number, settings.random_opening_plies, rng)
 
 
-def figures(eval_set: EvalSet, raw: search.Results, searched: search.Results) -> dict[str, float]:
+def exactness(eval_set: EvalSet, raw: search.Results, searched: search.Results) -> dict[str, float]:
     """See `measure`."""
     best = eval_set.values.max(axis=1)
     worst = np.where(eval_set.values == ILLEGAL, 2, eval_set.values).min(axis=1)

@@ -1,4 +1,4 @@
-"""Settings of the pool of past selves: which generations are opponents, how often, and which are kept.
+"""Settings of the pool of opponents: which generations are opponents, how often, and which are kept.
 
 Knows no family, and loads neither torch nor NumPy.
 """
