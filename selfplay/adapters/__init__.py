@@ -1,4 +1,4 @@
 """Bridges to the tools of others: OpenSpiel's games as games of ours, our games as PettingZoo environments.
 
-Each needs an extra of its own ("selfplay[open_spiel]", "selfplay[pettingzoo]"); nothing else imports them.
+Each needs an extra of its own ("selfplay[openspiel]", "selfplay[pettingzoo]"); nothing else imports them.
 """

@@ -155,7 +155,7 @@ def make(name: str) -> OpenSpielGame:
     try:
         import pyspiel
     except ImportError:
-        raise UserError("OpenSpiel is not installed: `pip install selfplay[open_spiel]`.") from None
+        raise UserError("OpenSpiel is not installed: `pip install selfplay[openspiel]`.") from None
     text = name.removeprefix(PREFIX)
     short = text.partition("(")[0]
     known = pyspiel.registered_names()
