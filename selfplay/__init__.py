@@ -14,18 +14,18 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from selfplay.api.agents import Evaluated, TrainedAgent, load
-    from selfplay.api.analysis import Analysis
     from selfplay.api.matches import MatchSummary, match
     from selfplay.api.samples import Samples, sample
     from selfplay.api.tournaments import RatedPlayer, Ratings, rate
     from selfplay.api.training import GenerationEnd, MetricsLogger, TrainingRun, preset, preset_names, train
     from selfplay.errors import UserError
+    from selfplay.players.analysis import Analysis
 
 __version__ = "0.1.0"
 
 _HOME = {
     "Evaluated": "api.agents", "TrainedAgent": "api.agents", "load": "api.agents",
-    "Analysis": "api.analysis",
+    "Analysis": "players.analysis",
     "MatchSummary": "api.matches", "match": "api.matches",
     "Samples": "api.samples", "sample": "api.samples",
     "RatedPlayer": "api.tournaments", "Ratings": "api.tournaments", "rate": "api.tournaments",

@@ -14,11 +14,11 @@ import numpy as np
 import games
 from games.base import Game
 from selfplay import errors
-from selfplay.api import analysis, arguments
-from selfplay.api.analysis import Analysis
+from selfplay.api import arguments
 from selfplay.errors import ArgumentError, CheckpointError
 from selfplay.league import pool
 from selfplay.players import network_player, pretrained
+from selfplay.players.analysis import Analysis
 from selfplay.players.player import SearchPlayer
 from selfplay.search.search import Leaves
 
@@ -80,16 +80,13 @@ class TrainedAgent:
         Raises UserError for illegal moves, a game that is over, states of another game."""
         wanted = arguments.simulations(simulations)
         if not isinstance(position, (np.ndarray, np.void)):
-            return self._analyses(arguments.position(self.game, position, fen), wanted)[0]
+            return self._player.analyze(arguments.position(self.game, position, fen), wanted)[0]
         if fen is not None:
             raise ArgumentError("fen says where moves start from: with states, leave it out.")
         if isinstance(position, np.ndarray):
-            return self._analyses(arguments.positions(self.game, position), wanted)
+            return self._player.analyze(arguments.positions(self.game, position), wanted)
         one = np.array([position])  # keeps the dtype of the record, which the check looks at
-        return self._analyses(arguments.positions(self.game, one), wanted)[0]
-
-    def _analyses(self, states: np.ndarray, simulations: int) -> list[Analysis]:
-        return analysis.analyses(self.game, self._player.evaluate, self._player.config, states, simulations)
+        return self._player.analyze(arguments.positions(self.game, one), wanted)[0]
 
     def evaluate(self, states: np.ndarray) -> Evaluated:
         """The network's answers for states [B], none of them over, in one batch and without search.

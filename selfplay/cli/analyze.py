@@ -13,10 +13,17 @@ import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from selfplay.errors import UserError
 from selfplay.players.levels import MAX_SIMULATIONS
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from games.notation import Notation
+    from selfplay.players.analysis import Analysis
+    from selfplay.players.network_player import NetworkPlayer
 
 EPILOG = """examples:
   selfplay analyze runs/connect-four --moves 4453
@@ -32,7 +39,6 @@ reached as "fen". "simulations": 0 asks for the policy alone.
 """
 
 BATCH = 128  # positions searched together
-MAX_TOGETHER = 1_000_000  # simulations of all positions that are searched together
 MAX_LINE = 1_000_000  # characters
 
 
@@ -85,29 +91,39 @@ def _batches() -> Iterator[list[str]]:
             return
 
 
-def _answer(player: Any, lines: list[str], default_simulations: int) -> list[dict[str, Any]]:
+def _answer(player: NetworkPlayer, lines: list[str], default_simulations: int) -> list[dict[str, Any]]:
     """One answer a line, in order; positions with equal budgets are searched together."""
+    import numpy as np
+
     answers: list[dict[str, Any]] = [{} for _ in lines]
-    asked: dict[int, list[tuple[int, Any, dict[str, Any]]]] = {}
+    asked: dict[int, list[tuple[int, np.ndarray, dict[str, Any]]]] = {}
     for index, line in enumerate(lines):
         request: dict[str, Any] = {}
         try:
             request = _parse(line)
             simulations = _simulations(request, default_simulations)
-            asked.setdefault(simulations, []).append((index, _position(player, request), request))
+            states = _position(player, request)
+            asked.setdefault(simulations, []).append((index, states, request))
         except ValueError as error:
             answers[index] = {**(_echo(request) if len(line) < 1000 else {}), "error": str(error)}
     for simulations, group in asked.items():
-        size = max(1, MAX_TOGETHER // (simulations + 1))  # deep searches are made a few at a time: each needs its tree
-        found: list[dict[str, Any]] = []
-        for start in range(0, len(group), size):
-            found += player.analyze([state for _, state, _ in group[start : start + size]], simulations)
-        for (index, state, request), answer in zip(group, found, strict=True):
-            answer.pop("details")
-            fen = _notation(player).to_fen(state)
+        together = np.concatenate([states for _, states, _ in group])
+        for (index, states, request), found in zip(group, player.analyze(together, simulations), strict=True):
+            fen = _notation(player).to_fen(states[0])
             reached = {} if fen is None else {"fen": fen}
-            answers[index] = {"moves": "", **_echo(request), **reached, **answer, "simulations": simulations}
+            answers[index] = {"moves": "", **_echo(request), **reached, **_told(player, states, found)}
     return answers
+
+
+def _told(player: NetworkPlayer, states: np.ndarray, found: Analysis) -> dict[str, Any]:
+    """An analysis of states [1] as JSON values; moves in the order of their actions."""
+    return {
+        "best": found.best,
+        "policy": {move: round(found.policy[move], 6) for move in player.game.legal_moves(states[0])},
+        "value": round(found.value, 6),
+        "wdl": [round(share, 6) for share in found.wdl],
+        "simulations": found.simulations,
+    }
 
 
 def _echo(request: dict[str, Any]) -> dict[str, str]:
@@ -136,7 +152,8 @@ def _simulations(request: dict[str, Any], default: int) -> int:
     return simulations
 
 
-def _position(player: Any, request: dict[str, Any]) -> Any:
+def _position(player: NetworkPlayer, request: dict[str, Any]) -> np.ndarray:
+    """[1] state_dtype: the position that is asked about. Raises ValueError."""
     game = request.get("game", player.game.name)
     if game != player.game.name:
         raise ValueError(f"this agent plays {player.game.name}, not {str(game)[:40]!r}.")
@@ -149,13 +166,13 @@ def _position(player: Any, request: dict[str, Any]) -> Any:
     if len(given) == 2 and given[0] != given[1]:
         raise ValueError("fen and start_fen mean the same, the position that moves start from: give one of them.")
     start = _notation(player).from_fen(given[0]) if given else None
-    state = _notation(player).state_after(moves, start)[0]
-    if state["terminal"]:
+    states = _notation(player).state_after(moves, start)
+    if states["terminal"][0]:
         raise ValueError("the game is over in this position: there is nothing to choose.")
-    return state
+    return states
 
 
-def _notation(player: Any) -> Any:
+def _notation(player: NetworkPlayer) -> Notation:
     """The facet of the player's game."""
     import games
     from games.notation import Notation
@@ -163,26 +180,25 @@ def _notation(player: Any) -> Any:
     return games.facet(player.game, Notation)
 
 
-def _print_table(player: Any, request: dict[str, str], simulations: int) -> None:
+def _print_table(player: NetworkPlayer, request: dict[str, str], simulations: int) -> None:
     from rich.console import Console
     from rich.table import Table
 
     try:
-        state = _position(player, request)
+        states = _position(player, request)
     except ValueError as error:
         raise UserError(str(error)) from None
-    answer = player.analyze([state], simulations)[0]
-    exact = player.exact_values(state)
-    print(player.game.to_string(state))
-    win, draw, loss = answer["wdl"]
-    print(f"\n{player.description}, {simulations} simulations: value {answer['value']:+.3f} for the player to move "
+    found = player.analyze(states, simulations)[0]
+    exact = player.exact_values(states[0])
+    print(found.board)
+    win, draw, loss = found.wdl
+    print(f"\n{player.description}, {simulations} simulations: value {found.value:+.3f} for the player to move "
           f"(win {win:.1%}, draw {draw:.1%}, loss {loss:.1%})")  # fmt: skip
     table = Table("move", "visits", "policy", "value", "prior", *(["exact"] if exact else []))
-    for move in sorted(answer["policy"], key=lambda move: -answer["policy"][move]):
-        detail = answer["details"][move]
+    for move in sorted(player.game.legal_moves(states[0]), key=lambda move: -round(found.policy[move], 6)):
         verdict = [{1: "win", 0: "draw", -1: "loss"}[exact[move]]] if exact else []
-        mark = " ←" if move == answer["best"] else ""
-        value = f"{detail['value']:+.3f}" if detail["visits"] else "–"
-        table.add_row(f"{move}{mark}", str(detail["visits"]), f"{answer['policy'][move]:.1%}",
-                      value, f"{detail['prior']:.1%}", *verdict)  # fmt: skip
+        mark = " ←" if move == found.best else ""
+        value = f"{found.values[move]:+.3f}" if found.visits[move] else "–"
+        table.add_row(f"{move}{mark}", str(found.visits[move]), f"{found.policy[move]:.1%}",
+                      value, f"{found.priors[move]:.1%}", *verdict)  # fmt: skip
     Console().print(table)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -16,7 +15,7 @@ from selfplay.errors import CheckpointError
 from selfplay.league import pool
 from selfplay.networks import inference, policy_value
 from selfplay.networks.config import NetworkConfig
-from selfplay.players import player
+from selfplay.players import analysis, player
 from selfplay.search import search
 from selfplay.search.config import SearchConfig
 
@@ -33,30 +32,9 @@ class NetworkPlayer:
         """This agent as a player that searches so much; 0: the network's policy alone."""
         return player.SearchPlayer(name or self.description, self.game, self.evaluate, self.config, num_simulations)
 
-    def analyze(self, states: list[np.void], num_simulations: int) -> list[dict[str, Any]]:
-        """For each non-terminal position: best move, policy by move (sums to 1), value in [-1, 1] and wdl for the
-        player to move, and by move the prior, visits and value. 0 simulations: the network's policy alone."""
-        batch = np.array(states, dtype=self.game.state_dtype)
-        found = player.choices(self.game, batch, self.evaluate, self.config, num_simulations)
-        return [self._describe(state, found, i) for i, state in enumerate(batch)]
-
-    def _describe(self, state: np.void, found: search.Results, i: int) -> dict[str, Any]:
-        slots = range(int((found.actions[i] >= 0).sum()))
-        move = {k: self.game.action_to_string(state, int(found.actions[i, k])) for k in slots}
-        return {
-            "best": move[int(found.play[i])],
-            "policy": {move[k]: round(float(found.policy[i, k]), 6) for k in slots},
-            "value": round(float(found.value[i]), 6),
-            "wdl": [round(float(share), 6) for share in found.wdl[i]],
-            "details": {
-                move[k]: {
-                    "prior": float(found.prior[i, k]),
-                    "visits": int(found.visits[i, k]),
-                    "value": float(found.q[i, k]),
-                }
-                for k in slots
-            },
-        }
+    def analyze(self, states: np.ndarray, num_simulations: int) -> list[analysis.Analysis]:
+        """What a search says of each of states [B], none of them over. 0 simulations: the network's policy alone."""
+        return analysis.analyses(self.game, self.evaluate, self.config, states, num_simulations)
 
     def exact_values(self, state: np.void) -> dict[str, int] | None:
         """Game-theoretic value of each legal move for the player to move, where the game has a solver."""

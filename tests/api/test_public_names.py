@@ -60,17 +60,23 @@ def test_no_public_name_is_that_of_a_package_of_ours() -> None:
     assert modules & set(selfplay.__all__) == set()
 
 
-def test_importing_the_package_loads_nothing_heavy_and_the_torch_threads_stay() -> None:
+def test_importing_the_package_loads_nothing_heavy() -> None:
     code = (
         "import selfplay, sys\n"
         "heavy = {'torch', 'numba', 'numpy', 'ray', 'msgspec', 'games', 'selfplay.api'} & set(sys.modules)\n"
-        "assert not heavy, heavy\n"
-        "import torch; before = torch.get_num_threads()\n"
-        "import selfplay.api.agents, selfplay.api.matches\n"
-        "assert torch.get_num_threads() == before"
+        "assert not heavy, heavy"
     )
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
+
+
+def test_the_process_is_tuned_by_calls_and_not_by_imports() -> None:
+    for path in (ROOT / "selfplay").rglob("*.py"):
+        for statement in ast.parse(path.read_text("utf-8")).body:
+            if not isinstance(statement, ast.FunctionDef | ast.ClassDef):
+                assert "tune_process" not in ast.unparse(statement), path
+    for name in ("load", "train"):
+        assert "one thread" in str(getattr(selfplay, name).__doc__)
 
 
 def test_an_unknown_name_is_answered_with_those_there_are() -> None:
@@ -113,9 +119,9 @@ def test_a_script_of_a_user_is_type_checked_with_real_types(tmp_path: Path) -> N
     notes = [line.partition("note: ")[2] for line in done.stdout.splitlines() if "Revealed type" in line]
     assert [note.removeprefix("Revealed type is ").strip('"').replace("builtins.", "") for note in notes] == [
         "selfplay.api.agents.TrainedAgent",
-        "selfplay.api.analysis.Analysis",
+        "selfplay.players.analysis.Analysis",
         "dict[str, float]",
-        "list[selfplay.api.analysis.Analysis]",
+        "list[selfplay.players.analysis.Analysis]",
         "tuple[float, float]",
         "list[selfplay.api.tournaments.RatedPlayer]",
         "dict[str, float]",

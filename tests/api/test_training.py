@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import _thread
 import dataclasses
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -198,3 +199,12 @@ def test_presets_are_listed_and_nearest_names_suggested() -> None:
     assert {"tic-tac-toe", "chess", "gan-ring"} <= set(selfplay.preset_names())
     refused(lambda: selfplay.preset("chss"), "Did you mean 'chess'?")
     refused(lambda: selfplay.preset(3), "a preset is a name such as 'connect-four', not 3")  # type: ignore[arg-type]
+
+
+def test_a_run_can_be_trained_in_another_thread() -> None:
+    """Where signals cannot be caught."""
+    found: list[selfplay.TrainingRun] = []
+    thread = threading.Thread(target=lambda: found.append(train(1)))
+    thread.start()
+    thread.join()
+    assert found[0].agent().generation == 1

@@ -50,12 +50,12 @@ def test_a_network_player_takes_its_weights_along(tmp_path: Path) -> None:
     folder = tiny.weights_folder(tmp_path, "tic-tac-toe")
     agent = network_player.load(folder)
     data = pickle.dumps(agent.at(8))
-    state = agent.game.initial_states(1)[0]
-    expected = (played(agent.game, agent.at(8)), agent.analyze([state], 10))
+    states = agent.game.initial_states(1)
+    expected = (played(agent.game, agent.at(8)), agent.analyze(states, 10))
     shutil.rmtree(folder)  # the other process may have no such folder
     again = pickle.loads(data)
     assert played(again.game, again) == expected[0]
-    assert pickle.loads(pickle.dumps(agent)).analyze([state], 10) == expected[1]
+    assert pickle.loads(pickle.dumps(agent)).analyze(states, 10) == expected[1]
 
 
 def test_a_network_player_plays_in_another_process(tmp_path: Path) -> None:
@@ -64,10 +64,10 @@ def test_a_network_player_plays_in_another_process(tmp_path: Path) -> None:
     code = (
         "import pickle, sys\n"
         f"agent = pickle.load(open({str(tmp_path / 'player')!r}, 'rb'))\n"
-        "print(agent.analyze([agent.game.initial_states(1)[0]], 10)[0]['best'])"
+        "print(agent.analyze(agent.game.initial_states(1), 10)[0].best)"
     )
     said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=120)
-    assert said.stdout.strip() == agent.analyze([agent.game.initial_states(1)[0]], 10)[0]["best"]
+    assert said.stdout.strip() == agent.analyze(agent.game.initial_states(1), 10)[0].best
 
 
 def test_an_external_engine_is_started_anew_from_its_text() -> None:

@@ -1,6 +1,7 @@
 """An analysis: what an agent's search says of one position, with moves as texts.
 
-Knows search and the rules of games; not where the evaluator that it asks comes from.
+Knows search and the rules of games; not where the evaluator that it asks comes from. `selfplay.search.analyzer` follows
+one game with its tree kept; here many positions are searched together, each by itself.
 """
 
 from __future__ import annotations
