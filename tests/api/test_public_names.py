@@ -54,6 +54,11 @@ def test_every_public_name_has_a_home_and_a_type() -> None:
     assert set(selfplay.__all__) <= set(dir(selfplay))
 
 
+def test_every_public_name_is_in_the_documentation() -> None:
+    text = (ROOT / "docs" / "api.md").read_text("utf-8")
+    assert [name for name in selfplay._HOME if name not in text] == []
+
+
 def test_no_public_name_is_that_of_a_package_of_ours() -> None:
     """Importing selfplay.x would put the package in the place of the function."""
     modules = {path.stem for path in (ROOT / "selfplay").iterdir()}
