@@ -429,7 +429,10 @@ def test_a_mistake_is_caught_by_the_check_of_its_name(broken: type[base.Game]) -
     assert set(failed) <= {BROKEN[broken]} | ALSO_FAILS.get(broken, set()), failed
 
 
-@pytest.mark.parametrize("game", [_WithAHeuristic(), Coins(), Bandit([0.25, -0.5, 0.0]), Bandit([1.0])], ids=repr)
+SMALL_GAMES = [_WithAHeuristic(), Coins(), Bandit([0.25, -0.5, 0.0]), Bandit([1.0])]
+
+
+@pytest.mark.parametrize("game", SMALL_GAMES, ids=["heuristic", "coins", "three arms", "one arm"])
 def test_small_games_keep_the_contract(game: base.Game) -> None:
     assert [result for result in contract.check_game(game) if not result.passed] == []
 
