@@ -1,4 +1,4 @@
-"""Rules of games, and nothing else: no search, no network, no learning.
+"""Games: rules, and as facets their notation, boards, engines and solvers. Knows no networks and no learning.
 
 `make(name)` builds a game; `available()` lists the names; `facet(game, kind)` gives what a game has besides its rules,
 such as its notation. The games of this package are named in a lazy table, so that listing them imports none; games of
