@@ -60,7 +60,7 @@ def check_command(arguments: list[str]) -> None:
         assert end.code == 0 and "--help" in arguments, f"selfplay {shlex.join(arguments)} does not parse"
         return
     if parsed.command == "train" and parsed.preset:
-        config.override(registry.get(parsed.preset), train._sets(parsed))
+        config.override(registry.get(parsed.preset), train._assignments(parsed))
 
 
 def test_commands_are_found_in_shell_text() -> None:

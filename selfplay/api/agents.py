@@ -20,9 +20,9 @@ from selfplay.league import pool
 from selfplay.players import network_player, pretrained
 from selfplay.players.analysis import Analysis
 from selfplay.players.player import SearchPlayer
+from selfplay.presets import choice
 from selfplay.search.search import Leaves
 
-RUNS = Path("runs")  # where runs are, unless told otherwise
 SIMULATIONS = 400  # a position, where no number is given
 
 
@@ -131,7 +131,7 @@ def find(source: str | os.PathLike[str]) -> Path:
         raise CheckpointError(
             f"no agent for {name} comes with the package: train one with selfplay.train({name!r}), and load its run."
         )
-    runs = [str(config.parent) for config in RUNS.glob("*/config.json")]
+    runs = [str(config.parent) for config in choice.RUNS.glob("*/config.json")]
     raise CheckpointError(
         f"'{name}' is no folder, and no game that has a packaged agent.{errors.suggest(name, [*runs, *known()])} "
         f"Packaged: {', '.join(known())}; a run is named by its folder, such as 'runs/NAME'."

@@ -18,10 +18,10 @@ from selfplay import config as configs
 from selfplay import errors
 from selfplay.agent import Agent
 from selfplay.api import agents, arguments, frames
-from selfplay.errors import ArgumentError, ArgumentTypeError, ConfigError, FolderError
+from selfplay.errors import ArgumentError, ArgumentTypeError, FolderError
 from selfplay.league import pool
 from selfplay.loop import metrics
-from selfplay.presets import files, registry
+from selfplay.presets import choice, registry
 from selfplay.types import Status
 
 if TYPE_CHECKING:
@@ -65,7 +65,7 @@ class TrainingRun:
         """Opens a run, whoever trained it. Raises UserError where the folder holds none."""
         self.path = arguments.path("the run", path)
         if not (self.path / "config.json").exists():
-            known = [str(config.parent) for config in agents.RUNS.glob("*/config.json")]
+            known = [str(config.parent) for config in choice.RUNS.glob("*/config.json")]
             near = errors.suggest(str(self.path), known)
             raise FolderError(f"'{self.path}' holds no run (no config.json).{near}")
 
@@ -148,82 +148,36 @@ def train(
 
     Ctrl-C saves first and then raises KeyboardInterrupt. Torch is set to one thread in this process, and the allocator
     to keep large buffers (docs/api.md). Raises UserError, in one sentence, for what cannot be used."""
-    name, path, config = _chosen(preset, run)
-    changes = _changes(minutes, generations, actors, seed, settings)
-    try:
-        config = configs.override(config, changes)
-    except ConfigError as error:
-        raise ConfigError(
-            str(error).replace("`selfplay train PRESET --settings`", f"`selfplay train {name} --settings`")
-        ) from None
-    if address is not None and not config.run.actors:
+    chosen = choice.choose(
+        _source(preset), None if run is None else arguments.path("run", run),
+        choice.assignments(_of_settings(settings), minutes, generations, actors, seed),
+    )  # fmt: skip
+    if address is not None and not chosen.config.run.actors:
         raise ArgumentError("address is where actors run, and this run has none: ask for some with actors=N.")
     _check_callbacks(progress, on_generation, loggers)
-    _run(name, path, config, address, progress, on_generation, loggers)
-    return TrainingRun(path)
+    _run(chosen, address, progress, on_generation, loggers)
+    return TrainingRun(chosen.path)
 
 
-def _chosen(preset: object, run: str | os.PathLike[str] | None) -> tuple[str, Path, Any]:
-    """(the name that the run keeps, its folder, settings): those of the run that the folder holds, else the preset's;
-    a file's or a config's come before the run's."""
-    file: Path | None = None
+def _source(preset: object) -> object:
+    """`preset` as `choice.choose` takes it. Raises ArgumentTypeError."""
     if isinstance(preset, os.PathLike) or (isinstance(preset, str) and preset.endswith(".toml")):
-        file, name = Path(preset), Path(preset).name
-        config = None
-    elif isinstance(preset, str):
-        name, config = preset, registry.get(preset)
-    else:
-        name, config = _name_of(preset), None
-    path = Path("runs") / (file.stem if file else name) if run is None else arguments.path("run", run)
-    if path.is_file():
-        raise FolderError(f"'{path}' is a file, and a run needs a folder: choose another with run=….")
-    saved = registry.read_saved(path)
-    if saved is not None and saved.preset != name:
-        raise FolderError(f"'{path}' holds a run of '{saved.preset}', not '{name}': choose another with run=….")
-    if file is not None:
-        return name, path, files.read(file, over=saved.config if saved else None)[1]
-    if config is None:
-        return name, path, preset
-    return name, path, saved.config if saved else config
-
-
-def _name_of(config: object) -> str:
-    """What a run of these settings is called: by its game, or by its family."""
-    if not dataclasses.is_dataclass(config) or isinstance(config, type):
+        return Path(preset)
+    if not isinstance(preset, str) and (not dataclasses.is_dataclass(preset) or isinstance(preset, type)):
         raise ArgumentTypeError(
             "what to train is a preset's name, a TOML file or a config such as selfplay.preset('connect-four'), not "
-            f"{arguments.shown(config)}."
+            f"{arguments.shown(preset)}."
         )
-    family = registry.family_of(config)
-    return str(getattr(config, "game", family))
+    return preset
 
 
-def _changes(
-    minutes: float | None, generations: int | None, actors: int | None, seed: int | None,
-    settings: Mapping[str, object] | None,
-) -> list[str]:  # fmt: skip
-    """Assignments as `configs.override` takes them."""
+def _of_settings(settings: Mapping[str, object] | None) -> list[str]:
+    """Assignments as `choice.choose` takes them. Raises ArgumentTypeError."""
     if settings is not None and not isinstance(settings, Mapping):
         raise ArgumentTypeError(
             f"settings must be a dict such as {{'network.channels': 64}}, not {arguments.shown(settings)}."
         )
-    changes = [f"{key}={_text(value)}" for key, value in (settings or {}).items()]
-    if minutes is not None or generations is not None:  # a budget that is given takes the place of the preset's
-        changes += [f"run.minutes={_text(minutes)}", f"run.generations={_text(generations)}"]
-    if actors is not None:
-        changes.append(f"run.actors={actors}")
-    if seed is not None:
-        changes.append(f"run.seed={seed}")
-    return changes
-
-
-def _text(value: object) -> str:
-    """A setting's value as text."""
-    if value is None:
-        return "none"
-    if isinstance(value, (list, tuple)):
-        return ",".join(map(str, value)) or "none"
-    return str(value).lower() if isinstance(value, bool) else str(value)
+    return [choice.assignment(key, value) for key, value in (settings or {}).items()]
 
 
 def _check_callbacks(progress: object, on_generation: object, loggers: Sequence[object]) -> None:
@@ -238,15 +192,14 @@ def _check_callbacks(progress: object, on_generation: object, loggers: Sequence[
 
 
 def _run(
-    name: str, path: Path, config: Any, address: str | None, progress: bool | Callable[[Status], None],
+    chosen: choice.Choice, address: str | None, progress: bool | Callable[[Status], None],
     on_generation: Callable[[GenerationEnd], object] | None, loggers: Sequence[MetricsLogger],
 ) -> None:  # fmt: skip
     """One session of a run. Raises KeyboardInterrupt where it was stopped."""
     from selfplay import device
-    from selfplay.loop import folder as folders
-    from selfplay.loop import run as runs
-    from selfplay.loop import stop_signal
+    from selfplay.loop import session
 
+    name, path, _, config = chosen
     device.tune_process()
     agent: Agent = registry.make_agent(config)
     checkpoints = pool.Pool(path / "checkpoints")
@@ -258,20 +211,19 @@ def _run(
         if on_generation is not None:
             on_generation(ended)
 
+    show, logged = _shown(name, path, agent, progress), _logged(path, config, loggers)
+    if session.train(name, path, agent, show, address, end, logged).phase == "stopped":
+        raise KeyboardInterrupt(f"stopped and saved: the same call goes on with '{path}'")
+
+
+@contextlib.contextmanager
+def _logged(path: Path, config: Any, loggers: Sequence[MetricsLogger]) -> Iterator[None]:
+    """Loggers are started, and finished, the last one first."""
     with contextlib.ExitStack() as stack:
-        stop = stack.enter_context(stop_signal.StopSignal())
-        show = stack.enter_context(_shown(name, path, agent, progress))
-        folder = stack.enter_context(folders.Folder(path))
-        session = runs.Run(agent, folder, show, address, end)
-        stack.callback(session.close)
-        folder.write_config(name, configs.to_values(config))
         for logger in loggers:
             logger.start(path, dict(configs.keys(config)))
             stack.callback(logger.finish)
-        session.train(stop.asked)
-        stopped = session.status.phase == "stopped"
-    if stopped:
-        raise KeyboardInterrupt(f"stopped and saved: the same call goes on with '{path}'")
+        yield
 
 
 @contextlib.contextmanager

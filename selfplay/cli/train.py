@@ -11,9 +11,12 @@ from __future__ import annotations
 import argparse
 import shlex
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from selfplay.errors import ConfigError, FolderError
+from selfplay.errors import ConfigError
+
+if TYPE_CHECKING:
+    from selfplay.presets.choice import Choice
 
 EPILOG = """examples:
   selfplay train tic-tac-toe
@@ -54,7 +57,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    from selfplay.presets import files, registry
+    from selfplay.presets import choice, files, registry
 
     if arguments.list:
         print("\n".join(registry.names()))
@@ -64,49 +67,24 @@ def run(arguments: argparse.Namespace) -> int:
             "expected a PRESET, such as tic-tac-toe, or --config FILE.toml, and not both: `selfplay train --list` "
             "shows the presets."
         )
-    preset, name, path, config = _chosen(arguments)
-    if arguments.write_config:
-        files.write(arguments.write_config, preset, config)
-        print(f"Wrote {arguments.write_config}. To train with it: selfplay train --config {arguments.write_config}")
+    chosen = choice.choose(arguments.config or arguments.preset, arguments.run, _assignments(arguments))
+    if file := arguments.write_config:
+        assert chosen.preset is not None  # it is only of a config from Python
+        files.write(file, chosen.preset, chosen.config)
+        print(f"Wrote {file}. To train with it: selfplay train --config {file}")
         return 0
     if arguments.settings:
-        _print_settings(config)
+        _print_settings(chosen.config)
         return 0
-    return _train(name, path, config, arguments)
+    return _train(chosen, arguments)
 
 
-def _chosen(arguments: argparse.Namespace) -> tuple[str, str, Path, Any]:
-    """(preset, name that the run keeps, its folder, settings). Settings are those of the run that the folder holds,
-    else the preset's; then those of the file, which gives the run its name; then those of the command line."""
-    from selfplay import config as configs
-    from selfplay.presets import files, registry
+def _assignments(arguments: argparse.Namespace) -> list[str]:
+    from selfplay.presets import choice
 
-    file: Path | None = arguments.config
-    preset = name = file.name if file else arguments.preset
-    path = arguments.run or Path("runs") / (file.stem if file else name)
-    if path.is_file():
-        raise FolderError(f"'{path}' is a file, and a run needs a folder: choose another with --run.")
-    config = registry.get(name) if file is None else None  # a wrong name is told first
-    saved = registry.read_saved(path)
-    if saved and saved.preset != name:
-        raise FolderError(f"'{path}' holds a run of '{saved.preset}', not '{name}': choose another with --run.")
-    config = saved.config if saved else config
-    if file:
-        preset, config = files.read(file, over=config)
-    return preset, name, path, configs.override(config, _sets(arguments))
-
-
-def _sets(arguments: argparse.Namespace) -> list[str]:
-    sets = list(arguments.sets)
-    if arguments.minutes is not None:
-        sets += [f"run.minutes={arguments.minutes}", "run.generations=none"]
-    if arguments.generations is not None:
-        sets += [f"run.generations={arguments.generations}", "run.minutes=none"]
-    if arguments.actors is not None:
-        sets.append(f"run.actors={arguments.actors}")
-    if arguments.seed is not None:
-        sets.append(f"run.seed={arguments.seed}")
-    return sets
+    return choice.assignments(
+        arguments.sets, arguments.minutes, arguments.generations, arguments.actors, arguments.seed
+    )
 
 
 def _print_settings(config: Any) -> None:
@@ -117,31 +95,23 @@ def _print_settings(config: Any) -> None:
         print(f"{key} = {'none' if value is None else value}\n    {meanings.get(key, '')}")
 
 
-def _train(name: str, path: Path, config: Any, arguments: argparse.Namespace) -> int:
-    from selfplay import config as configs
+def _train(chosen: Choice, arguments: argparse.Namespace) -> int:
     from selfplay import device
     from selfplay.cli.live import panel
-    from selfplay.loop import folder as folders
-    from selfplay.loop import run as runs
-    from selfplay.loop import stop_signal
+    from selfplay.loop import session
     from selfplay.presets import registry
 
+    name, path, _, config = chosen
     if arguments.address and not config.run.actors:
         raise ConfigError("--address is where actors run, and this run has none: ask for some with --actors N.")
     device.tune_process()
     agent = registry.make_agent(config)
-    stop = stop_signal.StopSignal()
-    with stop, panel.make(name, path, arguments.plain, agent.display) as show, folders.Folder(path) as folder:
-        session = runs.Run(agent, folder, show, arguments.address)
-        try:
-            folder.write_config(name, configs.to_values(config))
-            session.train(stop.asked)
-        finally:
-            session.close()
-    if session.status.phase == "stopped":
+    show = panel.make(name, path, arguments.plain, agent.display)
+    status = session.train(name, path, agent, show, arguments.address)
+    if status.phase == "stopped":
         print(f"Stopped and saved. The same command goes on: {_command(path, arguments)}")
         return 130
-    print(f"Saved in {path}. To go on: {_command(path, arguments, _more(config.run, session.status))}")
+    print(f"Saved in {path}. To go on: {_command(path, arguments, _more(config.run, status))}")
     return 0
 
 
@@ -152,7 +122,7 @@ def _command(path: Path, arguments: argparse.Namespace, more: list[str] | None =
     words += ["--run", str(path)]
     if arguments.config:
         budget = ("run.minutes=", "run.generations=") if more else ()
-        words += [word for text in _sets(arguments) if not text.startswith(budget) for word in ("--set", text)]
+        words += [word for text in _assignments(arguments) if not text.startswith(budget) for word in ("--set", text)]
     words += ["--address", arguments.address] if arguments.address else []
     return shlex.join(words + (more or []))
 

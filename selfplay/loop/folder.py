@@ -59,11 +59,11 @@ class Folder:
             self._lock = lock.Lock(path / "lock")
         except OSError as error:
             raise FolderError(
-                f"cannot write to the run folder '{path}' ({error.strerror}): choose another with --run."
+                f"cannot write to the run folder '{path}' ({error.strerror}): choose another run folder."
             ) from None
         except lock.Held as held:
             raise FolderError(
-                f"'{path}' is being trained by process {held.holder}: wait for it, or choose another --run."
+                f"'{path}' is being trained by process {held.holder}: wait for it, or choose another run folder."
             ) from None
         self._shards: list[dict[str, Any]] = []
         self._damaged: list[int] = []  # states that were passed over
@@ -245,9 +245,9 @@ def _difference(path: Path, saved: Mapping[str, Any], wanted: Mapping[str, Any])
         if saved.get(key) != wanted[key]:
             return (
                 f"'{path}' holds a run whose {key} is {json.dumps(saved.get(key))}, not {json.dumps(wanted[key])}: "
-                "choose another folder with --run, or give the settings it was started with."
+                "choose another run folder, or give the settings it was started with."
             )
-    return f"'{path}' holds a run of another kind of agent: choose another folder with --run."
+    return f"'{path}' holds a run of another kind of agent: choose another run folder."
 
 
 def _code_version() -> str:

@@ -137,7 +137,7 @@ def read_saved(run: Path) -> Saved | None:
         preset = str(values.pop("preset"))
     except (OSError, ValueError, KeyError, AttributeError, TypeError, RecursionError) as error:
         raise FolderError(
-            f"{file} is damaged ({type(error).__name__}): choose another folder with --run, or delete the file to "
+            f"{file} is damaged ({type(error).__name__}): choose another run folder, or delete the file to "
             "go on with the preset's settings."
         ) from None
     try:

@@ -15,10 +15,10 @@ import time
 from pathlib import Path
 from typing import Any
 
+import document_package
 import numpy as np
 import pytest
 from facets import notation_of
-from toy_games import Coins
 
 import games
 from games.base import IllegalMove
@@ -240,8 +240,21 @@ def test_plain_mode_says_everything_in_words(play: Any) -> None:
     assert "White pawn: d5, a2" in chess.out
 
 
-def test_a_game_without_bundle_or_drawing_is_played_by_rollouts(play: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(games._TABLE, "coins", f"{Coins.__module__}:{Coins.__qualname__}")
+COINS = """
+[project]
+name = "coins"
+version = "1"
+[project.entry-points."selfplay.games"]
+coins = "toy_games:Coins"
+"""
+
+
+def test_a_packages_game_without_bundle_or_drawing_is_played_by_rollouts(
+    play: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    package = document_package.write({"coins/pyproject.toml": COINS}, tmp_path)
+    document_package.announce(package)
+    monkeypatch.syspath_prepend(package)
     said = play("coins", "--simulations", "8", lines="|".join(["hint", "analysis", "go", "board", "quit"]))
     assert said.code == 0 and "uct (8 simulations)" in said.out
 

@@ -270,7 +270,7 @@ def test_a_folder_that_cannot_be_written_is_refused_in_one_sentence(tmp_path: Pa
     (tmp_path / "file").write_text("")
     with pytest.raises(FolderError, match="cannot write to the run folder") as caught:
         tiny.Session(tmp_path / where)
-    assert len(str(caught.value).splitlines()) == 1
+    assert len(str(caught.value).splitlines()) == 1 and "--" not in str(caught.value)  # Python has no options
 
 
 @pytest.mark.parametrize(
