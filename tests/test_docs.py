@@ -63,6 +63,14 @@ def check_command(arguments: list[str]) -> None:
         config.override(registry.get(parsed.preset), train._assignments(parsed))
 
 
+def test_the_settings_file_of_the_interface_is_read(tmp_path: Path) -> None:
+    from selfplay.presets import files
+
+    (tmp_path / "my.toml").write_text(blocks((ROOT / "docs" / "interface.md").read_text("utf-8"), "toml")[0])
+    preset, config = files.read(tmp_path / "my.toml")
+    assert preset == "connect-four" and (config.run.minutes, config.run.generations) == (None, 40)
+
+
 def test_commands_are_found_in_shell_text() -> None:
     text = "./setup.sh && .venv/bin/selfplay train a\n$ echo 'x | y' | selfplay analyze r\nA=1 selfplay games list  # b"
     assert commands(text) == [["train", "a"], ["analyze", "r"], ["games", "list"]]
