@@ -14,7 +14,7 @@ import torch
 
 import games
 from selfplay.alphazero import agent
-from selfplay.alphazero.config import ActorConfig, Config
+from selfplay.alphazero.config import ActorConfig, AlphaZeroConfig
 from selfplay.loop.ray_pool import RayActorPool
 from selfplay.networks import policy_value
 from selfplay.networks.config import NetworkConfig
@@ -54,7 +54,7 @@ def main() -> None:
     arguments = parser.parse_args()
     harness.start()
     torch.manual_seed(1)
-    settings = Config(game=arguments.game, network=NetworkConfig(arguments.channels, arguments.blocks))
+    settings = AlphaZeroConfig(game=arguments.game, network=NetworkConfig(arguments.channels, arguments.blocks))
     acting = ActorConfig(num_simulations=arguments.simulations, cache_entries=0, opponent_share=0.0)
     player = agent.AlphaZero(replace(settings, actor=acting))
     player.warm_up()

@@ -43,7 +43,7 @@ def main() -> None:
         evaluator = inference.NetworkEvaluator(game, size)
         evaluator.load(one)
         pair.append(player.SearchPlayer(str(number), game, evaluator, config, arguments.simulations))
-    playing = actor.Actor(
+    playing = actor.SelfPlayActor(
         game,
         ActorConfig(
             num_simulations=arguments.simulations, concurrent_games=arguments.concurrent_games, cache_entries=0,

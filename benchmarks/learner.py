@@ -18,7 +18,7 @@ import games
 from games.base import Game
 from selfplay import device as devices
 from selfplay.alphazero import agent
-from selfplay.alphazero.config import Config
+from selfplay.alphazero.config import AlphaZeroConfig
 from selfplay.learning import learner
 from selfplay.learning.config import LearnerConfig, ReplayConfig
 from selfplay.learning.replay import Replay
@@ -50,7 +50,7 @@ def main() -> None:
     parser.add_argument("--batch-size", type=int, default=512)
     arguments = parser.parse_args()
     harness.start()
-    settings = Config(game=arguments.game, network=NetworkConfig(arguments.channels, arguments.blocks))
+    settings = AlphaZeroConfig(game=arguments.game, network=NetworkConfig(arguments.channels, arguments.blocks))
     settings = replace(settings, learner=LearnerConfig(batch_size=arguments.batch_size))
     player, rng = agent.AlphaZero(settings), np.random.default_rng(1)
     teacher = learner.Learner(player.updates(), settings.learner)

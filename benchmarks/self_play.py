@@ -40,7 +40,7 @@ def main() -> None:
         num_simulations=arguments.simulations, concurrent_games=arguments.concurrent_games,
         cache_entries=0, opponent_share=0.0,
     )  # fmt: skip
-    player = actor.Actor(game, config, SearchConfig(policy=arguments.policy), size, seed=1, index=0)
+    player = actor.SelfPlayActor(game, config, SearchConfig(policy=arguments.policy), size, seed=1, index=0)
     player.set_weights({policy_value.PLAYER: weights}, generation=0)
     bare = inference.NetworkEvaluator(game, size)
     bare.load(weights)

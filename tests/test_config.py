@@ -13,7 +13,7 @@ import pytest
 
 from selfplay import config as configs
 from selfplay.alphazero.agent import AlphaZero
-from selfplay.alphazero.config import Config
+from selfplay.alphazero.config import AlphaZeroConfig
 from selfplay.alphazero.presets import PRESETS
 from selfplay.errors import ConfigError
 
@@ -116,34 +116,34 @@ def test_no_number_may_be_negative(key: str) -> None:
 def test_numbers_that_are_not_finite_are_refused_from_json_too() -> None:
     for number in (float("nan"), float("inf")):
         with pytest.raises(ConfigError, match=r"'search\.c_puct'"):
-            configs.from_values(Config, {"search": {"c_puct": number}})
+            configs.from_values(AlphaZeroConfig, {"search": {"c_puct": number}})
 
 
 def test_json_and_back_gives_the_same_settings() -> None:
     for preset in PRESETS.values():
         text = json.dumps(configs.to_values(preset))
-        assert configs.from_values(Config, json.loads(text)) == preset
+        assert configs.from_values(AlphaZeroConfig, json.loads(text)) == preset
 
 
 def test_missing_sections_take_their_defaults() -> None:
-    assert configs.from_values(Config, {}) == Config()
+    assert configs.from_values(AlphaZeroConfig, {}) == AlphaZeroConfig()
 
 
 def test_an_unknown_key_in_json_is_refused_with_its_section() -> None:
     with pytest.raises(ConfigError, match=r"'search\.c_put'.*Did you mean 'search\.c_puct'"):
-        configs.from_values(Config, {"search": {"c_put": 1.0}})
+        configs.from_values(AlphaZeroConfig, {"search": {"c_put": 1.0}})
     with pytest.raises(ConfigError, match=r"'serch'.*Did you mean 'search'"):
-        configs.from_values(Config, {"serch": {}})
+        configs.from_values(AlphaZeroConfig, {"serch": {}})
 
 
 @pytest.mark.parametrize("wrong", [5, None, [], "x"])
 def test_a_section_that_is_not_an_object_is_refused(wrong: Any) -> None:
     with pytest.raises(ConfigError):
-        configs.from_values(Config, {"search": wrong})
+        configs.from_values(AlphaZeroConfig, {"search": wrong})
 
 
 def test_every_setting_says_what_it_means() -> None:
-    meanings = dict(configs.describe(Config))
+    meanings = dict(configs.describe(AlphaZeroConfig))
     assert sorted(meanings) == LEAVES
     assert {key for key, meaning in meanings.items() if len(meaning) < 10} == set()
 
@@ -155,7 +155,7 @@ def test_settings_cannot_be_changed_in_place() -> None:
 
 def test_presets_keep_their_own_limits() -> None:
     for preset in PRESETS.values():
-        assert msgspec.convert(configs.to_values(preset), Config) == preset
+        assert msgspec.convert(configs.to_values(preset), AlphaZeroConfig) == preset
 
 
 def test_a_game_that_does_not_exist_is_a_mistake_of_the_settings() -> None:
@@ -165,7 +165,7 @@ def test_a_game_that_does_not_exist_is_a_mistake_of_the_settings() -> None:
 
 
 def test_entries_of_a_table_are_set_one_by_one_and_lists_whole() -> None:
-    given = Config(game="chess")
+    given = AlphaZeroConfig(game="chess")
     wanted = [
         "game_options.history_length=4",
         "game_options.max_game_length=200",
@@ -175,7 +175,7 @@ def test_entries_of_a_table_are_set_one_by_one_and_lists_whole() -> None:
     assert found.game_options == {"history_length": 4, "max_game_length": 200} and given.game_options == {}
     assert found.evaluation.opponents == ("random", "uct:10")
     assert configs.override(found, ["evaluation.opponents=none"]).evaluation.opponents == ()
-    assert configs.from_values(Config, configs.to_values(found)) == found
+    assert configs.from_values(AlphaZeroConfig, configs.to_values(found)) == found
 
 
 def test_a_word_that_is_none_of_those_there_are_is_answered_with_all_of_them() -> None:
@@ -193,7 +193,7 @@ def test_a_setting_that_was_renamed_is_refused_with_its_new_name(old: str) -> No
     for part in reversed(key.split(".")):
         values = {part: values or 1}
     with pytest.raises(ConfigError, match="is now 'evaluation|is now 'mining|is now '" + now):
-        configs.from_values(Config, values)
+        configs.from_values(AlphaZeroConfig, values)
 
 
 def test_settings_saved_by_an_earlier_version_are_read_by_their_new_names() -> None:
@@ -204,7 +204,7 @@ def test_settings_saved_by_an_earlier_version_are_read_by_their_new_names() -> N
             section = configs.current_key(section)
             saved[section][name] = saved[section].pop(today)
     saved["strength"], saved["rounds"] = saved.pop("evaluation"), saved.pop("mining")
-    found = configs.from_values(Config, configs.with_current_keys(saved))
+    found = configs.from_values(AlphaZeroConfig, configs.with_current_keys(saved))
     assert (found.evaluation.match_games, found.mining.floor) == (12, 0.25)
     assert found == configs.override(TIC_TAC_TOE, ["evaluation.match_games=12", "mining.floor=0.25"])
 

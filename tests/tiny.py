@@ -11,7 +11,7 @@ import torch
 
 import games
 from selfplay.alphazero.agent import AlphaZero
-from selfplay.alphazero.config import ActorConfig, Config, EvaluationConfig
+from selfplay.alphazero.config import ActorConfig, AlphaZeroConfig, EvaluationConfig
 from selfplay.learning.config import LearnerConfig, ReplayConfig
 from selfplay.loop import folder as folders
 from selfplay.loop import run as runs
@@ -23,7 +23,7 @@ from selfplay.storage import artifact
 from selfplay.types import Status, Weights
 
 NETWORK = NetworkConfig(channels=8, blocks=1, head_channels=4, value_hidden=8)
-CONFIG = Config(
+CONFIG = AlphaZeroConfig(
     game="tic-tac-toe",
     network=NETWORK,
     search=SearchConfig(),
@@ -41,7 +41,7 @@ SETTINGS = [  # the same as --set arguments
 ]  # fmt: skip
 
 
-def config(**sections: dict[str, Any]) -> Config:
+def config(**sections: dict[str, Any]) -> AlphaZeroConfig:
     """`CONFIG` with fields of its sections changed: config(run={"seed": 2})."""
     return replace(CONFIG, **{name: replace(getattr(CONFIG, name), **values) for name, values in sections.items()})
 
@@ -58,7 +58,7 @@ class Agent(AlphaZero):
 class Session:
     """One session of a run in `path`, from opening the folder to closing it."""
 
-    def __init__(self, path: Path, wanted: Config = CONFIG, agent: type[AlphaZero] = Agent) -> None:
+    def __init__(self, path: Path, wanted: AlphaZeroConfig = CONFIG, agent: type[AlphaZero] = Agent) -> None:
         self.folder = folders.Folder(path)
         try:
             self.phases: list[str] = []
@@ -75,7 +75,7 @@ class Session:
         self.folder.__exit__()
 
 
-def train(path: Path, wanted: Config = CONFIG, until: int | None = None) -> Status:
+def train(path: Path, wanted: AlphaZeroConfig = CONFIG, until: int | None = None) -> Status:
     """Trains until the budget is used, or until generation `until`; what the panel would show at the end."""
     with Session(path, wanted) as run:
         run.train(lambda: until is not None and run.status.generation >= until)

@@ -34,7 +34,7 @@ _FINISH_SHARE = 16  # moves are finished when this part of all games waits for i
 _COLD = 0.02  # below this temperature the search's own choice is played
 
 
-class Actor:
+class SelfPlayActor:
     """Owns games in progress. `set_weights` first, then `generate` again and again. See `selfplay.agent.Actor`."""
 
     def __init__(

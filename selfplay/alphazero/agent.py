@@ -13,7 +13,7 @@ from selfplay import config as configs
 from selfplay import device as devices
 from selfplay.agent import Agent
 from selfplay.alphazero import actor, buckets, evaluation, loss
-from selfplay.alphazero.config import Config
+from selfplay.alphazero.config import AlphaZeroConfig
 from selfplay.alphazero.display import DISPLAY
 from selfplay.errors import ConfigError
 from selfplay.learning.learner import Update
@@ -29,7 +29,7 @@ class AlphaZero(Agent):
     roles = (policy_value.PLAYER,)
     display = DISPLAY
 
-    def __init__(self, config: Config) -> None:
+    def __init__(self, config: AlphaZeroConfig) -> None:
         self.config = config
         try:
             self.game = games.make(config.game, **config.game_options)
@@ -61,8 +61,8 @@ class AlphaZero(Agent):
         net = net.to(devices.best()).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         return (Update(policy_value.PLAYER, net, loss.policy_value_loss(self.config.target.value_weight)),)
 
-    def make_actor(self, index: int, seed: int) -> actor.Actor:
-        return actor.Actor(self.game, self.config.actor, self.config.search, self.config.network, seed, index)
+    def make_actor(self, index: int, seed: int) -> actor.SelfPlayActor:
+        return actor.SelfPlayActor(self.game, self.config.actor, self.config.search, self.config.network, seed, index)
 
     def make_batch(self, rows: np.ndarray, rng: np.random.Generator) -> Batch:
         return loss.make_batch(self.game, rows, self.config.target.search_value_fraction, rng, devices.best())

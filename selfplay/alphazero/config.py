@@ -90,7 +90,7 @@ class EvaluationConfig:
 
 
 @dataclass(frozen=True)
-class Config:
+class AlphaZeroConfig:
     """Every setting of an AlphaZero run."""
 
     game: str = "tic-tac-toe"

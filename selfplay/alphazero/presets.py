@@ -6,14 +6,14 @@ from __future__ import annotations
 
 import math
 
-from selfplay.alphazero.config import ActorConfig, Config, EvaluationConfig
+from selfplay.alphazero.config import ActorConfig, AlphaZeroConfig, EvaluationConfig
 from selfplay.errors import ConfigError
 from selfplay.learning.config import LearnerConfig, ReplayConfig
 from selfplay.loop.config import RunConfig
 from selfplay.networks.config import NetworkConfig
 from selfplay.search.config import SearchConfig
 
-TIC_TAC_TOE = Config(
+TIC_TAC_TOE = AlphaZeroConfig(
     game="tic-tac-toe",
     network=NetworkConfig(channels=32, blocks=2, head_channels=8, value_hidden=32),
     search=SearchConfig(dirichlet_alpha=1.5),
@@ -25,7 +25,7 @@ TIC_TAC_TOE = Config(
 )
 """Ends by itself once it makes no mistake in any of the 4,520 positions that play can reach."""
 
-CONNECT_FOUR = Config(
+CONNECT_FOUR = AlphaZeroConfig(
     game="connect-four",
     network=NetworkConfig(channels=32, blocks=4, head_channels=16, value_hidden=64),
     search=SearchConfig(dirichlet_alpha=1.0),
@@ -44,7 +44,7 @@ CONNECT_FOUR = Config(
 )
 """Twenty minutes on two cores: accuracy against the exact solver is measured on the way."""
 
-CHECKERS = Config(
+CHECKERS = AlphaZeroConfig(
     game="checkers",
     network=NetworkConfig(channels=32, blocks=4, head_channels=16, value_hidden=64),
     search=SearchConfig(dirichlet_alpha=1.2, edges_per_node=16),
@@ -63,7 +63,7 @@ CHECKERS = Config(
 )
 """Twenty minutes on two cores: past random, greedy and a shallow alpha–beta."""
 
-CHESS = Config(
+CHESS = AlphaZeroConfig(
     game="chess",
     network=NetworkConfig(channels=32, blocks=4, head_channels=16, value_hidden=64),
     search=SearchConfig(dirichlet_alpha=0.3, look_ahead=True),
@@ -91,7 +91,7 @@ PRESETS = {"tic-tac-toe": TIC_TAC_TOE, "connect-four": CONNECT_FOUR, "checkers":
 SMALL = 16  # squares: boards up to this size are learned in minutes
 
 
-def for_game(name: str, **options: int) -> Config:
+def for_game(name: str, **options: int) -> AlphaZeroConfig:
     """Settings for the game `name`, derived from its constants. Raises ConfigError where there is no such game.
 
     K is its max_legal_actions, L its max_game_length in plies and S its num_symmetries, the identity included; it is
@@ -119,7 +119,7 @@ def for_game(name: str, **options: int) -> Config:
     _, rows, columns = game.observation_shape
     small, most, length = rows * columns <= SMALL, game.max_legal_actions, game.max_game_length
     measured = games.facet(game, Knowledge).eval_set() is not None
-    return Config(
+    return AlphaZeroConfig(
         game=name,
         game_options=dict(options),
         network=NetworkConfig(

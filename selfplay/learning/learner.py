@@ -189,7 +189,7 @@ def _pairs(averaged: nn.Module, module: nn.Module) -> tuple[list[torch.Tensor], 
     )
 
 
-def _player(update: Update, config: LearnerConfig) -> update_rules.Player:
+def _player(update: Update, config: LearnerConfig) -> update_rules.PlayerOptimizer:
     """The player with its optimizer; biases and normalisation weights are not decayed."""
     own = [p for p in update.module.parameters() if p.requires_grad]
     matrices, vectors = [p for p in own if p.ndim > 1], [p for p in own if p.ndim <= 1]
@@ -203,4 +203,4 @@ def _player(update: Update, config: LearnerConfig) -> update_rules.Player:
     else:
         betas = (config.beta1, config.beta2)
         optimizer = torch.optim.AdamW(groups, lr=config.learning_rate, betas=betas, fused=True)
-    return update_rules.Player(update.name, update.module, update.loss, optimizer, config.max_gradient_norm)
+    return update_rules.PlayerOptimizer(update.name, update.module, update.loss, optimizer, config.max_gradient_norm)

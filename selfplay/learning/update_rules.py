@@ -27,7 +27,7 @@ from selfplay.errors import TrainingDiverged
 from selfplay.types import Batch, Loss
 
 
-class Player:
+class PlayerOptimizer:
     """One player: its trainable weights, their gradients, its optimizer and what a rule remembers of its past.
 
     Lists of tensors are gathered once, so weights must be changed in place. `memory` holds, by kind, one tensor a
@@ -96,11 +96,11 @@ class Player:
         return put_back
 
 
-Rule = Callable[[Sequence[Player], Batch, float, int], dict[str, Tensor]]
+Rule = Callable[[Sequence[PlayerOptimizer], Batch, float, int], dict[str, Tensor]]
 """(players, batch, progress, number of the step) → report. Raises TrainingDiverged at a gradient that is not finite."""
 
 
-def alternating(players: Sequence[Player], batch: Batch, progress: float, step: int) -> dict[str, Tensor]:
+def alternating(players: Sequence[PlayerOptimizer], batch: Batch, progress: float, step: int) -> dict[str, Tensor]:
     """One after the other: each player's gradient sees the moves of those before it (Goodfellow 2014, algorithm 1).
 
     Where a gradient is not finite, the players before it have moved, and no other weight has changed."""
@@ -112,7 +112,7 @@ def alternating(players: Sequence[Player], batch: Batch, progress: float, step: 
     return report
 
 
-def simultaneous(players: Sequence[Player], batch: Batch, progress: float, step: int) -> dict[str, Tensor]:
+def simultaneous(players: Sequence[PlayerOptimizer], batch: Batch, progress: float, step: int) -> dict[str, Tensor]:
     """All gradients at the same weights, then all moves. No weight has changed where a gradient is not finite."""
     report = _differentiate(players, batch, progress, step)
     for player in players:
@@ -120,7 +120,7 @@ def simultaneous(players: Sequence[Player], batch: Batch, progress: float, step:
     return report
 
 
-def extragradient(players: Sequence[Player], batch: Batch, progress: float, step: int) -> dict[str, Tensor]:
+def extragradient(players: Sequence[PlayerOptimizer], batch: Batch, progress: float, step: int) -> dict[str, Tensor]:
     """All players step ahead, find their gradients there, go back and take those (Korpelevich 1976; for networks
     Gidel 2019, section 3.2, though here the optimizer's moments learn of the second gradients only).
 
@@ -142,7 +142,7 @@ def extragradient(players: Sequence[Player], batch: Batch, progress: float, step
     return report
 
 
-def optimistic(players: Sequence[Player], batch: Batch, progress: float, step: int) -> dict[str, Tensor]:
+def optimistic(players: Sequence[PlayerOptimizer], batch: Batch, progress: float, step: int) -> dict[str, Tensor]:
     """Simultaneous, each player moving as if its next displacement differed from this one as this one does from the
     last: optimistic Adam over adamw, optimistic gradient descent over sgd (Daskalakis 2018, section 2 and algorithm 1).
 
@@ -162,7 +162,7 @@ RULES: Mapping[str, Rule] = {
 
 
 @torch.no_grad()
-def pull(players: Sequence[Player], alpha: float) -> None:
+def pull(players: Sequence[PlayerOptimizer], alpha: float) -> None:
     """Lookahead's slow step: slow ← slow + α (weights − slow), weights ← slow, for all players together (Zhang 2019;
     of games Chavdarova 2021, algorithm 1). Optimizers keep their moments, networks their buffers."""
     for player in players:
@@ -170,7 +170,7 @@ def pull(players: Sequence[Player], alpha: float) -> None:
         torch._foreach_copy_(player.weights, player.memory["slow"])
 
 
-def _differentiate(players: Sequence[Player], batch: Batch, progress: float, step: int) -> dict[str, Tensor]:
+def _differentiate(players: Sequence[PlayerOptimizer], batch: Batch, progress: float, step: int) -> dict[str, Tensor]:
     """All players' gradients at the weights they have now, checked and clipped."""
     report: dict[str, Tensor] = {}
     for player in players:
@@ -180,7 +180,7 @@ def _differentiate(players: Sequence[Player], batch: Batch, progress: float, ste
 
 
 @torch.no_grad()
-def _check_and_clip(players: Sequence[Player], step: int) -> None:
+def _check_and_clip(players: Sequence[PlayerOptimizer], step: int) -> None:
     """The only place where the processor waits for a device: once for the gradients of all `players`."""
     norms = torch.stack([player.norm for player in players]).tolist() if len(players) > 1 else [players[0].norm.item()]
     for player, norm in zip(players, norms, strict=True):

@@ -41,7 +41,7 @@ class Family(NamedTuple):
 
 FAMILIES = {
     "alphazero": Family(
-        "selfplay.alphazero.config:Config", "selfplay.alphazero.presets:PRESETS",
+        "selfplay.alphazero.config:AlphaZeroConfig", "selfplay.alphazero.presets:PRESETS",
         "selfplay.alphazero.agent:AlphaZero", "selfplay.alphazero.display:DISPLAY",
         "selfplay.alphazero.presets:for_game",
     ),

@@ -55,7 +55,7 @@ class Stopper:
     def __init__(
         self, request: SearchRequest, analyzer: Analyzer, simulations: int | None, plies_left: int, overhead: float
     ) -> None:  # fmt: skip
-        """simulations: the most to make. plies_left, overhead: see `clock.budget`."""
+        """simulations: the most to make. plies_left, overhead: see `time_manager.budget`."""
         self.request, self.analyzer, self.simulations = request, analyzer, simulations
         self.budget: time_manager.TimeBudget | None = None
         if request.clock is not None:

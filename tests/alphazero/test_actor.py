@@ -37,17 +37,17 @@ TIC_TAC_TOE = games.make("tic-tac-toe")
 def make(
     config: ActorConfig = CONFIG, searching: SearchConfig = SEARCH, game: Game = TIC_TAC_TOE,
     seed: int = 1, index: int = 0,
-) -> actors.Actor:  # fmt: skip
-    return actors.Actor(game, config, searching, tiny.NETWORK, seed, index, torch.device("cpu"))
+) -> actors.SelfPlayActor:  # fmt: skip
+    return actors.SelfPlayActor(game, config, searching, tiny.NETWORK, seed, index, torch.device("cpu"))
 
 
-def with_network(actor: actors.Actor, opponent: bool = False) -> actors.Actor:
+def with_network(actor: actors.SelfPlayActor, opponent: bool = False) -> actors.SelfPlayActor:
     newest, other = ({policy_value.PLAYER: tiny.random_weights(actor.game, seed)} for seed in (1, 2))
     actor.set_weights(newest, 3, other if opponent else None)
     return actor
 
 
-def with_hash(actor: actors.Actor, opponent: bool = False) -> actors.Actor:
+def with_hash(actor: actors.SelfPlayActor, opponent: bool = False) -> actors.SelfPlayActor:
     """Answers that do not depend on what else is in the batch."""
     with_network(actor, opponent)
     actor._newest = evaluators.HashEvaluator(actor.game)  # type: ignore[assignment]
@@ -63,7 +63,7 @@ def games_of(rows: np.ndarray) -> list[np.ndarray]:
     return found
 
 
-def spy(actor: actors.Actor) -> list[list[tuple[Any, ...]]]:
+def spy(actor: actors.SelfPlayActor) -> list[list[tuple[Any, ...]]]:
     """Collects, for each finished game, (row, proven value, reward, discount) by move."""
     seen: list[list[tuple[Any, ...]]] = []
     finish: Callable[..., None] = actor._finish_game

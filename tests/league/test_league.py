@@ -62,10 +62,10 @@ def league_of(
     ],
 )
 def test_settings_that_cannot_be_are_refused_when_they_are_given(setting: str, words: str) -> None:
-    from selfplay.alphazero.config import Config
+    from selfplay.alphazero.config import AlphaZeroConfig
 
     with pytest.raises(ConfigError, match=words):
-        configs.override(Config(), [setting])
+        configs.override(AlphaZeroConfig(), [setting])
 
 
 # Draws

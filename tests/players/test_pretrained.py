@@ -10,7 +10,7 @@ import pytest
 import games
 from selfplay import config as configs
 from selfplay.alphazero import bundle, presets
-from selfplay.alphazero.config import Config
+from selfplay.alphazero.config import AlphaZeroConfig
 from selfplay.errors import CheckpointError, ConfigError
 from selfplay.league import pool
 from selfplay.players import match, network_player, openings, pretrained, reference
@@ -52,7 +52,7 @@ def test_a_bundled_agent_beats_random_moves(name: str) -> None:
 @pytest.mark.parametrize("name", GAMES)
 def test_a_recipe_of_an_earlier_version_has_todays_settings(name: str) -> None:
     recipe = pretrained.recipe(name)
-    found = configs.from_values(Config, recipe["config"])
+    found = configs.from_values(AlphaZeroConfig, recipe["config"])
     assert found.actor.restart_search_on_update and found.run.rollout_rows == 1_000
     assert found.evaluation.num_simulations > 0 and found.game == name
 

@@ -14,7 +14,7 @@ import toy_games
 import games
 from selfplay import config as configs
 from selfplay.alphazero import presets
-from selfplay.alphazero.config import Config
+from selfplay.alphazero.config import AlphaZeroConfig
 from selfplay.errors import ConfigError, FolderError
 from selfplay.gan.config import GanConfig
 from selfplay.presets import registry
@@ -23,8 +23,8 @@ QUICK = presets.TIC_TAC_TOE
 BROKEN = "no config"
 
 
-def games_preset() -> Config:
-    return Config(game="tic-tac-toe", game_options={})
+def games_preset() -> AlphaZeroConfig:
+    return AlphaZeroConfig(game="tic-tac-toe", game_options={})
 
 
 @pytest.fixture
@@ -49,8 +49,8 @@ def test_every_preset_of_a_family_is_known_by_its_name() -> None:
     assert {"tic-tac-toe", "chess", "gan-ring", "vae-digits"} <= set(registry.names())
     for name in registry.names():
         config = registry.get(name)
-        assert type(config) in (Config, GanConfig)
-        assert registry.family_of(config) == ("alphazero" if type(config) is Config else "gan")
+        assert type(config) in (AlphaZeroConfig, GanConfig)
+        assert registry.family_of(config) == ("alphazero" if type(config) is AlphaZeroConfig else "gan")
         assert registry.of_values(configs.to_values(config)) == config
 
 
@@ -58,7 +58,9 @@ def test_every_preset_of_a_family_is_known_by_its_name() -> None:
 def test_every_game_has_settings_by_its_name_and_derived_ones(name: str) -> None:
     assert registry.get(name).game == name
     derived = presets.for_game(name)
-    assert configs.from_values(Config, configs.to_values(derived)) == derived, "every value is within its range"
+    assert configs.from_values(AlphaZeroConfig, configs.to_values(derived)) == derived, (
+        "every value is within its range"
+    )
 
 
 def test_derived_settings_follow_the_formulas() -> None:
