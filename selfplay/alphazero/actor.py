@@ -1,4 +1,4 @@
-"""The actor: plays many games at once and turns finished ones into rows of experience.
+"""The self-play actor: plays many games at once and turns finished ones into rows of experience.
 
 Games run asynchronously, each with its own random stream and its own progress, in groups that share a search. The main
 group plays the newest weights against themselves; a second one, when asked for, plays them against an opponent's, and
@@ -121,7 +121,7 @@ class SelfPlayActor:
         return main
 
     def _turn(self, group: Group) -> None:
-        """One turn of the crank: finish moves that are due, then one evaluation for every game that waits."""
+        """One step: finish moves that are due, then one evaluation for every game that waits."""
         group.turns += 1
         finished = group.search.finished()
         if len(finished) * _FINISH_SHARE >= len(group.states):

@@ -24,7 +24,7 @@ from selfplay.types import Batch, MatchResult, Weights
 
 
 class AlphaZero(Agent):
-    """See `selfplay.agent.Agent`."""
+    """The AlphaZero family of one game; see `selfplay.agent.Agent`."""
 
     roles = (policy_value.PLAYER,)
     display = DISPLAY
@@ -96,7 +96,7 @@ class AlphaZero(Agent):
         states = self.game.initial_states(2)
         actions = self.game.legal_actions(states)[0][:, 0]
         rngs = [np.random.default_rng(0), np.random.default_rng(1)]
-        crank = search.Search(self.game, 2, self.config.search, 8)
-        search.run(self.game, states, evaluators.HashEvaluator(self.game), self.config.search, 8, rngs, crank)
-        crank.advance(np.arange(2), actions, 8, rngs)
+        searching = search.Search(self.game, 2, self.config.search, 8)
+        search.run(self.game, states, evaluators.HashEvaluator(self.game), self.config.search, 8, rngs, searching)
+        searching.advance(np.arange(2), actions, 8, rngs)
         self.game.observe(states)

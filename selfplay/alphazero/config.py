@@ -1,4 +1,4 @@
-"""Every setting of an AlphaZero run. Knows no rules of games, and loads neither torch nor NumPy."""
+"""The settings of the AlphaZero family. Knows no rules of games, and loads neither torch nor NumPy."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """A group of games in progress that share a search and an evaluation batch: their positions, streams and trajectories.
 
-Starts games, and saves and restores them. Which networks search them and when moves are played, the actor says.
+Starts games, and saves and restores them. The actor decides which networks search them and when moves are played.
 """
 
 from __future__ import annotations

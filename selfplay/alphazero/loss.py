@@ -17,7 +17,7 @@ MAX_POLICY_TARGETS = 64  # of a position's legal actions, at most this many of t
 
 
 def row_dtype(game: Game) -> np.dtype:
-    """One position of a finished game: what the search thought of it, and how the game ended."""
+    """One position of a finished game: what the search found, and how the game ended."""
     width = min(game.max_legal_actions, MAX_POLICY_TARGETS)
     return np.dtype(
         [

@@ -1,4 +1,4 @@
-"""Rates players against each other: the generations of runs, reference players, engines of others.
+"""Rates players against each other: the generations of runs, reference players, external engines.
 
 A PLAYER that is a run's folder takes part with several of its generations; everything else is one player: a
 generation's folder, random, greedy, uct:SIMULATIONS, alphabeta:DEPTH, solver, uci:ENGINE, hub:ENGINE. Results are kept
@@ -38,7 +38,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("players", nargs="+", metavar="PLAYER", help="runs, checkpoints, reference players, engines")
     parser.add_argument("--game", metavar="NAME", help="the game, where no player is a checkpoint")
     parser.add_argument("--generations", default="10", metavar="N",
-                        help="of each run, evenly spread; 1: the newest; 'all' (default 10)")  # fmt: skip
+                        help="how many of each run, evenly spread; 1: the newest; 'all' (default 10)")  # fmt: skip
     parser.add_argument("--games", type=int, metavar="N",
                         help="games a pair of players (default 100); of GAN runs, blocks of samples "
                         "(default 20)")  # fmt: skip
@@ -53,7 +53,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     conditions.add_openings(parser)
     conditions.add_adjudication(parser)
     parser.add_argument("--seed", type=int, default=1, metavar="S",
-                        help="openings, samples and lots follow from it (default 1)")  # fmt: skip
+                        help="random seed of openings, samples and moves (default 1)")  # fmt: skip
     playing.add_arguments(parser)
     parser.add_argument("--out", type=Path, metavar="DIR", help="output folder (default: elo/ in the first run)")
     parser.add_argument("--json", action="store_true", help="print ratings.json instead of tables")

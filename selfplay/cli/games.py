@@ -1,4 +1,4 @@
-"""The games: list them, check that one keeps its contract, count its move tree."""
+"""Lists the games, checks one against the game contract, counts its move sequences (perft)."""
 
 from __future__ import annotations
 

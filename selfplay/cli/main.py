@@ -38,7 +38,7 @@ EPILOG = """examples:
 
 
 class Parser(argparse.ArgumentParser):
-    """argparse, with one sentence for a mistake and the nearest match for a wrong word."""
+    """An argument parser whose errors are one sentence, with the nearest match for an unknown word."""
 
     def error(self, message: str) -> NoReturn:
         message = message.replace("the following arguments are required:", "missing:")
@@ -57,7 +57,7 @@ def complain(message: str) -> None:
 def parser() -> Parser:
     top = Parser(
         prog="selfplay", epilog=EPILOG,
-        description="Teach agents by letting them play: games with tree search, generators against their critics.",
+        description="Trains agents by self-play: board games with tree search, generators against their critics.",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )  # fmt: skip
     top.add_argument("--version", action="version", version=f"selfplay {__version__}")

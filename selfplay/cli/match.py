@@ -1,4 +1,4 @@
-"""Plays a match between two players, and says how sure its result is; with --sprt, until it is sure enough.
+"""Plays a match between two players and reports Elo with its interval; with --sprt, until a sequential test decides.
 
 A PLAYER is a run's folder or one generation's, a reference player (random, greedy, uct:SIMULATIONS, alphabeta:DEPTH,
 alphabeta:nodes=N, solver), "bundled", or an engine (uci:COMMAND, hub:COMMAND). Games are played in pairs that swap
@@ -43,19 +43,21 @@ SPRT_TOGETHER = 128  # games side by side: those in progress when a test ends ar
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("first", metavar="PLAYER", help="a run or checkpoint, a reference player, an engine")
-    parser.add_argument("second", metavar="OPPONENT", help="the same")
+    parser.add_argument("second", metavar="OPPONENT", help="the other player, named likewise")
     parser.add_argument("--game", metavar="NAME", help="the game, where neither player is a checkpoint")
     parser.add_argument("--games", type=int, metavar="N",
                         help=f"games in all, even (default 100; with --sprt at most {SPRT_GAMES:,})")  # fmt: skip
     parser.add_argument("--simulations", type=int, default=100, metavar="N",
                         help="simulations a move of trained players (default 100)")  # fmt: skip
-    parser.add_argument("--sprt", metavar="ELO0,ELO1", help="stop as soon as one of these can be ruled out")
-    parser.add_argument("--alpha", type=float, default=0.05, metavar="P", help="risk of seeing ELO1 in ELO0")
-    parser.add_argument("--beta", type=float, default=0.05, metavar="P", help="risk of seeing ELO0 in ELO1")
+    parser.add_argument("--sprt", metavar="ELO0,ELO1", help="sequential test: stop once one of these is accepted")
+    parser.add_argument("--alpha", type=float, default=0.05, metavar="P",
+                        help="risk of accepting ELO1 when ELO0 holds (default 0.05)")  # fmt: skip
+    parser.add_argument("--beta", type=float, default=0.05, metavar="P",
+                        help="risk of accepting ELO0 when ELO1 holds (default 0.05)")  # fmt: skip
     parser.add_argument("--logistic", action="store_true", help="bounds of --sprt in logistic Elo")
     conditions.add_openings(parser)
     conditions.add_adjudication(parser)
-    parser.add_argument("--seed", type=int, default=1, metavar="S", help="openings and lots follow from it (default 1)")
+    parser.add_argument("--seed", type=int, default=1, metavar="S", help="seed of openings and of moves (default 1)")
     playing.add_arguments(parser)
     parser.add_argument("--out", type=Path, metavar="DIR",
                         help="keep results and game records here; the same command goes on")  # fmt: skip
@@ -63,7 +65,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 class Told(NamedTuple):
-    """What the games played so far say of the first player."""
+    """The result of the games played so far, for the first player."""
 
     pentanomial: list[int]  # pairs with 0, 1/2, 1, 3/2, 2 points
     wins: int

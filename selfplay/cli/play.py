@@ -49,9 +49,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     strength = parser.add_mutually_exclusive_group()
     strength.add_argument("--level", metavar="1-10", help="how strong the opponent is")
     strength.add_argument("--simulations", metavar="N",
-                          help=f"the same, by how much it searches (default {SIMULATIONS})")  # fmt: skip
+                          help=f"strength as simulations a move (default {SIMULATIONS})")  # fmt: skip
     parser.add_argument("--temperature", metavar="T",
-                        help=f"how much it varies; 0: always the best move (default {TEMPERATURE})")  # fmt: skip
+                        help=f"randomness of its moves; 0: always the best move (default {TEMPERATURE})")  # fmt: skip
     parser.add_argument("--ascii", action="store_true", help="boards as text; needs no Unicode")
     parser.add_argument("--plain", action="store_true", help="everything in words, for screen readers: no boards")
     parser.add_argument("--clock", metavar="5+3", help="minutes each, and seconds a move")

@@ -1,4 +1,4 @@
-"""Runs: list those below a folder, or show one."""
+"""Lists the runs in a folder, or shows one run."""
 
 from __future__ import annotations
 

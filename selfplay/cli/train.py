@@ -1,4 +1,4 @@
-"""Teach agents by letting them play against themselves, their past, or each other.
+"""Trains agents by self-play: against themselves, their earlier generations, or each other.
 
 PRESET names a board game, or data for a generator and its critic (gan-…), with settings that work as they are. Any
 game that `selfplay games list` shows can be trained by its name, a game of another package too.
@@ -50,7 +50,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     length.add_argument("--generations", metavar="G", help="budget in generations")
     parser.add_argument("--actors", metavar="N", help="processes that play; 0: play and learn in one process")
     parser.add_argument("--address", metavar="HOST:PORT", help="a Ray cluster to run actors on; 'auto' finds one")
-    parser.add_argument("--seed", metavar="S", help="everything random follows from it")
+    parser.add_argument("--seed", metavar="S", help="random seed of the whole run")
     parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", dest="sets", help="change a setting")
     parser.add_argument("--settings", action="store_true", help="print every setting, its value and meaning, and stop")
     parser.add_argument("--plain", action="store_true", help="plain lines instead of the live panel")

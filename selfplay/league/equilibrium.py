@@ -1,4 +1,4 @@
-"""Mixtures that cannot be exploited, of games given as a table of scores; and how far a mixture is from that.
+"""Nash equilibria, Nash averages and exploitability of two-player games that are given as a table of scores.
 
 Scores S: [R, C] in [0, 1] are the row player's points against the column player, who has the other 1 − S: a game of two
 players with constant sum. Knows arrays only: the names of the players are in `payoff`.

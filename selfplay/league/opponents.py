@@ -58,9 +58,8 @@ def weights(
     kind, power: of "pfsp", with p the learner's score against the opponent: "hard" (1 − p)^power, or "variance"
         p (1 − p), which prefers equals. Where everyone is beaten for certain, all alike.
     unknown: as in `PayoffTable.scores`. By default ½, as in AlphaStar, and not the score most wanted: most pairs of a
-        table
-        never play, and players that were weak long ago must not crowd out those known to be hard. ½ is what a player
-        scores against itself; what ratings predict is better.
+        table never play, and players that were weak long ago must not crowd out those known to be hard. ½ is what a
+        player scores against itself; what ratings predict is better.
 
     "nash" is the opponents' side of the equilibrium of greatest entropy between all rows and `players`; of a symmetric
     table, among `players` themselves. Without any result it is uniform.

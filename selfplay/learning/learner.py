@@ -59,7 +59,7 @@ class Learner:
         self._forget()
 
     def set_opponent(self, weights: Weights | None) -> None:
-        """What the losses play against from now on, where they play against an opponent."""
+        """Sets the opponent's weights, for losses that are computed against an opponent."""
         for update in self.updates:
             if update.set_opponent is not None:
                 update.set_opponent(weights)

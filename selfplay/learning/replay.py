@@ -1,4 +1,4 @@
-"""Replay: rows of experience, newest last, sampled uniformly from a window that grows with the run.
+"""The replay buffer: rows of experience, newest last, sampled uniformly from a window that grows with the run.
 
 Knows a NumPy dtype and nothing of what the rows mean. Rows are kept in memory, and on disk in one shard a save, so
 that a resumed run goes on with the very experience it had.

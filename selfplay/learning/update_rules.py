@@ -1,4 +1,4 @@
-"""Update rules: in which order players that learn against each other differentiate their losses and move.
+"""Update rules: the order in which players that learn against each other compute gradients and take steps.
 
 A rule sees players: weights with a loss and an optimizer. It doesn't know what the networks are, nor how rates are
 scheduled, nor which players take part in a step. This file holds the only `optimizer.step()` in the project.

@@ -1,4 +1,4 @@
-"""Actor pools: where actors run, in this process here and on Ray in `ray_pool`. Both offer what `ActorPool` says.
+"""Actor pools: the interface of a set of actors, and its implementation in this process; `ray_pool` has that on Ray.
 
 Data goes one way: weights down by `publish`, rows up by `collect`.
 """
@@ -15,7 +15,7 @@ from selfplay.types import SampleBatch, Weights
 
 
 class ActorPool(Protocol):
-    """N actors."""
+    """Actors that make experience with the weights published last."""
 
     size: int  # actors; 0 when they run in this process
 

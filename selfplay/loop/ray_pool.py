@@ -1,4 +1,5 @@
-"""Actors on Ray: on this machine, or on the machines of a cluster. The only file that knows Ray.
+"""Pools of processes on Ray, on this machine or a cluster: actors of a run, match workers of a tournament. The only
+file that knows Ray.
 
 Each actor is one process with one core, its own copy of the networks and one call in flight; a call takes the newest
 weights by reference and plays until it has its rows. Weights are put into Ray's object store once a generation.

@@ -1,4 +1,7 @@
-"""The stop signal: Ctrl-C as a wish to stop once everything is saved. Knows the process's signals, and no run."""
+"""The stop signal: turns Ctrl-C and SIGTERM into a request to stop once everything is saved.
+
+Knows the process's signals, and no run.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +13,7 @@ from typing import Any
 
 
 class StopSignal:
-    """In its `with` block the first Ctrl-C (or SIGTERM) is a wish to stop, and the second raises KeyboardInterrupt.
+    """In its `with` block the first Ctrl-C (or SIGTERM) is a request to stop, and the second raises KeyboardInterrupt.
 
     Handlers are set explicitly: a shell that starts us in the background makes us ignore SIGINT otherwise. Only the
     main thread may set any; in another one, nothing is ever asked."""
@@ -20,7 +23,7 @@ class StopSignal:
         self._before: dict[int, Any] = {}
 
     def asked(self) -> bool:
-        """Whether someone wants to stop."""
+        """Whether a stop was requested."""
         return self._asked
 
     def _handle(self, number: int, frame: FrameType | None) -> None:

@@ -1,9 +1,9 @@
-"""Telemetry of a run: what is counted, evaluated and written down for people, and the notes they are shown.
+"""Telemetry of a run: sums, rates, evaluations and alarms, written to the folder's metrics and shown as notes.
 
     metrics.jsonl, tensorboard/   metrics of every generation   evaluation.csv, evaluation.png   of those evaluated
     NAME.png                      an agent's pictures           payoffs.json                     results of matches
 
-Nothing here changes what a run learns; a file that cannot be written is said so once and never stops it.
+Nothing here changes what a run learns; a file that cannot be written is reported once and never stops the run.
 """
 
 from __future__ import annotations
@@ -38,14 +38,14 @@ class Telemetry:
     # -- counting --------------------------------------------------------------------------------------------
 
     def count(self, batch: SampleBatch) -> None:
-        """Adds what an actor did."""
+        """Adds the sums of an actor's sample batch."""
         lag = self.status.generation - batch.generation
         self.status.games += int(batch.stats.get("games", 0))
         for key, value in [*batch.stats.items(), ("lag", lag), ("deliveries", 1), ("delivered", len(batch.rows))]:
             self._sums[key] = self._sums.get(key, 0.0) + value
 
     def count_losses(self, report: Mapping[str, Any]) -> None:
-        """Adds what an update reported."""
+        """Adds what one learner step reported."""
         for key, value in report.items():
             self._loss_sums[key] = self._loss_sums.get(key, 0.0) + value
             self._loss_counts[key] = self._loss_counts.get(key, 0) + 1
@@ -62,7 +62,7 @@ class Telemetry:
         self._loss_sums, self._loss_counts, self._sums = {}, {}, {}
 
     def start_rates(self) -> None:
-        """Rates count from now on."""
+        """Starts the interval over which rates are measured."""
         self._since = (time.perf_counter(), dict(self._sums))
 
     def rates(self, reuse: float) -> None:
@@ -86,16 +86,16 @@ class Telemetry:
     # -- notes -----------------------------------------------------------------------------------------------
 
     def note(self, sentence: str) -> None:
-        """Tells the user, once."""
+        """Adds a sentence to the notes that the user is shown, unless it is there."""
         if sentence not in self.status.notes:
             self.status.notes.append(sentence)
 
     def evaluated(self) -> bool:
-        """Whether this generation was."""
+        """Whether the present generation has been evaluated."""
         return bool(self.status.history) and self.status.history[-1][0] == self.status.generation
 
     def evaluate(self, weights: Weights, first: Weights) -> None:
-        """Evaluates this generation, and draws it. first: the weights that the run began with."""
+        """Evaluates this generation, and writes its plots and pictures. first: the weights that the run began with."""
         status, started = self.status, time.perf_counter()
         status.metrics = self.agent.evaluate(weights, first)
         pictures = self.agent.pictures(weights)

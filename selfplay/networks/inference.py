@@ -1,4 +1,5 @@
-"""Fast forms of the network for evaluation, and the evaluator that search asks. No training here.
+"""Inference: fast forms of the policy–value network for CPU and GPU, and the evaluator that search calls. Knows no
+training.
 
 Batch norm is folded into the convolutions, memory is channels last, numbers are bfloat16 where the processor computes
 in it. On the CPU each convolution runs fused with its ReLU and residual sum, on weights that oneDNN has packed once

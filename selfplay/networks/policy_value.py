@@ -1,4 +1,7 @@
-"""The policy–value network as it is trained; inference.py has its fast form. Knows planes and actions, no rules."""
+"""The policy–value network: a residual tower with a policy head and a value head; `inference` has its fast forms.
+
+Knows planes and actions, no rules.
+"""
 
 from __future__ import annotations
 

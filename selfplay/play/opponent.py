@@ -27,7 +27,7 @@ UNTRAINED = "uct"
 
 
 class Reply(NamedTuple):
-    """A whole move, and what its player searches of it."""
+    """A whole move, and what its player expects of it."""
 
     actions: list[int]
     comment: str  # for the record; may be empty
@@ -44,7 +44,7 @@ class Opponent(Protocol):
         self, at: session.GameSession, strength: session.Strength, seconds: float | None, rng: np.random.Generator,
         report: Callable[[SearchInfo], None] | None = None,
     ) -> Reply:  # fmt: skip
-        """A whole move of the player to move, found within about so many seconds (None: no matter)."""
+        """A whole move of the player to move, found within about `seconds`; None: no limit."""
 
     def analyze(
         self, at: session.GameSession, limit: Limit, report: Callable[[SearchInfo], None] | None = None
@@ -52,10 +52,10 @@ class Opponent(Protocol):
         """What it finds about the position, where `searches`."""
 
     def stop(self) -> bool:
-        """Cuts a reply short that another thread waits for; False where that cannot be."""
+        """Asks for an early end of the reply that another thread waits for; False where that is not possible."""
 
     def close(self) -> None:
-        """Ends what was started for it."""
+        """Ends the processes and searches that it started."""
 
 
 class SearchOpponent:
@@ -110,7 +110,7 @@ class SearchOpponent:
 
 
 class PlayerOpponent:
-    """Any other player: asked about its move, it gives one, and no reasons."""
+    """An opponent that is any other `Player`: gives moves, and no analysis."""
 
     searches = False
 
@@ -121,7 +121,7 @@ class PlayerOpponent:
         self, at: session.GameSession, strength: session.Strength, seconds: float | None, rng: np.random.Generator,
         report: Callable[[SearchInfo], None] | None = None,
     ) -> Reply:  # fmt: skip
-        """See `Opponent`; strength and time are the player's own affair."""
+        """See `Opponent`. Strength and time are ignored: the player has its own."""
         played: list[int] = []
         states, mover, value = at.states, at.to_play, math.nan
         while not states["terminal"][0] and states["to_play"][0] == mover:
@@ -149,7 +149,7 @@ class PlayerOpponent:
 
 
 def comment(game: Game, states: np.ndarray, info: SearchInfo) -> str:
-    """What was info of the position in states [1], for a record: "+0.32, 400 visits, 4 4 3"."""
+    """An analysis of the position in states [1] as a comment in a game record: "+0.32, 400 visits, 4 4 3"."""
     best = info.lines[0]
     searched = f", {info.visits} visit{'s' * (info.visits != 1)}" if info.visits else ""
     return f"{round(info.value, 2) + 0:+.2f}{searched}, {' '.join(session.variation(game, states, best.actions))}"
@@ -171,6 +171,9 @@ def named(text: str, game: Game, simulations: int) -> Opponent:
         return PlayerOpponent(game, registry.load_players([text], game.name, simulations)[1][0])
     agent = network_player.load(registry.path_of(text, game.name))
     if agent.game is not game:
-        raise ConfigError(f"'{text}' plays {agent.game.name} by other options, or another game, than {game.name} here.")
+        raise ConfigError(
+            f"'{text}' is an agent for {agent.game.name} with its own options: expected {game.name} with the options "
+            "of this game."
+        )
     name = f"the {game.name} agent" if text == registry.BUNDLED else text
     return SearchOpponent(name, game, agent.evaluate, agent.config)

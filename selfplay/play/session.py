@@ -205,7 +205,7 @@ def _without_signs(text: str) -> str:
 
 
 def _careless(text: str) -> str:
-    """The same without regard to capitals, and to some ways of writing: "0-0" for "O-O", "e8q" for "e8=Q"."""
+    """The same without regard to capitals and to common variants of spelling: "0-0" for "O-O", "e8q" for "e8=Q"."""
     return _without_signs(text).lower().replace("=", "").replace("0", "o")
 
 

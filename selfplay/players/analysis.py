@@ -1,4 +1,4 @@
-"""An analysis: what an agent's search says of one position, with moves as texts.
+"""Analyses of single positions: what an agent's search finds, with moves as texts.
 
 Knows search and the rules of games; not where the evaluator that it asks comes from. `selfplay.search.analyzer` follows
 one game with its tree kept; here many positions are searched together, each by itself.
@@ -21,7 +21,7 @@ MAX_TOGETHER = 1_000_000  # simulations of all positions that are searched toget
 
 @dataclass(frozen=True, repr=False)
 class Analysis:
-    """What a search says of one position. Values are for the player to move, in [-1, 1]; dicts are by move, the most
+    """What a search finds in one position. Values are for the player to move, in [-1, 1]; dicts are by move, the most
     visited first."""
 
     best: str

@@ -43,7 +43,7 @@ class PlayedGame(NamedTuple):
     adjudicated: str  # why the game ended before its end by the rules; empty: it did not
 
     def points_of(self, player: int) -> float:
-        """In [0, 1], of one of the two players."""
+        """Points of one of the two players, in [0, 1]."""
         return self.points if player == self.fixture.seats[0] else 1 - self.points
 
 
@@ -162,7 +162,7 @@ def _adjudicated(
 
 
 def _by_values(rules: Adjudication, one: _OngoingGame) -> tuple[float, str] | None:
-    """Whether the last moves of both players agree on how the game ends."""
+    """Whether the values of both players' last moves agree on the result."""
     if not (rules.resign or rules.draw):
         return None
     last = []

@@ -1,4 +1,4 @@
-"""The match worker: plays a tournament's tasks as games, and hands out their results with the games' records.
+"""The match worker: plays a tournament's tasks as games, and returns their results with the games' records.
 
 Knows players by the texts that name them; knows no ratings and no files.
 """
@@ -90,7 +90,7 @@ class MatchWorker:
         return sum(player.simulations for player in self.players if isinstance(player, SearchPlayer))
 
     def close(self) -> None:
-        """Ends the engines of others."""
+        """Ends the external engines."""
         registry.close_players(self.players)
 
 

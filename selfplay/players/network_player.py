@@ -29,11 +29,11 @@ class NetworkPlayer:
         self.config = config
 
     def at(self, num_simulations: int, name: str = "") -> player.SearchPlayer:
-        """This agent as a player that searches so much; 0: the network's policy alone."""
+        """This agent as a player with this number of simulations a move; 0: the network's policy alone."""
         return player.SearchPlayer(name or self.description, self.game, self.evaluate, self.config, num_simulations)
 
     def analyze(self, states: np.ndarray, num_simulations: int) -> list[analysis.Analysis]:
-        """What a search says of each of states [B], none of them over. 0 simulations: the network's policy alone."""
+        """What a search finds in each of states [B], none of them over. 0 simulations: the network's policy alone."""
         return analysis.analyses(self.game, self.evaluate, self.config, states, num_simulations)
 
     def exact_values(self, state: np.void) -> dict[str, int] | None:

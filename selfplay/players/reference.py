@@ -30,7 +30,7 @@ MAX_DEPTH = 100
 
 
 class RandomPlayer:
-    """See `player.Player`, as for the other classes here."""
+    """Plays uniformly random legal actions. All classes here are as `player.Player` says."""
 
     name = "random"
 

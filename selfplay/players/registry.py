@@ -5,7 +5,7 @@ runs/connect-four                     the newest generation of a run, or one gen
 runs/connect-four?simulations=400     the same with its own number of simulations; 0: the policy alone
 bundled                               the agent that comes with the package
 random, greedy, uct:1000, …           reference players, see reference.py
-uci:stockfish?nodes=1000, hub:scan    engines of others, see external/engines.py
+uci:stockfish?nodes=1000, hub:scan    external engines, see external/engines.py
 """
 
 from __future__ import annotations
@@ -63,7 +63,7 @@ def load_players(texts: list[str], game_name: str | None, num_simulations: int) 
 
 
 def close_players(players: Sequence[Player]) -> None:
-    """Ends the engines of others; may be called again."""
+    """Ends the external engines among them; may be called again."""
     for player in players:
         if isinstance(player, engines.ExternalEnginePlayer):
             player.close()
@@ -75,7 +75,7 @@ def path_of(text: str, game_name: str | None) -> Path:
     if base != BUNDLED:
         return pool.newest(Path(base))
     if game_name is None:
-        raise ConfigError("which game's bundled agent? Name the game with --game.")
+        raise ConfigError("'bundled' is the agent of a game: name the game with --game.")
     return pretrained.path(game_name)
 
 
@@ -94,7 +94,7 @@ def simulations_of(text: str, default: int) -> int:
 
 
 def digest(text: str, game_name: str | None, num_simulations: int) -> str:
-    """What plays under a player's text: equal for equal players, whatever is trained or moved meanwhile."""
+    """Identifies what plays under a player's text: equal for equal players, and another one after more training."""
     if not is_trained(text):
         return text
     manifest = path_of(text, game_name) / artifact.MANIFEST

@@ -1,4 +1,4 @@
-"""Players who beat each other in a circle, against any order that ratings could give them."""
+"""Cycles: triples of players who beat each other in a circle, which no order by rating can express."""
 
 from __future__ import annotations
 

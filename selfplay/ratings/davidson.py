@@ -1,4 +1,5 @@
-"""The likelihood of a table of results and its maximum, in natural units. Knows no Elo: `elo` converts it.
+"""Davidson's model of game results with draws: the likelihood of a table of results and its maximum, in natural
+units. Knows no Elo: `elo` converts it.
 
 Bradley–Terry (1952) with draws (Davidson 1970) and a first-move advantage (Davidson & Beaver 1977). With d the strength
 of the player who moves first, less that of the other, plus the advantage,

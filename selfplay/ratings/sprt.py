@@ -1,4 +1,5 @@
-"""What pairs of games say of one player against another: Elo, normalised Elo, and the sequential test that stops early.
+"""The sequential probability ratio test (SPRT) on pairs of games, with Elo and normalised Elo of one player against
+another.
 
 A pair is two games from one opening with seats swapped. Its points, 0 to 2 in halves, are one observation: the opening
 that favours a seat favours each player once, and to count the games as independent would be wrong. So everything here
@@ -27,7 +28,7 @@ EloModel = Literal["normalized", "logistic"]
 
 
 class EloEstimate(NamedTuple):
-    """Of the player whose points were counted. Intervals are 95 %; Elo may be infinite."""
+    """Elo of the player whose points were counted. Intervals are 95 %; Elo may be infinite."""
 
     pairs: int
     score: float  # points a game, in [0, 1]
@@ -42,7 +43,7 @@ class EloEstimate(NamedTuple):
 
 
 class Verdict(NamedTuple):
-    """Where a sequential test stands."""
+    """The state of a sequential test after some pairs."""
 
     llr: float  # logarithm of the likelihood ratio, H1 over H0
     lower: float  # ln(β / (1 − α)): at or below it H0 is accepted

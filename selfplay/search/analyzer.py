@@ -1,4 +1,4 @@
-"""The analysis of one game: a search that keeps its tree between moves, can be stopped, and reports what it has found.
+"""The analyzer of one game: a search that keeps its tree between moves, can be stopped, and reports what it has found.
 
 Where `match` asks players about many games at once, an `Analyzer` follows a single one, for engines and for people.
 Knows positions and trees; knows no protocol and no clock of a game.

@@ -17,7 +17,7 @@ Evaluation = tuple[np.ndarray, np.ndarray]
 
 
 class Evaluator(Protocol):
-    """See the module docstring."""
+    """What a search asks for priors and values; see the module docstring."""
 
     def __call__(self, leaves: Leaves) -> Evaluation: ...
 

@@ -2,7 +2,7 @@
 
 `Search` holds B searches side by side, each with its own tree, number of simulations and noise; they start and finish
 independently of one another, so the evaluator's batch stays full; where there are few, each may have several leaves
-evaluated together. One turn of the crank is
+evaluated together. One step of the loop is
 
     leaves = search.leaves()             # positions that need an evaluation; finished games are settled inside
     prior, wdl = evaluate(leaves)        # a network, or anything else
@@ -208,7 +208,7 @@ class Search:
     def _store(self, nodes: np.ndarray, states: np.ndarray) -> None:
         self._bytes[nodes] = np.ascontiguousarray(states).view(self._bytes.dtype)
 
-    # -- the crank -----------------------------------------------------------------------------------------
+    # -- the loop ------------------------------------------------------------------------------------------
 
     def leaves(self) -> Leaves:
         """Descends once in every active search, or up to leaves_per_tree times; may be empty when all have finished."""
@@ -334,7 +334,7 @@ class Search:
         return rows[done]
 
     def stop(self, rows: np.ndarray) -> None:
-        """Takes `rows` out of the crank until they are started again."""
+        """Makes `rows` inactive until they are started again."""
         self.active[rows] = False
 
     # -- reading -------------------------------------------------------------------------------------------

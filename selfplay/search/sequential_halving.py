@@ -1,4 +1,4 @@
-"""Sequential halving: how often the action of each simulation has been visited before. Plain numbers, no trees."""
+"""The schedule of sequential halving: the visit count that the action of each simulation must have. Knows no trees."""
 
 from __future__ import annotations
 

@@ -72,7 +72,7 @@ class _Position(NamedTuple):
 
 
 class EngineSession:
-    """See the module docstring."""
+    """One game, followed for a protocol; see the module docstring."""
 
     def __init__(self, player: NetworkPlayer, notation: ProtocolNotation, rng: np.random.Generator) -> None:
         self.player, self.game, self.notation, self.rng = player, player.game, notation, rng
@@ -87,7 +87,7 @@ class EngineSession:
         self._stopper: Stopper | None = None
 
     def warm_up(self) -> None:
-        """Searches a little, so that compiled code is in place before a clock runs, and no pause is left for later."""
+        """Searches briefly, so that no compilation or memory allocation costs time once a clock runs."""
         answer = self.play(SearchRequest(simulations=_WARM_UP))
         assert answer.move is not None
         self.set_position(None, [answer.move])
@@ -100,8 +100,8 @@ class EngineSession:
     # -- settings ------------------------------------------------------------------------------------------
 
     def set(self, option: options.Option, value: options.Value) -> str | None:
-        """A remark on the setting, if there is one. Raises UserError for a value that cannot be used, and keeps the old
-        one."""
+        """Changes a setting; returns a remark for the user, if there is one. Raises UserError for a
+        value that cannot be used, and keeps the old one."""
         config, settings = self.config, dict(self.settings)
         if option.search:
             config = configs.from_values(SearchConfig, configs.to_values(config) | {option.key: value})
@@ -240,7 +240,7 @@ class EngineSession:
 
     @staticmethod
     def _wait(request: SearchRequest) -> None:
-        """Answers are not given before they are asked for."""
+        """Waits until the answer may be given: for `stop` in an endless search, for the end of pondering in another."""
         if request.endless:
             request.stopped.wait()
         elif request.ponder:

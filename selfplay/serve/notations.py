@@ -1,4 +1,4 @@
-"""How a protocol writes the game: positions and whole moves as the texts of UCI and of Hub. Knows no search."""
+"""Notations of the protocols: positions and whole moves as the texts of UCI and of Hub. Knows no search."""
 
 from __future__ import annotations
 

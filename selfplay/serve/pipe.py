@@ -1,4 +1,4 @@
-"""The loop that UCI and Hub share: lines in, lines out over a pipe, and an engine that works while lines are read.
+"""The server loop that UCI and Hub share: reads lines while an engine works, and writes its answers.
 
 The reading thread never waits for the engine. What takes time is done by a second thread, in order; the engine is
 loaded there, from the moment the first line is answered on, so that this answer waits for nothing. Whatever else is
@@ -34,7 +34,8 @@ Job = Callable[["EngineSession"], None]
 
 
 class Server:
-    """What the protocols share. Each of them says what a line means, `obey`, and how a mistake is told, `complain`."""
+    """The base of both servers. A protocol implements `obey`, the meaning of a line, and `complain`, the report of an
+    error."""
 
     default_game: str  # whose packaged agent plays where no checkpoint is named
 
@@ -67,7 +68,7 @@ class Server:
         raise NotImplementedError
 
     def complain(self, message: str) -> None:
-        """Tells of a mistake."""
+        """Reports an error to the other side."""
         raise NotImplementedError
 
     def run(self) -> int:
@@ -120,11 +121,11 @@ class Server:
                 data = data[self._sink.write(data) :]
 
     def do(self, job: Job) -> None:
-        """Has the engine do something, after what it was asked to do before."""
+        """Queues work for the engine's thread, which does it in order."""
         self._jobs.put(job)
 
     def when_loaded(self, call: Callable[[], None]) -> None:
-        """Calls it now, or as soon as the engine is loaded, whatever that was asked to do."""
+        """Calls it now, or as soon as the engine is loaded, before the work that is queued."""
         with self._loading:
             if not self.loaded:
                 self._waiting.append(call)

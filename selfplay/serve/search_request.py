@@ -1,5 +1,5 @@
-"""A search request of an engine: what was asked for, and when to stop. Knows clocks and what a search reports, not
-positions."""
+"""A search request of an engine, and the stopper that ends a search by the request's limits. Knows clocks
+and what a search reports, not positions."""
 
 from __future__ import annotations
 
@@ -48,7 +48,8 @@ class SearchRequest:
 
 
 class Stopper:
-    """Ends one search when its request says so: looks at the clock before every batch, and at its results now and then.
+    """Ends one search when its request says so: checks the clock before every batch, and the search's
+    findings at intervals.
 
     All calls come from the thread that searches."""
 
@@ -70,7 +71,7 @@ class Stopper:
         self._batch, self._slowest = time.perf_counter(), 0.0  # when the last began, and seconds of one, lately
 
     def limit(self) -> Limit:
-        """What the search begins with, and goes on with from a hit of the move pondered on."""
+        """The limit of the search at its beginning, and again once the move pondered on was played."""
         from selfplay.search.analyzer import Limit
 
         if self.budget is None or self._waits:
@@ -79,7 +80,7 @@ class Stopper:
         return Limit(self.simulations, max(left, 0.0), early=self.request.clock is not None)
 
     def before_batch(self) -> None:
-        """The last chance to end in time: the next is a batch later."""
+        """Stops the search where another batch would end after the deadline, or a stop was requested."""
         now = time.perf_counter()
         self._slowest = max(now - self._batch, 0.8 * self._slowest)
         self._batch = now
@@ -96,7 +97,7 @@ class Stopper:
         return (self.request.hit_at or self.request.began) + self.budget.most - now
 
     def consider(self, info: SearchInfo) -> None:
-        """Ends where the search is as deep as it should be; takes more time for a move that is in doubt."""
+        """Stops the search at the requested depth; extends its time while the best move is in doubt."""
         if self.request.stopped.is_set() or (self.request.depth is not None and depth(info) >= self.request.depth):
             self.analyzer.stop()
         if self.budget is None or self._waits or self._longer or not self.saves:

@@ -1,4 +1,4 @@
-"""Random streams as JSON: so that a resumed run draws the same numbers."""
+"""Random streams as JSON values, with which a resumed run draws the same numbers."""
 
 from __future__ import annotations
 

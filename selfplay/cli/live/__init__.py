@@ -1,1 +1,1 @@
-"""How a run is shown while it trains: panel, lines, curves. Decides nothing."""
+"""The live display of a training run: panel, lines, curves. Changes nothing in the run."""

@@ -1,6 +1,6 @@
-"""How one evaluation, and all of a run so far, are written on a terminal: a sentence, a headline, curves of bars.
+"""Evaluations of a run as text for a terminal: a sentence, a headline, curves of bars.
 
-What the metrics are called and which way is better, the family's `Display` says.
+The family's `Display` says what the metrics are called and which way is better.
 """
 
 from __future__ import annotations

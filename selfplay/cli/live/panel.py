@@ -1,4 +1,4 @@
-"""Progress of a run: a live panel on a terminal, plain lines elsewhere. Only shows; decides nothing.
+"""The progress display of a run: a live panel on a terminal, plain lines elsewhere. Changes nothing in the run.
 
 Knows what every run has; what a family's numbers are called, its `Display` says.
 """

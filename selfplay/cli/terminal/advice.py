@@ -1,4 +1,4 @@
-"""What an agent has to say about a position, put into words and tables: hints, analyses, chances.
+"""An agent's analysis of a position as sentences and tables: hints, moves with their values, chances.
 
 Knows what a search found, not who asked for it.
 """

@@ -45,7 +45,7 @@ class CommandTable:
         if found:
             command = self.commands[found[0]]
             if rest and not command.argument:
-                raise UserError(f"'{found[0]}' stands alone: '{rest[:40]}' is not needed.")
+                raise UserError(f"'{found[0]}' takes no argument: leave out '{rest[:40]}'.")
             return command, rest
         if near := errors.nearest(word, self.commands, 0.75):
             raise UserError(f"there is no command '{word[:40]}'. Did you mean '{near}'?")

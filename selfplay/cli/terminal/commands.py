@@ -1,4 +1,4 @@
-"""What can be said at a board besides moves: one function a command, the same in every game."""
+"""The commands of interactive play, such as hint, undo and save: one function each, the same in every game."""
 
 from __future__ import annotations
 
@@ -282,8 +282,8 @@ COMMANDS = {
     "eval": Command(bar, "[on|off]", "a bar of win, draw and loss; on: every time"),
     "swap": Command(swap, "", "change sides"),
     "level": Command(level, "[1-10]", "how strong the opponent is"),
-    "simulations": Command(simulations, "[N]", "the same, by how much it searches"),
-    "temperature": Command(temperature, "[T]", "how much it varies; 0: always the best move"),
+    "simulations": Command(simulations, "[N]", "its strength as simulations a move"),
+    "temperature": Command(temperature, "[T]", "randomness of its moves; 0: always the best"),
     "clock": Command(clock, "[5+3|off]", "minutes each, and seconds a move"),
     "moves": Command(moves, "[MOVES]", "the moves so far; or play these from the start"),
     "fen": Command(fen, "[FEN]", "the position as text; or play from this one"),

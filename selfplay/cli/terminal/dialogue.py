@@ -1,8 +1,8 @@
-"""The conversation at a board: whose turn it is, what is shown, and who is asked. Knows no commands: a table of them is
-handed in.
+"""The dialogue of interactive play: reads a person's moves, asks agents for theirs, and shows the board. Knows no
+commands: a table of them is an argument.
 
-One thread of its own does all that torch and searches do, from loading on, so that board and prompt are there at once
-and Ctrl-C reaches us while an agent thinks.
+Loading and searching run on one worker thread, so that board and prompt are shown at once and Ctrl-C works while an
+agent searches.
 """
 
 from __future__ import annotations
@@ -78,7 +78,7 @@ class Dialogue:
 
     @property
     def busy(self) -> bool:
-        """Whether a player is still at work on a question whose answer is no longer waited for."""
+        """Whether the worker thread still runs a question, also one that nobody waits for any longer."""
         return self._asked is not None and not self._asked.done()
 
     def _turn(self) -> None:
@@ -239,19 +239,19 @@ class Dialogue:
         return opponent if self.seats[seat] == OPPONENT else agent
 
     def ask(self, who: Opponent, question: Callable[[], T], label: str) -> T:
-        """The answer to a question that takes thinking. Ctrl-C makes it come soon."""
+        """Runs `question` on the worker thread and waits for its result; Ctrl-C asks for an early end."""
         self._info = None
         future = self._asked = self._worker.submit(question)
         return self.screen.wait(future, lambda: label + self._so_far(), who.stop)
 
     def analyze(self) -> SearchInfo | None:
-        """What the agent thinks of the position; None where there is nothing to think about, which is told."""
+        """The agent's analysis of the position; None, after saying why, where there is none."""
         if self.session.over:
-            self.screen.say("The game is over: there is nothing to think about.")
+            self.screen.say("The game is over: there is nothing to analyse.")
             return None
         agent = self.opponents()[0]
         if not agent.searches:
-            self.screen.say(f"{_subject(agent.name)} does not tell what it thinks; '--agent uct' would.")
+            self.screen.say(f"{_subject(agent.name)} gives no analysis; start with '--agent uct' for one.")
             return None
         from selfplay.search.analyzer import Limit
 
@@ -266,7 +266,7 @@ class Dialogue:
             return " …"
         best = self.game.action_to_string(self.session.states[0], self._info.lines[0].actions[0])
         value = f"{round(self._info.value, 2) + 0:+.2f}"
-        return f": {self._info.visits:,} visits, {best} {value} (Ctrl-C: that will do)"
+        return f": {self._info.visits:,} visits, {best} {value} (Ctrl-C: stop searching)"
 
     def called(self, seat: int) -> str:
         """A player's name in records."""
@@ -302,7 +302,7 @@ class Dialogue:
         self.screen.say(f"{text} 'help' lists the commands.")
 
     def _mark(self, seat: int) -> str:
-        """How a player's pieces look, where that is not told by the name."""
+        """The symbol of a player's pieces in brackets; empty where the player's name or a colour shows it."""
         found = [(mark, piece) for mark, piece in self.appearance.pieces.items() if piece.player == seat]
         if not found or self.screen.plain or self.screen.colour:
             return ""
@@ -353,7 +353,7 @@ class Dialogue:
         return records.text_of(self.game, self.session.record([self.called(0), self.called(1)], tags), path)
 
     def put_away(self) -> None:
-        """The game goes, to be kept where that was asked for."""
+        """Adds the game to the `keep` file, where there is one, before another takes its place."""
         if self.keep is not None and self.session.moves and self.session.actions != self._kept:
             self._kept = self.session.actions
             try:

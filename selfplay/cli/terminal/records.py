@@ -1,5 +1,5 @@
-"""Files of games: kept, added to, read again. The format goes by the file's name: the game's own, or .txt for tags and
-moves as text."""
+"""Files of game records: writing, appending, reading. The suffix chooses the format: the game's own, or .txt for tags
+and moves as text."""
 
 from __future__ import annotations
 

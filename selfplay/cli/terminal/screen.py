@@ -1,4 +1,4 @@
-"""What a person at the terminal sees and types: lines, boards, a prompt with completion, a spinner while waiting.
+"""Terminal input and output of interactive play: lines, boards, a prompt with completion, a spinner while waiting.
 
 Knows no rules. Three ways to show things: drawn (a terminal), as text (a pipe, or asked for), in words (`plain`).
 """
@@ -132,8 +132,8 @@ class Screen:
     # -- waiting -------------------------------------------------------------------------------------------
 
     def wait(self, future: concurrent.futures.Future[T], label: Callable[[], str], stop: Callable[[], bool]) -> T:
-        """What another thread finds out. The first Ctrl-C calls `stop`; where that is of no use, and at the second,
-        KeyboardInterrupt comes through."""
+        """The result of another thread's work. The first Ctrl-C calls `stop`; where that returns False, and at
+        the second, KeyboardInterrupt is raised."""
         began, self.interrupted = time.monotonic(), False
         with contextlib.ExitStack() as shown:
             status: Any = None

@@ -1,4 +1,4 @@
-"""Who sits at a board, and how a game between two agents is watched: the words for both."""
+"""Constants of interactive play: who moves for a seat, and how a game between two agents is watched."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How strongly an agent plays at the terminal: levels, numbers of simulations and temperatures read from text."""
+"""Playing strength in interactive play: levels, numbers of simulations and temperatures, read from text."""
 
 from __future__ import annotations
 

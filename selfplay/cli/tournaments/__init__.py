@@ -1,1 +1,1 @@
-"""What `match` and `elo` share: conditions, participants, playing, reports."""
+"""Tournaments of the commands `match` and `elo`: conditions, participants, playing, reports."""

@@ -1,4 +1,4 @@
-"""Ratings of board-game players for `elo`: who takes part, from which openings, and what the games say."""
+"""Ratings of board-game players for `elo`: participants, openings, and the report of the results."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A tournament that a command is asked for, before it is played: who takes part, who plays whom, whose rating is fixed.
+"""The specification of a tournament for `elo`: participants, pairings, anchor.
 
 The same for every family of players; what is particular to one is in `board_ratings` or `gan_ratings`.
 """

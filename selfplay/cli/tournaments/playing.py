@@ -1,4 +1,4 @@
-"""Tournaments played for a command: here or on Ray, with a bar on a terminal and now and then a line elsewhere.
+"""Execution of a command's tournament: in this process or on Ray, with a progress bar on a terminal, lines elsewhere.
 
 Progress goes to standard error, results to the caller.
 """
@@ -37,7 +37,7 @@ def check(arguments: argparse.Namespace) -> None:
     """Raises UserError."""
     conditions.check_range("--actors", arguments.actors or 0, 0, 10_000)
     if arguments.address and arguments.actors == 0:
-        raise UserError("--address is where actors play, and --actors 0 asks for none.")
+        raise UserError("--address names a Ray cluster for actors, and --actors 0 starts none: leave one of them out.")
 
 
 class WorkerPools(NamedTuple):
@@ -97,7 +97,7 @@ def _pool(workers: WorkerPools, tasks: int, actors: int | None, address: str | N
 
 
 class Progress:
-    """How far it has come, shown inside its `with` block."""
+    """The progress of a tournament, shown inside its `with` block."""
 
     def __init__(self, total: int, plain: bool, noun: str = "games") -> None:
         """total: games to be played, or whatever else the noun says."""

@@ -1,1 +1,1 @@
-"""Engines of others as players, over UCI and Hub. Knows their protocols, no search of ours."""
+"""External engines as players, over UCI and Hub. Knows their protocols, and nothing of tree search or networks."""

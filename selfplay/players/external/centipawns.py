@@ -1,4 +1,4 @@
-"""The one reading of hundredths of pawns (of men in draughts) as expected outcomes, and back: Lc0's curve.
+"""Conversion between centipawns (hundredths of men in draughts) and expected outcomes, by Lc0's curve.
 
 A lead of 100 is an expected outcome of 0.54, and certainty is 12,780. Engines differ in what a hundredth is worth; this
 is as good a reading as any. Loads the standard library only.

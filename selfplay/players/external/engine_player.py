@@ -1,4 +1,4 @@
-"""A player that is an engine of others: tells it the games, asks it for moves, and starts it anew when it dies.
+"""The player of an external engine: tells the engine the games, asks it for moves, and restarts it when it dies.
 
 Knows neither the game, which comes with an `EngineNotation`, nor the protocol, which is a `protocols.Language`.
 """
@@ -39,7 +39,7 @@ class EngineNotation(NamedTuple):
 
 
 class Spec(NamedTuple):
-    """What a player's text says."""
+    """The engine, its limits and its options, as a player's text names them."""
 
     text: str
     command: list[str]
@@ -51,7 +51,7 @@ class Spec(NamedTuple):
 
 
 class _Told(NamedTuple):
-    """A game as an engine is told it."""
+    """A game in progress as it is sent to an engine."""
 
     moves: list[str]
     before: np.ndarray  # [1] state_dtype, after these moves
@@ -69,7 +69,7 @@ class _Asked(NamedTuple):
 
 
 class ExternalEnginePlayer:
-    """See `player.Player`. Close it after use."""
+    """A `player.Player` whose moves an external engine chooses. Close it after use."""
 
     def __init__(
         self, game: Game, spec: Spec, language: Language, notation: EngineNotation,

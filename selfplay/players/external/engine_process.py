@@ -1,4 +1,4 @@
-"""An engine of others as a process: started, spoken to line by line, never waited for without end, always ended.
+"""The process of an external engine: started, spoken to line by line with a time limit for every answer, and ended.
 
 Knows no game. Failures of the program are told in one sentence, as EngineError.
 """

@@ -1,4 +1,4 @@
-"""Engines of others as players: any program that speaks UCI, or Hub for draughts.
+"""External engines as players: any program that speaks UCI, or Hub for draughts.
 
 uci:stockfish                                    nodes=1000 unless a limit is named
 uci:stockfish?UCI_Elo=1500&nodes=20000           options of the engine by their names; UCI_Elo switches itself on

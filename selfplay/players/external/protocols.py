@@ -1,4 +1,4 @@
-"""The lines of UCI and Hub, from the side of a program that drives an engine: what to say, what an answer means.
+"""The client side of UCI and Hub: the lines that a program sends to an engine, and the meaning of its answers.
 
 Positions and moves are texts here, scores become values in [-1, 1]. Knows no game and no process.
 """
@@ -97,7 +97,7 @@ class Language(Protocol):
         """The line that sets an option."""
 
     def ask(self, question: Question, limits: Limits) -> list[str]:
-        """The lines that make an engine think."""
+        """The lines that start a search."""
 
     def value(self, line: str) -> float | None:
         """The outcome in [-1, 1] that a line says the mover may expect, if it does."""
