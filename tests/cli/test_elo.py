@@ -74,6 +74,15 @@ def test_a_tournament_of_games_is_told_as_it_always_was(selfplay: Any, tmp_path:
         assert [found[key] or 0 for key in found] == pytest.approx([expected[key] or 0 for key in found], rel=1e-6)
 
 
+def test_the_bundled_agent_is_recorded_with_the_simulations_it_plays_with(selfplay: Any, tmp_path: Path) -> None:
+    numbers = ("--simulations", "0,8", "--games", 2, "--actors", 0, "--out", tmp_path / "elo")
+    said = selfplay("elo", "bundled", "random", "--game", "tic-tac-toe", *numbers)
+    assert said.code == 0, said.err
+    assert "simulations/s" not in said.out, "it plays its policy alone"
+    assert ", 0 simulations a move of trained players" in said.out
+    assert "@0" in (tmp_path / "elo" / "games.jsonl").read_text()
+
+
 def test_what_simulations_are_worth_is_told(selfplay: Any, run: Path) -> None:
     said = selfplay("elo", run, "--generations", 1, "--simulations", "0,2,8", "--games", 10, "--actors", 0)
     assert said.code == 0, said.err

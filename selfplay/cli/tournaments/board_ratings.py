@@ -46,7 +46,7 @@ def enter(arguments: argparse.Namespace) -> Contest:
         tuple(starts), arguments.seed, conditions.adjudication(arguments),
     )  # fmt: skip
     return Contest(
-        [tournament.Participant(entry.name, registry.digest(entry.text, game.name, numbers[-1])) for entry in entries],
+        [tournament.Participant(entry.name, registry.digest(entry.text, game.name, numbers[0])) for entry in entries],
         contest.pairings(entries, arguments.schedule), arguments.games // 2, ("games", 2),
         conditions.terms(game, arguments), games.facet(game, Notation).record_suffix,
         playing.workers_of_games(spec, (game, players)),
@@ -64,7 +64,8 @@ def _simulations(text: str) -> list[int]:
 
 
 def _entries(arguments: argparse.Namespace, numbers: list[int]) -> list[Entry]:
-    """The players who take part. Raises UserError."""
+    """The players who take part: a run's generations with each of the numbers of simulations, which ascend; other trained
+    players that name none, with the first. Raises UserError."""
     from selfplay.league import pool
     from selfplay.players import registry
 
@@ -75,7 +76,7 @@ def _entries(arguments: argparse.Namespace, numbers: list[int]) -> list[Entry]:
         if text not in called:
             found.append(Entry(text, text, "", 0))
         elif "?" in text or text == registry.BUNDLED:
-            found.append(Entry(text, text, "", 0, registry.simulations_of(text, numbers[-1])))
+            found.append(Entry(text, text, "", 0, registry.simulations_of(text, numbers[0])))
         else:
             series, given = called[text], Path(text)
             for folder in contest.generations(pool.newest(given), given, arguments.generations):
