@@ -485,7 +485,6 @@ def test_perft_divides_by_whole_moves_in_the_notation_asked_for(selfplay: Any) -
     assert {"e1h1", "e1a1"} <= divide("chess", "--depth", 1, "--position", castling, "--chess960").keys()
 
 
-
 def test_perft_of_nonsense_is_refused(selfplay: Any) -> None:
     refused(selfplay("games", "perft", "chess", "--depth", -1), "between 0 and")
     refused(selfplay("games", "perft", "chess", "--depth", 999), "between 0 and")
