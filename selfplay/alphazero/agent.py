@@ -14,7 +14,7 @@ from selfplay import device as devices
 from selfplay.agent import Agent
 from selfplay.alphazero import actor, buckets, evaluation, loss
 from selfplay.alphazero.config import AlphaZeroConfig
-from selfplay.alphazero.display import DISPLAY
+from selfplay.alphazero.display import DISPLAY, FIRST
 from selfplay.errors import ConfigError
 from selfplay.learning.learner import Update
 from selfplay.networks import inference, policy_value
@@ -36,7 +36,7 @@ class AlphaZero(Agent):
         except ValueError as error:
             raise ConfigError(str(error)) from None
         for name in config.evaluation.opponents:
-            if name != evaluation.FIRST:
+            if name != FIRST:
                 reference.make(self.game, name)  # so that a wrong name is told now, and not in mid-run
         self.row_dtype = loss.row_dtype(self.game)
 

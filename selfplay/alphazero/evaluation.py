@@ -13,11 +13,10 @@ import games
 from games.base import ILLEGAL, Game
 from games.knowledge import EvalSet, Knowledge
 from selfplay.alphazero.config import EvaluationConfig
+from selfplay.alphazero.display import FIRST, POINTS
 from selfplay.players import match, openings, player, reference
 from selfplay.search import search
 from selfplay.search.config import SearchConfig
-
-FIRST = "first"  # the opponent that is the agent's own first generation
 
 
 def measure(
@@ -44,7 +43,7 @@ def measure(
         )  # fmt: skip
         starts = _starts(game, settings.games // 2, settings, seed)
         summary = match.summary(match.play_pairs(game, me, opponent, starts, seed))
-        found |= {f"score_{name}": summary.score, "games": float(summary.games)}
+        found |= {f"{POINTS}{name}": summary.score, "games": float(summary.games)}
     return found | {"simulations": float(settings.num_simulations)} if found else {}
 
 

@@ -64,7 +64,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--json", action="store_true", help="one JSON object instead of sentences")
 
 
-class Told(NamedTuple):
+class MatchSummary(NamedTuple):
     """The result of the games played so far, for the first player."""
 
     pentanomial: list[int]  # pairs with 0, 1/2, 1, 3/2, 2 points
@@ -169,7 +169,7 @@ def _until(
     stream: Any, tasks: list[MatchTask], points: dict[MatchTask, Any], plies: list[int],
     bounds: tuple[float, float] | None, arguments: argparse.Namespace, kept: TournamentFolder | None,
     progress: playing.Progress,
-) -> Told | None:  # fmt: skip
+) -> MatchSummary | None:  # fmt: skip
     """Takes results until all are there or the test has decided.
 
     The test looks at pairs in the order of their openings, at those before the first that is not finished: short games
@@ -203,7 +203,7 @@ def _in_order(tasks: list[MatchTask], points: dict[MatchTask, Any]) -> list[Any]
     return done
 
 
-def _tell(pairs: list[Any], bounds: tuple[float, float] | None, arguments: argparse.Namespace) -> Told | None:
+def _tell(pairs: list[Any], bounds: tuple[float, float] | None, arguments: argparse.Namespace) -> MatchSummary | None:
     """None where no pair is finished."""
     import numpy as np
 
@@ -218,11 +218,11 @@ def _tell(pairs: list[Any], bounds: tuple[float, float] | None, arguments: argpa
         verdict = sprt.decide(counts, *bounds, arguments.alpha, arguments.beta, _model(arguments))
     games = np.concatenate([moving_first, moving_second])
     wins, draws = int((games == 1).sum()), int((games == 0.5).sum())
-    return Told(counts.tolist(), wins, draws, len(games) - wins - draws, sprt.measure(counts), verdict)
+    return MatchSummary(counts.tolist(), wins, draws, len(games) - wins - draws, sprt.measure(counts), verdict)
 
 
 def _print_json(
-    arguments: argparse.Namespace, game: Game, told: Told, progress: playing.Progress, plies: float,
+    arguments: argparse.Namespace, game: Game, told: MatchSummary, progress: playing.Progress, plies: float,
     bounds: tuple[float, float] | None,
 ) -> None:  # fmt: skip
     import math
@@ -254,7 +254,7 @@ def _print_json(
 
 
 def _print_sentences(
-    arguments: argparse.Namespace, game: Game, told: Told, progress: playing.Progress, plies: float,
+    arguments: argparse.Namespace, game: Game, told: MatchSummary, progress: playing.Progress, plies: float,
     bounds: tuple[float, float] | None,
 ) -> None:  # fmt: skip
     from selfplay.players import registry

@@ -222,7 +222,7 @@ def summary(played: Iterable[PlayedGame], player: int = 0) -> Summary:
     return Summary(wins, draws, len(points) - wins - draws)
 
 
-def record(game: Game, played: PlayedGame, names: Sequence[str], tags: dict[str, str]) -> GameRecord:
+def record(played: PlayedGame, names: Sequence[str], tags: dict[str, str]) -> GameRecord:
     """A game for a file; the players' expectations are its comments. names: of all players."""
     first, second = (names[player] for player in played.fixture.seats)
     tags = tags | {"First": first, "Second": second}

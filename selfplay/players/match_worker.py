@@ -75,7 +75,7 @@ class MatchWorker:
         texts = []
         for seat, played in enumerate(both):
             tags = {"Event": "selfplay arena", "Date": date, "Round": f"{task.opening + 1}.{seat + 1}"}
-            record = match.record(self.game, played, self.spec.names, tags)
+            record = match.record(played, self.spec.names, tags)
             texts.append(games.facet(self.game, Notation).write_record(record))
         return TaskResult(
             task,

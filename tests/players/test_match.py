@@ -138,7 +138,7 @@ def test_games_are_called_off_as_asked(
     (played,) = match.stream(CONNECT_FOUR, pair, [fixture], 1, match.Adjudication(**rules))
     assert (played.points, len(played.actions), played.adjudicated) == (points, plies, why)
     (record,) = notation_of(CONNECT_FOUR).read_records(
-        notation_of(CONNECT_FOUR).write_record(match.record(CONNECT_FOUR, played, ["a", "b"], {}))
+        notation_of(CONNECT_FOUR).write_record(match.record(played, ["a", "b"], {}))
     )
     assert record.result == points and record.tags["Termination"] == why
 

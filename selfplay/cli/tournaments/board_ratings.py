@@ -64,8 +64,8 @@ def _simulations(text: str) -> list[int]:
 
 
 def _entries(arguments: argparse.Namespace, numbers: list[int]) -> list[Entry]:
-    """The players who take part: a run's generations with each of the numbers of simulations, which ascend; other trained
-    players that name none, with the first. Raises UserError."""
+    """The players who take part: generations of runs, with each of the numbers of simulations, which ascend; other
+    players that search and name no number, with the first. Raises UserError."""
     from selfplay.league import pool
     from selfplay.players import registry
 

@@ -148,13 +148,13 @@ class ExternalEnginePlayer:
                         client.forget()
                     client.begin(self._question(one), self.spec.limits, self.spec.seconds)
                 except Died as error:
-                    waiting.appendleft(self._buried(client, busy.pop(client), error))
+                    waiting.appendleft(self._after_death(client, busy.pop(client), error))
             engine_process.wait_for_any(list(busy))
             for client, one in list(busy.items()):
                 try:
                     answer = client.answer()
                 except Died as error:
-                    waiting.appendleft(self._buried(client, busy.pop(client), error))
+                    waiting.appendleft(self._after_death(client, busy.pop(client), error))
                     continue
                 if answer is not None:
                     self.asked += 1
@@ -167,7 +167,7 @@ class ExternalEnginePlayer:
         usual = one.key[0] == self.notation.usual
         return Question("" if usual else self.notation.position(start), one.told.moves)
 
-    def _buried(self, client: Client, one: _Asked, error: Died) -> _Asked:
+    def _after_death(self, client: Client, one: _Asked, error: Died) -> _Asked:
         """What a dead engine was asked, to be asked again. Raises EngineError for the second death in a game."""
         client.kill()
         self.clients.remove(client)
