@@ -9,6 +9,7 @@ in progress and nothing else. Knows results as they are logged, and no statistic
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import re
@@ -32,26 +33,25 @@ class TournamentFolder:
         """terms: must be those of the results already here. suffix: of files with records. Raises FolderError."""
         self.folder, self.results, self._suffix = folder, TournamentResults(participants), suffix
         self._ends: dict[str, int] = {}
-        try:
-            (folder / "games").mkdir(parents=True, exist_ok=True)
-            self._lock = lock.Lock(folder / "lock")
-            self._lines = (folder / "games.jsonl").open("a+b")
-        except lock.Held as held:
-            raise FolderError(
-                f"another tournament (process {held.holder}) is writing to '{folder}': wait for it, or choose another "
-                "folder with --out."
-            ) from None
-        except OSError as error:
-            raise FolderError(
-                f"cannot write to '{folder}' ({error.strerror}): choose another folder with --out."
-            ) from None
-        try:
-            self._check_terms({"format": FORMAT, **terms})
-            self._load()
-        except FolderError:
-            self._lines.close()
-            self._lock.release()
-            raise
+        with contextlib.ExitStack() as undo:  # so that a folder that is refused can be opened again
+            try:
+                (folder / "games").mkdir(parents=True, exist_ok=True)
+                self._lock = lock.Lock(folder / "lock")
+                undo.callback(self._lock.release)
+                self._lines = (folder / "games.jsonl").open("a+b")
+                undo.callback(self._lines.close)
+                self._check_terms({"format": FORMAT, **terms})
+                self._load()
+            except lock.Held as held:
+                raise FolderError(
+                    f"another tournament (process {held.holder}) is writing to '{folder}': wait for it, or choose "
+                    "another folder with --out."
+                ) from None
+            except OSError as error:
+                raise FolderError(
+                    f"cannot write to '{folder}' ({error.strerror}): choose another folder with --out."
+                ) from None
+            undo.pop_all()
 
     def _check_terms(self, terms: dict[str, Any]) -> None:
         path = self.folder / "arena.json"
