@@ -32,7 +32,7 @@ class League:
         self.table = payoff.PayoffTable(*agent.roles) if self.by_results else None
 
     def opponent_weights(self, newest: int, weights: Weights) -> Weights | None:
-        """What to play against from generation `newest` on, by role: one draw for each; None while there is none.
+        """Weights of the opponents from generation `newest` on, by role: one draw for each; None while there is none.
         weights: those of that generation."""
         drawn: dict[str, str] = {}
         for place, role in enumerate(self.agent.roles):

@@ -16,7 +16,7 @@ MOST_GAMES = 4.0  # effective games a game, at most: a variance that small is it
 
 
 class Cell(NamedTuple):
-    """What is known of two players."""
+    """The merged results of two players."""
 
     score: float  # of the row player, points a game, in [0, 1]
     games: float  # n > 0, what estimates are merged by

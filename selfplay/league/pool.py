@@ -74,7 +74,7 @@ class Pool:
         return float(np.mean([entry["score"] for entry in table.rows()]))
 
     def retain(self, referred: Collection[int]) -> None:
-        """Deletes generations that nobody will ask for again. referred: those that training states on disk go on from;
+        """Deletes generations that are needed no more. referred: those that training states on disk go on from;
         what took part at the time of the oldest of them stays, so that each can be gone on from exactly.
 
         Each is first renamed, so that a reader finds all of it or nothing."""

@@ -23,7 +23,7 @@ BucketsOf = Callable[[np.ndarray], np.ndarray]  # rows [M] → the bucket of eac
 
 
 class Buckets(NamedTuple):
-    """What was found of M buckets."""
+    """Measurements of M buckets."""
 
     names: np.ndarray  # [M] int64, ascending
     counts: np.ndarray  # [M] int64, rows measured

@@ -12,7 +12,8 @@ from selfplay.types import Status
 
 
 class Budget:
-    """The clock stands still until `start`; then it counts the seconds of all sessions."""
+    """The clock and the progress of a run. The clock stands still until `start`; then it counts the seconds of all
+    sessions."""
 
     def __init__(self, config: Any) -> None:
         """config: an agent's, with the sections run, replay and learner."""

@@ -141,7 +141,7 @@ class Run:
         self.telemetry.start_rates()
 
     def _turn(self) -> None:
-        """Collects what the actors have, and learns as much as that calls for."""
+        """Collects the actors' sample batches, and makes the updates that their rows call for."""
         owed = self._updates_owed()
         lag = owed * self.agent.config.learner.batch_size / self.agent.config.replay.samples_per_insert
         self.actors.pause(lag > self.config.generation_rows)

@@ -1,5 +1,5 @@
 """A session: this process trains a run in its folder until the budget is used, or Ctrl-C asks it to stop. Takes the
-agent as it is made, and tells how it stands to a function; knows neither presets nor how a status is shown."""
+agent as it is made, and reports its status to a function; knows neither presets nor how a status is shown."""
 
 from __future__ import annotations
 

@@ -56,7 +56,7 @@ class Telemetry:
         return bool(self._loss_counts)
 
     def end_generation(self) -> None:
-        """Losses become means: those of the generation that has just ended."""
+        """Takes the mean of each loss over the generation that has just ended, and clears all sums."""
         means = {key: float(total) / self._loss_counts[key] for key, total in self._loss_sums.items()}
         self.status.losses = means
         self._loss_sums, self._loss_counts, self._sums = {}, {}, {}

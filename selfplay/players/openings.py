@@ -26,7 +26,7 @@ ValueFunction = Callable[[np.ndarray], np.ndarray]
 
 
 class Opening(NamedTuple):
-    """Where a game begins."""
+    """The beginning of a game: a start, and the actions played before the players are asked."""
 
     start: np.ndarray  # [1] state_dtype
     actions: tuple[int, ...]  # played from there before the players are asked

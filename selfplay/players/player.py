@@ -18,7 +18,7 @@ BATCH = 256  # positions searched at once
 
 
 class Turn(NamedTuple):
-    """What a player is asked: B positions of as many games, none of them over, and how each came about."""
+    """The request to a player: B positions of as many games, none of them over, and how each came about."""
 
     states: np.ndarray  # [B] state_dtype
     rngs: Sequence[np.random.Generator]  # each game's own stream, for players that draw lots
@@ -27,7 +27,7 @@ class Turn(NamedTuple):
 
 
 class Choice(NamedTuple):
-    """What a player answers."""
+    """A player's answer to a turn."""
 
     actions: np.ndarray  # [B] int64, legal
     values: np.ndarray  # [B] float32 in [-1, 1]: the outcome the player expects for itself; NaN where it says nothing

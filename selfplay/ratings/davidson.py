@@ -33,7 +33,7 @@ class ResultRows(NamedTuple):
 
 
 class Peak(NamedTuple):
-    """The maximum."""
+    """The maximum of a likelihood."""
 
     at: np.ndarray  # [P]
     value: float  # log-likelihood

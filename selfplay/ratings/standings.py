@@ -24,7 +24,7 @@ FEWEST_BLOCKS = 5  # with fewer to resample, intervals are the likelihood's
 
 
 class Row(NamedTuple):
-    """One player. Elo bounds are 95 %; infinite where nothing bounds a rating on that side."""
+    """The rating of one player. Elo bounds are 95 %; infinite where nothing bounds a rating on that side."""
 
     player: int  # number of the participant
     name: str
@@ -39,7 +39,7 @@ class Row(NamedTuple):
 
 
 class Standings(NamedTuple):
-    """All that is reported."""
+    """The standings of a tournament, as they are reported."""
 
     rows: list[Row]  # the strongest first
     fit: elo.Fit

@@ -30,7 +30,7 @@ _PAIR = re.compile(r'([^\s="]+)(?:\s*=\s*(?:"([^"]*)"?|([^\s="]*)))?')
 
 
 class HubServer(pipe.Server):
-    """One conversation in Hub."""
+    """A Hub engine on a pair of streams."""
 
     default_game = "checkers"
 

@@ -72,7 +72,7 @@ class Server:
         raise NotImplementedError
 
     def run(self) -> int:
-        """Talks until told to quit or the input ends; the exit code."""
+        """Serves until told to quit or the input ends; returns the exit code."""
         self._worker.start()
         try:
             for line in self._lines():
@@ -109,7 +109,7 @@ class Server:
         self.do(job)
 
     def finish(self, request: SearchRequest) -> None:
-        """The search is over: what the other side asks for from now on finds none."""
+        """Marks the search as over: a later `stop` or `ponder_hit` does nothing."""
         if self.request is request:
             self.request = None
 

@@ -21,7 +21,7 @@ _SERIOUS = 0.25  # an action with this share of the best one's visits may put it
 
 @dataclass
 class SearchRequest:
-    """What `go` asks for. Ends at the first limit that is met, or when stopped."""
+    """The limits and options of one search. It ends at the first limit that is met, or when stopped."""
 
     began: float = field(default_factory=time.perf_counter)  # when it was asked
     simulations: int | None = None

@@ -43,7 +43,7 @@ def _text_of(name: str, game_options: Mapping[str, Any]) -> Any:
 
 
 class UciServer(pipe.Server):
-    """One conversation in UCI."""
+    """A UCI engine on a pair of streams."""
 
     default_game = "chess"
 

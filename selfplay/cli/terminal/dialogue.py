@@ -282,7 +282,7 @@ class Dialogue:
     # -- what is shown --------------------------------------------------------------------------------------
 
     def introduce(self) -> None:
-        """Who plays whom."""
+        """Says who plays whom."""
         names = self.appearance.seat_names
         marks = [self._mark(seat) for seat in (0, 1)]
         people = [seat for seat in (0, 1) if self.seats[seat] == PERSON]
@@ -311,7 +311,7 @@ class Dialogue:
         return "" if shown == self.appearance.seat_names[seat] else f" ({shown})"
 
     def show(self, said: str = "") -> None:
-        """The position after it has changed, and how; with what is switched on."""
+        """Shows the position after a change, the sentence `said`, and the views that are switched on."""
         if not self.screen.plain:
             self.screen.board(self.session, self.flipped)
         if said:
@@ -323,12 +323,12 @@ class Dialogue:
             self.advise(lines=self.analysis)
 
     def advise(self, lines: bool) -> None:
-        """The agent's view of the position, as far as it has one."""
+        """Shows the agent's analysis of the position, where it gives one."""
         if (info := self.analyze()) is not None:
             advice.show(self.screen, self.session, info, lines)
 
     def tell_result(self) -> None:
-        """How the game ended."""
+        """Says how the game ended."""
         points, names = self.session.points, self.appearance.seat_names
         number = len(self.session.moves)
         if self.session.notation.move_separator:  # moves are counted in pairs

@@ -30,7 +30,7 @@ class Entry(NamedTuple):
 
 
 class Contest(NamedTuple):
-    """What `elo` plays, keeps and tells."""
+    """A tournament as `elo` plays, stores and reports it."""
 
     participants: list[Participant]
     pairings: list[tuple[int, int]]

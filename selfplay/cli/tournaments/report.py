@@ -13,7 +13,7 @@ WIDE = 250  # columns where there is no terminal to fit
 
 
 class TournamentReport(NamedTuple):
-    """All that is shown and written."""
+    """The contents of a report, on the screen and in files."""
 
     title: str
     standings: Standings

@@ -117,7 +117,7 @@ class ExternalEnginePlayer:
         self.clients, self._idle = [], []
 
     def tell(self, key: tuple[bytes, tuple[int, ...]], start: np.void) -> _Told:
-        """The game in the engine's words, which mostly goes on from what was told at the last move."""
+        """The game in the engine's notation, continued from what was told at the game's last move."""
         start_bytes, played = key
         begun = next((n for n in range(len(played), -1, -1) if (start_bytes, played[:n]) in self._told), None)
         if begun is None:

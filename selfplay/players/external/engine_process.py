@@ -29,7 +29,7 @@ _LAST_WORDS = 4096  # bytes of it that are read
 
 
 class Died(EngineError):
-    """The process ended or fell silent; a new one may fare better."""
+    """The process ended or did not answer in time; a restart may help."""
 
 
 class Answer(NamedTuple):
@@ -86,12 +86,12 @@ class Client:
         self._exchange(*self.language.ready, READY_SECONDS)
 
     def forget(self) -> None:
-        """Tells the engine that what comes has nothing to do with what was. Raises Died."""
+        """Tells the engine that a new game begins. Raises Died."""
         self._send(self.language.new_game)
         self._exchange(*self.language.ping, READY_SECONDS)
 
     def begin(self, question: Question, limits: Limits, seconds: float) -> None:
-        """Makes the engine think; it is to answer within `seconds`. Raises Died."""
+        """Starts a search, whose answer is due within `seconds`. Raises Died."""
         if os.fstat(self._complaints.fileno()).st_size > _MAX_COMPLAINTS:
             self._complaints.truncate(0)
         self._give(seconds)
@@ -102,7 +102,7 @@ class Client:
             self._send(line)
 
     def answer(self) -> Answer | None:
-        """The answer to what was begun; None where there is none yet: see `wait_for_any`. Raises Died."""
+        """The answer to the search that was begun; None where there is none yet: see `wait_for_any`. Raises Died."""
         while (line := self._line(wait=False)) is not None:
             move = self.language.move(line)
             if move is not None:
@@ -124,12 +124,12 @@ class Client:
         self._end()
 
     def kill(self) -> None:
-        """Ends the process without a word."""
+        """Ends the process at once, without asking it to quit."""
         _kill(self._process)
         self._end()
 
     def _exchange(self, word: str, end: str, seconds: float) -> list[EngineOption]:
-        """Says `word`; the options announced before the answer `end`."""
+        """Sends `word` and reads up to the answer `end`; returns the options announced before it."""
         self._give(seconds)
         self._send(word)
         announced = []
@@ -179,7 +179,7 @@ class Client:
 
 
 def wait_for_any(clients: Sequence[Client]) -> None:
-    """Until one of them has something to say, or should have."""
+    """Waits until one of them has output, or its time is up."""
     if clients:
         poll = select.poll()
         for client in clients:
