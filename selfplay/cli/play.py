@@ -36,7 +36,8 @@ Ctrl-C while an agent thinks makes it move at once. Input that is piped in is ec
 SIMULATIONS = 400
 TEMPERATURE = 0.1  # moves that are nearly as good as the best are played now and then
 HUMAN, BUNDLED, UNTRAINED = "human", "bundled", "uct"
-KINDS = ("random", "greedy", "uct", "alphabeta", "solver", "uci", "hub", BUNDLED, HUMAN)
+ENGINES = ("uci", "hub")
+KINDS = ("random", "greedy", "uct", "alphabeta", "solver", *ENGINES, BUNDLED, HUMAN)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -132,6 +133,11 @@ def _check_player(text: str) -> None:
     if kind not in KINDS and not Path(text.partition("?")[0]).exists():
         hint = errors.suggest(kind, KINDS)
         raise ConfigError(f"no player is called '{text}'.{hint} Known: a run's folder, {', '.join(KINDS)}.")
+    if "?" in text and kind not in ENGINES:
+        raise ConfigError(
+            f"'{text}': how much an agent searches is set by --simulations or --level here: leave out what follows "
+            f"'{text.partition('?')[0]}'."
+        )
 
 
 def _searches(text: str) -> bool:

@@ -267,6 +267,7 @@ def test_a_packages_game_without_bundle_or_drawing_is_played_by_rollouts(
     [
         (["conect-four"], "Did you mean 'connect-four'?"),
         (["connect-four", "--against", "rndom"], "Did you mean 'random'?"),
+        (["connect-four", "--against", "bundled?simulations=9"], "leave out what follows 'bundled'"),
         (["connect-four", "--against", "alphabeta:4"], "no alpha–beta engine"),
         (["connect-four", "--level", "11"], "from 1 to 10"),
         (["connect-four", "--simulations", "-3"], "--simulations"),
