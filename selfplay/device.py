@@ -1,4 +1,4 @@
-"""Where tensors live and how this machine wants to be used: device, number format, allocator, threads."""
+"""The device for tensors, and the tuning of this process: number format, allocator, threads."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
-"""Errors that a user can mend, and the wording they share. The message is for the user: what was wrong, what was
-expected, what to do, and the nearest match of a wrong word. Imports the standard library only."""
+"""Errors that a user can correct, and the wording that their messages share. A message is for the user: what was
+wrong, what was expected, what to do, and the nearest match of a wrong word. Imports the standard library only."""
 
 from __future__ import annotations
 

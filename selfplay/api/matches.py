@@ -1,4 +1,4 @@
-"""A match from Python: games between two players in pairs that swap seats, and what they say of the first.
+"""A match from Python: games between two players in pairs that swap seats, and the Elo of the first.
 
 Knows who plays and how the result is told; the games themselves are played in `selfplay.players`.
 """

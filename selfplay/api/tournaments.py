@@ -1,4 +1,4 @@
-"""A tournament from Python: everyone meets everyone, and ratings come out of it.
+"""A tournament from Python: every player plays every other, and all are rated.
 
 Knows who takes part and how ratings are told; they are computed in `selfplay.ratings`.
 """

@@ -21,7 +21,7 @@ class Turn(NamedTuple):
     """The request to a player: B positions of as many games, none of them over, and how each came about."""
 
     states: np.ndarray  # [B] state_dtype
-    rngs: Sequence[np.random.Generator]  # each game's own stream, for players that draw lots
+    rngs: Sequence[np.random.Generator]  # each game's own stream, for players that choose at random
     starts: np.ndarray  # [B] state_dtype, where each game began
     actions: Sequence[Sequence[int]]  # of each game since its start, by both players
 

@@ -32,7 +32,7 @@ class EngineNotation(NamedTuple):
     """How a game is written for an engine."""
 
     settings: Callable[[Client, Path], dict[str, str]]  # that make it play the game; may write files for it to read
-    usual: bytes  # the start that goes without saying, if any
+    usual: bytes  # the start that is not written out, if any
     position: Callable[[np.void], str]
     write: Callable[[np.void, Sequence[int]], str]  # a whole move
     read: Callable[[np.void, str], list[int]]
