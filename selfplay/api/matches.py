@@ -26,7 +26,7 @@ from selfplay.players.player import Player, SearchPlayer
 from selfplay.ratings import elo as rating
 from selfplay.ratings import sprt, tournament
 
-Entrant = str | os.PathLike[str] | TrainedAgent | Player
+PlayerSource = str | os.PathLike[str] | TrainedAgent | Player
 """Who takes part: a run's folder or one generation's, the name of a game (its packaged agent), a reference player
 ("random", "greedy", "uct:1000", "alphabeta:4", "solver"), an engine ("uci:stockfish"), an agent, or any object with a
 `name` and a method `choose` as `selfplay.players.player.Player` has it."""
@@ -70,7 +70,7 @@ class MatchSummary:
 
 
 def match(
-    first: Entrant, second: Entrant, *, game: str | None = None, games: int = 100, simulations: int = 100,
+    first: PlayerSource, second: PlayerSource, *, game: str | None = None, games: int = 100, simulations: int = 100,
     seed: int = 1, random_plies: int | None = None, balance: float = 0.5, book: str | os.PathLike[str] | None = None,
     adjudication: playing.Adjudication | None = None,
 ) -> MatchSummary:  # fmt: skip
@@ -110,7 +110,7 @@ class Played:
 
 
 def play(
-    entrants: Sequence[Entrant], tasks: Sequence[tournament.MatchTask], game: str | None, number: int,
+    sources: Sequence[PlayerSource], tasks: Sequence[tournament.MatchTask], game: str | None, number: int,
     simulations: int, seed: int, random_plies: int | None, balance: float, book: str | os.PathLike[str] | None,
     adjudication: playing.Adjudication | None,
 ) -> Played:  # fmt: skip
@@ -118,24 +118,24 @@ def play(
     simulations, seed = arguments.simulations(simulations), arguments.whole_number("seed", seed, 0, 2**62)
     plies = None if random_plies is None else arguments.whole_number("random_plies", random_plies, 0, 1000)
     balance, file = arguments.fraction("balance", balance), None if book is None else arguments.path("book", book)
-    common, company = gather(entrants, game, simulations)
-    names = _distinct([_name(entrant) for entrant in entrants])
-    judge = next((player.values for player in company if isinstance(player, SearchPlayer)), None)
+    common, players = load_players(sources, game, simulations)
+    names = _distinct([_name(source) for source in sources])
+    judge = next((player.values for player in players if isinstance(player, SearchPlayer)), None)
     try:
         starts = openings.for_match(common, number, seed, plies, balance, file, judge)
         spec = match_worker.MatchSpec(
             tuple(names), tuple(names), common.name, simulations, tuple(starts), seed,
             adjudication or playing.Adjudication(),
         )  # fmt: skip
-        worker = match_worker.MatchWorker(spec, (common, company))
+        worker = match_worker.MatchWorker(spec, (common, players))
         results = {result.task: result for result in worker.play(tasks)}
     finally:
-        registry.close_players(company)
+        registry.close_players(players)
     return Played(common, names, [results[task] for task in tasks])
 
 
-def _name(entrant: Entrant) -> str:
-    return os.fspath(entrant) if isinstance(entrant, (str, os.PathLike)) else entrant.name
+def _name(source: PlayerSource) -> str:
+    return os.fspath(source) if isinstance(source, (str, os.PathLike)) else source.name
 
 
 def _distinct(names: Sequence[str]) -> list[str]:
@@ -143,7 +143,7 @@ def _distinct(names: Sequence[str]) -> list[str]:
     return [f"{name} ({k})" if names.count(name) > 1 else name for k, name in enumerate(names, start=1)]
 
 
-def gather(entrants: Sequence[Entrant], game: str | None, simulations: int) -> tuple[Game, list[Player]]:
+def load_players(sources: Sequence[PlayerSource], game: str | None, simulations: int) -> tuple[Game, list[Player]]:
     """The game that the players share, and the players. Raises UserError."""
     if game is not None and not isinstance(game, str):
         raise ArgumentTypeError(f"game must be a name such as 'connect-four', not {arguments.shown(game)}.")
@@ -152,14 +152,14 @@ def gather(entrants: Sequence[Entrant], game: str | None, simulations: int) -> t
             rules.make(game)
         except ValueError as error:
             raise ArgumentError(str(error)) from None
-    for entrant in entrants:
-        if not isinstance(entrant, (str, os.PathLike, TrainedAgent)):
-            _check(entrant)
-    agents = [entrant for entrant in entrants if isinstance(entrant, TrainedAgent)]
+    for source in sources:
+        if not isinstance(source, (str, os.PathLike, TrainedAgent)):
+            _check(source)
+    agents = [source for source in sources if isinstance(source, TrainedAgent)]
     played = sorted({agent.game.name for agent in agents} | ({game} if game else set()))
     if len(played) > 1:
         raise ArgumentError(f"these players play different games: {', '.join(played)}.")
-    texts = [_text(entrant) for entrant in entrants if isinstance(entrant, (str, os.PathLike))]
+    texts = [_text(source) for source in sources if isinstance(source, (str, os.PathLike))]
     named = played[0] if played else None
     if named is None and not any(map(registry.is_trained, texts)):
         raise ArgumentError("no player is a trained agent: say which game they play, as in game='chess'.")
@@ -174,34 +174,34 @@ def gather(entrants: Sequence[Entrant], game: str | None, simulations: int) -> t
     if other := next((agent for agent in agents if pickle.dumps(agent.game) != rules_of), None):
         raise ArgumentError(f"{other} plays {common.name} with other options than the other player.")
     by_text = iter(found)
-    company: list[Player] = []
-    for entrant in entrants:
-        if isinstance(entrant, TrainedAgent):
-            company.append(entrant.player(simulations))
-        elif isinstance(entrant, (str, os.PathLike)):
-            company.append(next(by_text))
+    players: list[Player] = []
+    for source in sources:
+        if isinstance(source, TrainedAgent):
+            players.append(source.player(simulations))
+        elif isinstance(source, (str, os.PathLike)):
+            players.append(next(by_text))
         else:
-            company.append(entrant)
-    return common, company
+            players.append(source)
+    return common, players
 
 
-def _text(entrant: str | os.PathLike[str]) -> str:
+def _text(source: str | os.PathLike[str]) -> str:
     """The text by which `registry` knows a player: the name of a game stands for its packaged agent."""
-    text = os.fspath(entrant)
+    text = os.fspath(source)
     base, mark, query = text.partition("?")
     if base in pretrained.available() and not Path(base).exists():
         text = f"{pretrained.path(base)}{mark}{query}"
-    elif isinstance(entrant, os.PathLike) and not Path(base).exists():
+    elif isinstance(source, os.PathLike) and not Path(base).exists():
         raise CheckpointError(f"'{text}' does not exist: expected a run's folder such as those in runs/.")
     if registry.is_trained(text) and text != registry.BUNDLED:
         pretrained.peek(pool.newest(Path(text.partition("?")[0])))  # says of a generator that it plays no game
     return text
 
 
-def _check(entrant: Any) -> None:
+def _check(source: Any) -> None:
     """Raises UserError where an object cannot be a player."""
-    if not callable(getattr(entrant, "choose", None)) or not isinstance(getattr(entrant, "name", None), str):
+    if not callable(getattr(source, "choose", None)) or not isinstance(getattr(source, "name", None), str):
         raise ArgumentTypeError(
             "a player is a path, a text such as 'uct:1000', an agent from selfplay.load, or an object with a name and "
-            f"a method choose, not {arguments.shown(entrant)}."
+            f"a method choose, not {arguments.shown(source)}."
         )

@@ -83,7 +83,7 @@ class Ratings:
 
 
 def rate(
-    players: Sequence[matches.Entrant], *, game: str | None = None, games: int = 100, simulations: int = 100,
+    players: Sequence[matches.PlayerSource], *, game: str | None = None, games: int = 100, simulations: int = 100,
     seed: int = 1, anchor: str | None = None, random_plies: int | None = None, balance: float = 0.5,
     book: str | os.PathLike[str] | None = None,
 ) -> Ratings:  # fmt: skip
