@@ -396,6 +396,7 @@ print(sum(kernels.step.stats.cache_hits.values()) + sum(kernels.perft.stats.cach
 """
 
 
+@pytest.mark.slow  # compiles everything anew in processes of its own
 @pytest.mark.skipif(SLOW_MACHINE, reason="nothing is compiled")
 def test_kernels_loaded_from_the_cache_give_the_same_again() -> None:
     """Some mistakes compile and run, and crash only when loaded in the next process."""

@@ -49,6 +49,7 @@ def answers(cache: Path, plies: int, count_hits: bool, **environment: str) -> li
     return done.stdout.split()
 
 
+@pytest.mark.slow  # compiles everything anew in processes of its own
 @pytest.mark.timeout(400)
 @pytest.mark.skipif(bool(numba_config.DISABLE_JIT), reason="nothing is compiled")
 def test_kernels_from_the_cache_answer_as_freshly_compiled_ones(tmp_path: Path) -> None:
@@ -59,6 +60,7 @@ def test_kernels_from_the_cache_answer_as_freshly_compiled_ones(tmp_path: Path) 
         assert answers(tmp_path, 60, True) == [fresh, "7"]
 
 
+@pytest.mark.slow  # compiles everything anew in processes of its own
 def test_kernels_answer_alike_compiled_and_as_plain_python(tmp_path: Path) -> None:
     compiled, _ = answers(Path(os.environ.get("NUMBA_CACHE_DIR", tmp_path)), 12, False)
     plain, _ = answers(tmp_path, 12, False, NUMBA_DISABLE_JIT="1")

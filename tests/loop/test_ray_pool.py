@@ -50,7 +50,7 @@ def family() -> set[int]:
 
 
 def actor_pids() -> list[int]:
-    return [pid for pid in family() if "ray::_Host" in " ".join(psutil.Process(pid).cmdline())]
+    return [pid for pid in family() if "ray::_RemoteActor" in " ".join(psutil.Process(pid).cmdline())]
 
 
 def wait_until(holds: Callable[[], bool], seconds: float) -> bool:
@@ -197,7 +197,7 @@ def test_what_a_killed_actor_had_not_delivered_is_played_by_another(monkeypatch:
         for results, _ in workers.run(tasks):
             played += results
             if not killed:
-                killed = [pid for pid in family() if "ray::_Bench" in " ".join(psutil.Process(pid).cmdline())][:1]
+                killed = [pid for pid in family() if "ray::_RemoteMatchWorker" in " ".join(psutil.Process(pid).cmdline())][:1]
                 os.kill(killed[0], signal.SIGKILL)
     finally:
         workers.close()
