@@ -197,7 +197,8 @@ def test_what_a_killed_actor_had_not_delivered_is_played_by_another(monkeypatch:
         for results, _ in workers.run(tasks):
             played += results
             if not killed:
-                killed = [pid for pid in family() if "ray::_RemoteMatchWorker" in " ".join(psutil.Process(pid).cmdline())][:1]
+                lines = {pid: " ".join(psutil.Process(pid).cmdline()) for pid in family()}
+                killed = [pid for pid, line in lines.items() if "ray::_RemoteMatchWorker" in line][:1]
                 os.kill(killed[0], signal.SIGKILL)
     finally:
         workers.close()
