@@ -1,12 +1,14 @@
-"""Notation of checkers: whole jumps as one move, FEN, PDN. The parsing is in `moves.py`, `fen.py`, `pdn.py`."""
+"""Notation of checkers: whole jumps as one move, FEN, PDN. The parsing is in `moves.py`, `fen.py` and `pdn`."""
 
 from __future__ import annotations
 
+import io
 from collections.abc import Sequence
 
 import numpy as np
 
-from games.checkers import fen, moves, pdn, rules
+from games.checkers import fen, moves, rules
+from games.checkers.pdn import reader, writer
 from games.notation import Notation
 from games.text.records import GameRecord
 
@@ -36,8 +38,8 @@ class CheckersNotation(Notation):
 
     def write_record(self, record: GameRecord) -> str:
         """PDN."""
-        return pdn.write_record(self.game, record)
+        return writer.write(self.game, record)
 
     def read_records(self, text: str) -> list[GameRecord]:
-        """PDN, main lines without comments."""
-        return pdn.read_records(self.game, text)
+        """PDN."""
+        return list(reader.iterate(io.StringIO(text, newline=None), self.game))

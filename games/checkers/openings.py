@@ -10,7 +10,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from games.checkers import engine, moves, pdn, rules
+from games.checkers import engine, moves, rules
+from games.checkers.pdn import replay
 
 LOST_A_MAN = 60  # hundredths of a man
 
@@ -55,7 +56,7 @@ def ballots() -> list[str]:
 
 def states(game: rules.Checkers) -> np.ndarray:
     """[174] state_dtype: the positions after each opening, White to move."""
-    return np.concatenate([pdn.read(opening, game)[0].end for opening in ballots()])
+    return np.concatenate([replay.after(game, opening.split()).states for opening in ballots()])
 
 
 def derive(game: rules.Checkers, depth: int = 11) -> list[str]:

@@ -43,7 +43,10 @@ class CheckersHubText:
         for number, mark in enumerate(text[1:], start=1):
             if mark != "e":
                 sides[mark.lower()] += f",{'K' if mark.isupper() else ''}{number}"
-        return fen.read(f"{text[0]}:W{sides['w'][1:]}:B{sides['b'][1:]}", self.game)
+        states, changed = fen.parse(f"{text[0]}:W{sides['w'][1:]}:B{sides['b'][1:]}", self.game)
+        if changed:  # programs speak Hub, and a program that has such men is wrong about more than them
+            raise base.IllegalMove(f"{changed[0].partition(';')[0]}, where it would be a king.")
+        return states
 
     def move(self, state: np.void, actions: Sequence[int]) -> str:
         """The squares of captured pieces in ascending order. Raises IllegalMove for actions that are no whole move."""

@@ -140,6 +140,17 @@ class Checkers(base.Game):
             plies += played
         return outcome
 
+    def unclaimed(self, states: np.ndarray) -> np.ndarray:
+        """[B] state_dtype: positions that are drawn by repetition or by quiet plies as they are for players who do not
+        claim the draw, with a history that begins anew; all others as they are."""
+        going = base.copied(states)
+        going["terminal"] = False
+        drawn = states["terminal"] & (self.legal_actions(going)[1] > 0)  # who cannot move has lost
+        going["terminal"] = states["terminal"] & ~drawn
+        for field in ("clock", "repetitions", "history"):
+            going[field][drawn] = 0
+        return going
+
     def action_planes(self) -> np.ndarray:
         """Eight planes, direction and step or jump, over the square that the piece leaves."""
         square, plane = np.divmod(np.arange(self.num_actions), board.DIRECTIONS * 2)

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from games.base import Game
+from games.base import Game, IllegalMove
 
 RESULTS = {1.0: "1-0", 0.5: "1/2-1/2", 0.0: "0-1", None: "*"}  # points of seat 0 as records have them
 
@@ -20,6 +20,22 @@ class GameRecord(NamedTuple):
     tags: dict[str, str]  # what is known of it, in order: "First" and "Second" name the players of seats 0 and 1
     comments: dict[int, str]  # by index of the action that they follow; −1: before the first
     result: float | None = None  # points of seat 0 where the game ended otherwise than by the rules; None: by them
+    warnings: tuple[str, ...] = ()  # what was read otherwise than it stands, a sentence each
+    line: int = 0  # of the text where the game begins, from 1; 0: not from a text
+
+
+class RecordError(IllegalMove):
+    """Text that is no record of a game; the message says what is wrong and where."""
+
+    def __init__(self, message: str, game: int = 0, line: int = 0, column: int = 0, word: str = "") -> None:
+        self.message, self.game, self.line, self.column, self.word = message, game, line, column, word
+        """game: its number in the text; line and column: from 1; word: what is wrong. 0 and "" for unknown."""
+        place = [f"game {game}"] * bool(game) + [f"line {line}"] * bool(line) + [f"column {column}"] * bool(column)
+        super().__init__(f"{', '.join(place)}: {message}" if place else message)
+
+    def of_game(self, number: int) -> RecordError:
+        """The same error in a game of that number."""
+        return RecordError(self.message, number, self.line, self.column, self.word)
 
 
 def score(game: Game, start: np.ndarray, actions: Sequence[int]) -> float | None:

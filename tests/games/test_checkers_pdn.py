@@ -1,67 +1,94 @@
-"""PDN and FEN of checkers: what is written is read again; what is no game by the rules is refused in one sentence."""
+"""PDN of checkers as people and programs write it: what is read, and with which warnings."""
 
 from __future__ import annotations
 
-import random
-import time
+import io
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
-from numba import config as numba_config
 
-from games import base
-from games.checkers import fen, moves, openings, pdn, rules
-from games.checks import random_play
+from games.checkers import fen, moves, rules
+from games.checkers.pdn import reader, replay, writer
+from games.text.records import GameRecord, RecordError
 
 GAME = rules.Checkers()
-SLOW_MACHINE = bool(numba_config.DISABLE_JIT)
-EXAMPLES = settings(max_examples=5 if SLOW_MACHINE else 60, deadline=None)
-START_FEN = "B:W21,22,23,24,25,26,27,28,29,30,31,32:B1,2,3,4,5,6,7,8,9,10,11,12"
+FORK = '[FEN "B:W7,8,15,16,32:B3"] 3x19'  # over 7 and 15, or over 8 and 16
+
+
+def read(text: str) -> list[GameRecord]:
+    return list(reader.iterate(io.StringIO(text, newline=None), GAME))
+
+
+def read_one(text: str) -> GameRecord:
+    (record,) = read(text)
+    return record
 
 
 def moves_of(text: str) -> list[str]:
-    return [move.path for move in pdn.read(text)[0].moves]
+    record = read_one(text)
+    return [move.path for move in writer.played(GAME, record.start, record.actions)]
 
 
-# Reading
+# Moves
 
 
 def test_a_game_with_everything_that_is_not_a_move() -> None:
-    text = """
+    record = read_one("""
     [Event "A \\"great\\" match \\\\ final"]
     [Result "0-1"]
     % an escaped line
     1. 11-15! {best by test} 22-18?! ; the double corner
-    2. 15x22 $4 (2. 15-19 23x16 (24x15 {so} )) 25x18 2... 8-11 0-1
-    """
-    (game,) = pdn.read(text)
-    assert [move.path for move in game.moves] == ["11-15", "22-18", "15x22", "25x18", "8-11"]
-    assert game.tags["Event"] == 'A "great" match \\ final' and game.result == "0-1"
+    2. 15x22 $4 (2. 15-19 23x16 (24x15 {so} )) 25x18(?) 2... 8-11 0-1
+    """)
+    texts = [move.path for move in writer.played(GAME, record.start, record.actions)]
+    assert texts == ["11-15", "22-18", "15x22", "25x18", "8-11"]
+    assert record.tags["Event"] == 'A "great" match \\ final' and record.result == 0.0
+    assert record.comments == {0: "best by test", 1: "the double corner"}
+    assert record.warnings == ("variations were passed over: 1",)
 
 
-def test_games_follow_one_another() -> None:
-    one, two, three = pdn.read('[White "a"] 11-15 * [White "b"] 9-13 [White "c"]')
-    assert [len(game.moves) for game in (one, two, three)] == [1, 1, 0]
-    assert [game.tags["White"] for game in (one, two, three)] == ["a", "b", "c"]
+@pytest.mark.parametrize(
+    "text",
+    [
+        "1. 11-15 22-18 2. 15x22 25x18 3. 8-11 *",
+        "1.11-15 22-18 2.15x22 25x18 3.8-11",
+        "11-15 22-18 15x22 25x18 8-11 *",
+        "1. 11-15 1... 22-18 2. 15x22 2... 25x18 3. 08-11",
+        "1. 11-15 2. ... 22-18 2. 15x22\n2 . ...\n25x18 3. 8-11",
+        "1. 1115 2218 2. 1522 2518 3. 0811",
+        "1. 1115 2218 2. 1522 2518 3. 811",
+        "1. 11 - 15 22 -18 2. 15 x 22 25x 18 3. 8- 11",
+        "1. 11 15 22 18 2. 15 22 25 18 3. 8 11 *",
+        "1 11-15 22-18 2 15x22 25x18 3 8-11 *",
+        "1. 11-15 22-18 2. 15X22 25:18 3. 8-11",
+        "1. 11\u201315 22\u201318 2. 15\u00d722 25x18 3. 8\u201111",
+        "1. 11-15* 22-18! 2. 15x22!? 25x18(!) 3. 8-11 $1 $14 *",
+        "1.\n11-\n15 22\n-18\n2. 15\n22 25x18 3. 8-11*",
+        "\ufeff1. 11-15 22-18 2. 15x22 25x18 3. 8-11 *\r\n\x1a",
+    ],
+    ids=range(15),
+)
+def test_the_same_moves_in_many_ways_to_write_them(text: str) -> None:
+    assert moves_of(text) == ["11-15", "22-18", "15x22", "25x18", "8-11"]
 
 
-@pytest.mark.parametrize("result", ["1-0", "0-1", "1/2-1/2", "*", "2-0", "0-2", "1-1"])
-def test_a_result_is_not_taken_for_a_move(result: str) -> None:
-    (game,) = pdn.read(f"1. 9-13 {result}")
-    assert [move.path for move in game.moves] == ["9-13"]
-    assert game.result == {"2-0": "1-0", "0-2": "0-1", "1-1": "1/2-1/2"}.get(result, result)
+def test_three_digits_are_read_as_the_squares_that_are_legal() -> None:
+    assert moves_of("913 2217") == ["9-13", "22-17"]
+    with pytest.raises(RecordError, match="'115' is not a legal move"):
+        read("115")
 
 
 def test_a_move_that_begins_like_a_result_is_a_move() -> None:
-    assert moves_of('[FEN "B:W32:BK1"] 1-5') == ["1-5"]
+    assert moves_of('[FEN "B:W32:BK1"] 1-5') == ["1-5"] and moves_of('[FEN "B:W32:BK2"] 2-7') == ["2-7"]
 
 
 def test_a_jump_is_named_by_all_its_squares_by_its_ends_or_ply_by_ply() -> None:
     text = '[SetUp "1"][FEN "B:W14,22,32:B9"]'
-    for jump in ("9x18x25", "9x25", "9-18-25", "9x18 18x25", "9:25"):
+    for jump in ("9x18x25", "9x25", "9-18-25", "9x18 18x25", "9:25", "9x18 {on} 1. 18x25", "091825"):
         assert moves_of(f"{text} {jump} 32-28") == ["9x18x25", "32-28"]
+
+
+# Captures that may mean several
 
 
 def test_two_jumps_over_the_same_men_mean_the_same() -> None:
@@ -75,205 +102,221 @@ def test_two_jumps_over_the_same_men_mean_the_same() -> None:
     paths = [move.path for move in moves.legal(GAME, state)]
     assert paths == ["2x9x18x11x2", "2x11x18x9x2"]
     assert moves.resolve(GAME, state, "2x2").path == paths[0], "both ways over the same men: one position"
+    assert moves_of('[FEN "B:W6,14,7,15,32:BK2"] 2x2 32-28') == [paths[0], "32-28"]
 
 
-def test_two_jumps_with_equal_ends_over_other_men_must_be_named_in_full() -> None:
+@pytest.mark.parametrize(
+    ("follows", "path"),
+    [("16-12", "3x10x19"), ("15-11", "3x12x19"), ("32-28 19-23 28-24 23-27 15-10", "3x12x19"), ("8-4", "3x10x19")],
+    ids=["at once", "at once, the other way", "later", "by a crowning"],
+)
+def test_what_follows_tells_which_capture_was_meant(follows: str, path: str) -> None:
     """
      1-4     .   .   b   .
      5-8   .   .   w   w        3x10x19 takes 7 and 15, 3x12x19 takes 8 and 16
      9-12    .   .   .   .
     13-16  .   .   w   w
-    17-20    .   .   .   .
-    21-24  .   .   w   w        no way on from 19
-    25-28    .   .   w   w
     """
-    state = fen.read("B:W7,8,15,16,23,24,26,27,28:B3", GAME)[0]
-    assert [move.path for move in moves.legal(GAME, state)] == ["3x10x19", "3x12x19"]
-    with pytest.raises(base.IllegalMove, match="'3x19' can mean 3x10x19 or 3x12x19; name all squares"):
-        moves.resolve(GAME, state, "3x19")
-    assert moves.resolve(GAME, state, "3x12x19").path == "3x12x19"
-    written = pdn.write(GAME, pdn.record(GAME, moves.resolve(GAME, state, "3x12x19").actions, np.array([state])))
-    assert "3x12x19" in written and moves_of(written) == ["3x12x19"]
+    record = read_one(f"{FORK} {follows} *")
+    assert writer.played(GAME, record.start, record.actions)[0].path == path
+    assert record.warnings == (f"'3x19' (move 1) names more than one move; what follows allows only {path}",)
+    written = writer.write(GAME, record)
+    assert path in written and read_one(written).actions == record.actions and not read_one(written).warnings
 
 
-# Refusing
+@pytest.mark.parametrize("follows", ["", "32-28", "32-27 19-23 27x18 1-0"], ids=["nothing", "a move", "moves"])
+def test_a_capture_that_what_follows_leaves_open_is_refused_with_both_meanings(follows: str) -> None:
+    with pytest.raises(RecordError, match=r"'3x19' .move 1. can mean 3x10x19 or 3x12x19, and all that follows allows"):
+        read(f"{FORK} {follows}")
+    with pytest.raises(RecordError, match="can mean"):
+        read(f'{FORK} {follows}\n[Event "next"] 11-15 *')
 
 
-@pytest.mark.parametrize(
-    ("text", "message"),
-    [
-        ("", "there is no game in this text."),
-        ("hello", "line 1: 'hello' is not PDN; expected are tags"),
-        ("1-0", "'1-0' is a result without a game"),
-        ("11-16 22-18\n\n16-11", "game 1, line 3: move 3: '16-11' is not a legal move here. Legal moves: "),
-        ("11-15 22-18 8-11", "move 3: '8-11' is not a legal move here. A jump is forced. Legal moves: 15x22."),
-        ("11-15 22-18 15x24", "'15x24' is not a legal move here. A jump is forced. Legal moves: 15x22."),
-        ("33-37", "'33-37' is not a legal move here"),
-        ("0-0", "'0-0' is not a legal move here"),
-        ("11-15 {no end", "a comment begins with { and does not end"),
-        ("11-15 (22-18", "a variation begins with ( and does not end"),
-        ("11-15 ) 22-18", "')' closes a variation that was not opened"),
-        ('[Result "1-0"] 11-15 0-1', "the tag says 1-0, but the moves end with 0-1"),
-        ('[Result "won"] 11-15', "the result 'won' is none of"),
-        ('[GameType "20"] 32-28', "GameType 20 is another game; English checkers is 21"),
-        ('[A "1"] [A "2"]', "the tag A is given twice"),
-        ('[FEN "B:W14,22,32:B9"] 9x18', "the game ends in the middle of the jump 9x18"),
-        ('[FEN "B:W14,22,32:B9"] 9x18 32-28', "'32-28' is not a legal move here. A jump is forced."),
-        ('[FEN "B:W6:B1"] 1x10 1-0', "the result is given as 1-0, but the game ended 0-1 on the board"),
-        ('[FEN "B:W6:B1"] 1x10 6-9', "'6-9' cannot be played: the game is over"),
-    ],
-)
-def test_what_is_no_game_is_refused_in_one_sentence(text: str, message: str) -> None:
-    with pytest.raises(pdn.PdnError) as caught:
-        pdn.read(text)
-    assert message in str(caught.value) and "\n" not in str(caught.value)
+def test_a_capture_that_is_named_in_full_leaves_no_doubt() -> None:
+    assert moves_of(FORK.replace("3x19", "3x12x19") + " 32-28") == ["3x12x19", "32-28"]
+    with pytest.raises(RecordError, match="move 2: '16-12' is not a legal move here"):
+        read(FORK.replace("3x19", "3x12x19") + " 16-12")
+
+
+def test_as_many_ways_to_read_a_game_as_there_are_are_kept_up_to_a_limit(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(replay, "MAX_LINES", 1)
+    with pytest.raises(RecordError, match=r"'3x19' .move 1. can mean 3x10x19 or 3x12x19; name all squares"):
+        read(f"{FORK} 16-12")
+
+
+# Games
+
+
+def test_games_follow_one_another() -> None:
+    one, two, three = read('[White "a"] 11-15 * [White "b"] 9-13 [White "c"]')
+    assert [len(game.actions) for game in (one, two, three)] == [1, 1, 0]
+    assert [game.tags["Second"] for game in (one, two, three)] == ["a", "b", "c"]
 
 
 @pytest.mark.parametrize(
-    ("text", "message"),
+    "text",
     [
-        ("", "is not a position"),
-        ("x" * 1000, "is not a position"),
-        ("B:W1,2", "is not a position"),
-        ("B:B1:B2", "is not a position"),
-        ("B:W:B", "has no pieces"),
-        ("B:W33:B1", "names '33', which is not a square from 1 to 32"),
-        ("B:W0:B1", "names '0'"),
-        ("B:W9-7:B1", "names '9-7'"),
-        ("B:W9,:B1", "names ''"),
-        ("B:W9:B9", "has two pieces on square 9"),
-        ("B:W4:B9", "has a man on square 4, where it would be a king: K4"),
-        ("B:W9:B29", "has a man on square 29"),
-        ("B:W13-25:B1", "has 13 pieces of a side; allowed are 12"),
-        ("B:W١:B2", "is not a square"),
+        "1. 9-13 * 1. 11-15 22-18 *",
+        "9-13 1-0\n11-15 22-18",
+        "9-13 * 0-1 11-15 22-18 1/2-1/2 *",
+        "9-13 1-0 * 11-15 22-18",
+    ],
+    ids=["with numbers", "without", "a star before the result", "a star behind it"],
+)
+def test_games_without_tags_end_with_their_results(text: str) -> None:
+    assert [len(record.actions) for record in read(text)] == [1, 2]
+
+
+def test_remarks_behind_a_result_belong_to_the_game_in_that_line() -> None:
+    one, two = read("9-13 1-0 {resigned}\n{the second} 11-15 * {end}\n{of all}")
+    assert one.comments == {0: "resigned"} and two.comments == {-1: "the second", 0: "end of all"}
+
+
+def test_a_game_may_be_a_result_or_tags_alone() -> None:
+    assert [record.result for record in read('1. 2-0 [Event "a"] 0-1 [Event "b"]')] == [1.0, 0.0, None]
+
+
+def test_a_record_says_in_which_line_it_begins() -> None:
+    assert [record.line for record in read('\n\n[Event "a"]\n11-15 *\n\n\n9-13\n*')] == [3, 7]
+
+
+def test_text_before_the_first_tag_is_passed_over_with_a_warning() -> None:
+    record = read_one('Games of 1999, 11-15 and others\nby hand\n\n  [Event "a"][Round "1"] 11-15 *')
+    assert record.tags == {"Event": "a", "Round": "1"} and len(record.actions) == 1
+    assert record.warnings == ("line 1: the text before the first tag, from 'Games' on, was passed over",)
+
+
+# Results
+
+
+@pytest.mark.parametrize(
+    ("text", "points"),
+    [
+        *[("1-0", 1.0), ("2-0", 1.0), ("0-1", 0.0), ("0-2", 0.0), ("1/2-1/2", 0.5), ("1/2", 0.5), ("1-1", 0.5)],
+        *[("*", None), ("1 - 0", 1.0), ("0\u20131", 0.0), ("\u00bd-\u00bd", 0.5), ("\u00bd", 0.5), ("1/2 - 1/2", 0.5)],
     ],
 )
-def test_impossible_positions_are_refused_in_one_sentence(text: str, message: str) -> None:
-    with pytest.raises(base.IllegalMove, match=None) as caught:
-        fen.read(text, GAME)
-    assert message in str(caught.value) and "\n" not in str(caught.value)
+def test_a_result_gives_the_points_of_the_first_player_first(text: str, points: float | None) -> None:
+    record = read_one(f"1. 9-13 {text}")
+    assert len(record.actions) == 1 and record.result == points and record.warnings == ()
 
 
-NOISE_BYTES = 5_000_000
-PARTS = ["x", "{", "{}", "(", "()", "(1.)", "* ", "1. ", "11-15 ", " ", "1-", "$1", '"', "9", ";", "\0", "１"]
-NOISE = {
-    "random bytes": lambda n: random.Random(1).randbytes(n).decode("latin1"),
-    **{repr(part): lambda n, part=part: part * (n // len(part)) for part in PARTS},
-    "an open tag": lambda n: "[" + " " * n,
-    "an open text": lambda n: '[A "' + "\\" * n,
-    "tags": lambda n: '[A ""]' * (n // 6),
-    "a long position": lambda n: f'[FEN "B:W21:B1{"," * n}"]',
-}
+def test_one_to_nil_is_a_win_of_black_who_moves_first() -> None:
+    """Black takes the last man: seat 0 has won."""
+    record = read_one('[Result "1-0"][FEN "B:W6:B1"] 1. 1x10 1-0')
+    assert record.result == 1.0 and record.warnings == ()
+    text = writer.write(GAME, record._replace(tags={}, result=None))
+    assert '[Result "1-0"]' in text and text.endswith("1. 1x10 1-0\n\n")
 
 
-@pytest.mark.parametrize("noise", NOISE.values(), ids=NOISE.keys())
-def test_five_megabytes_of_noise_are_refused_at_once(noise) -> None:
-    text = noise(NOISE_BYTES)
-    began = time.process_time()
-    with pytest.raises(pdn.PdnError) as caught:
-        pdn.read(text)
-    assert time.process_time() - began < 1 and len(str(caught.value)) < 400
-
-
-@EXAMPLES
-@given(st.text(alphabet='0123456789-x:.[](){}" BWK,*/\n\\;%$!?aé', max_size=60))
-def test_any_text_is_read_or_refused(text: str) -> None:
-    for read in (pdn.read, lambda given: fen.read(given, GAME), lambda given: moves.resolve(GAME, START, given)):
-        try:
-            read(text)
-        except base.IllegalMove as error:
-            assert "\n" not in str(error) and len(str(error)) < 600
-
-
-START = GAME.initial_states(1)[0]
-
-
-# Writing
-
-
-@EXAMPLES
-@given(
-    st.integers(0, 2**32),
-    st.integers(0, 200),
-    st.dictionaries(
-        st.text("abcXYZ_019", min_size=1, max_size=9),
-        st.text(st.characters(min_codepoint=32, exclude_categories=["Cs"]), max_size=20),
-        max_size=3,
-    ),
+@pytest.mark.parametrize(
+    ("text", "points", "warning"),
+    [
+        ('[Result "1-0"] 11-15 0-1', 0.0, "the tag Result says 1-0, but the moves end with 0-1, which is kept"),
+        ('[Result "1-0"] 11-15 *', 1.0, None),
+        ('[Result "1-0"] 11-15', 1.0, None),
+        ('[Result "*"] 11-15 0-1', 0.0, None),
+        ('[result "0-2"] 11-15', 0.0, None),
+        ('[Result "2-0"] 11-15 1-0', 1.0, None),
+        ('[Result "?"] 11-15', None, None),
+        ('[Result ""] 11-15 *', None, None),
+        ('[Result "won"] 11-15', None, "the result 'won', none of 1-0, 0-1, 1/2-1/2 and *, is read as *"),
+        ("11-15 0-0", None, "the result '0-0', lost by both players, is read as *"),
+        ('[FEN "B:W6:B1"] 1x10 0-1', 0.0, "the recorded result 0-1 is kept, but on the board it is 1-0"),
+        ('[FEN "B:W6:B1"] 1x10 1/2-1/2', 0.5, "the recorded result 1/2-1/2 is kept, but on the board it is 1-0"),
+        ('[FEN "B:W6:B1"] 1x10 *', None, None),
+    ],
 )
-def test_what_is_written_is_read_again(seed: int, plies: int, tags: dict[str, str]) -> None:
-    (played,) = random_play.random_games(GAME, np.random.default_rng(seed), 1)
-    begin = min(plies // 4, len(played.actions))
-    while played.states[begin]["jumper"]:
-        begin -= 1
-    end = min(begin + plies, len(played.actions))
-    while played.states[end]["jumper"]:
-        end += 1
-    start = fen.read(fen.write(played.states[begin]), GAME) if not played.states[begin]["terminal"] else None
-    if start is None:
-        return
-    game = pdn.record(GAME, played.actions[begin:end].tolist(), start, tags)
-    text = pdn.write(GAME, game)
-    (again,) = pdn.read(text, GAME)
-    assert again.actions == game.actions and again.result == game.result
-    assert {name: again.tags[name] for name in tags} == tags
-    assert moves.placement(again.end[0]) == moves.placement(played.states[end])
-    assert pdn.write(GAME, again) == text and max(map(len, text.splitlines()[-8:])) <= 90
-    bare = " ".join(pdn.move_texts(GAME, game))
-    if bare and begin == 0:
-        assert pdn.read(bare)[0].actions == game.actions
+def test_the_recorded_result_is_kept(text: str, points: float | None, warning: str | None) -> None:
+    record = read_one(text)
+    assert record.result == points and record.warnings == (() if warning is None else (warning,))
 
 
-def test_the_result_follows_from_the_last_position() -> None:
-    assert pdn.read('[FEN "B:W6:B1"] 1x10')[0].result == "*", "nobody said so"
-    actions = pdn.read('[FEN "B:W6:B1"] 1x10')[0].actions
-    assert pdn.record(GAME, actions, fen.read("B:W6:B1", GAME)).result == "0-1"
-    draw = " ".join(["4-8 29-25 8-4 25-29"] * 2)
-    actions = pdn.read(f'[FEN "B:WK29:BK4"] {draw}')[0].actions
-    assert pdn.record(GAME, actions, fen.read("B:WK29:BK4", GAME)).result == "1/2-1/2"
-    resigned = pdn.record(GAME, pdn.read("11-15")[0].actions, result="1-0")
-    assert pdn.read(pdn.write(GAME, resigned))[0].result == "1-0"
-    with pytest.raises(pdn.PdnError, match="result cannot be '1-0' where the rules say 1/2-1/2"):
-        pdn.record(GAME, actions, fen.read("B:WK29:BK4", GAME), result="1-0")
+# Draws that nobody claimed
 
 
-def test_a_game_from_a_position_carries_it() -> None:
-    game = pdn.read('[FEN "W:W21-32:B1-12."] 22-18')[0]
-    text = pdn.write(GAME, game)
-    assert '[SetUp "1"]\n[FEN "W:W21,22,23,24,25,26,27,28,29,30,31,32:B1,2,3,4,5,6,7,8,9,10,11,12"]' in text
-    assert text.endswith("\n\n1... 22-18 *\n\n")
+def test_a_third_repetition_ends_no_game_that_was_played_on() -> None:
+    moves = " ".join(["4-8 29-25 8-4 25-29"] * 3)
+    record = read_one(f'[FEN "B:WK29:BK4"] {moves} 4-8 0-1')
+    assert len(record.actions) == 13 and record.result == 0.0
+    assert record.warnings == (
+        "the game was drawn by the rules after 8 plies, as a position occurred for the third time; nobody claimed it,"
+        " and play went on",
+    )
+    assert read_one(writer.write(GAME, record)).actions == record.actions
 
 
-def test_the_start_and_kings_as_text() -> None:
-    assert fen.write(START) == START_FEN and moves.placement(fen.read(START_FEN, GAME)[0]) == moves.placement(START)
-    for text in ("W:WK1,30:BK32", "B:W:BK4", "W:W5:B"):
-        assert fen.write(fen.read(text, GAME)[0]) == text
-    assert fen.read("W:WK1,30:B", GAME)["terminal"] == [False] and fen.read("B:W5:B", GAME)["terminal"] == [True]
+def test_forty_moves_without_a_capture_end_no_game_that_was_played_on() -> None:
+    """A king wanders over all squares of its side, the other answers at home: no position occurs three times."""
+    game, walk = rules.Checkers(quiet_plies=4), ["4-8", "29-25", "8-11", "25-22", "11-7", "22-26", "7-3"]
+    (record,) = reader.iterate(['[FEN "B:WK29:BK4"] ' + " ".join(walk) + " 1-0"], game)
+    assert len(record.actions) == 7 and record.result == 1.0
+    assert "drawn by the rules after 4 plies, as nothing was captured and no man moved" in record.warnings[0]
 
 
-def test_what_text_cannot_say_is_not_written() -> None:
-    game = pdn.read("11-15")[0]
-    with pytest.raises(pdn.PdnError, match="'a b' is no name for a tag"):
-        pdn.write(GAME, game._replace(tags={"a b": ""}))
-    with pytest.raises(pdn.PdnError, match="holds a control character"):
-        pdn.write(GAME, game._replace(tags={"a": "\n"}))
-    jumping = GAME.step(fen.read("B:W14,22,32:B9", GAME), np.array([8 * 8 + 3])).states
-    with pytest.raises(ValueError, match="in the middle of a jump has no FEN"):
-        fen.write(jumping[0])
-    with pytest.raises(pdn.PdnError, match="end in the middle of a jump"):
-        pdn.record(GAME, [8 * 8 + 3], fen.read("B:W14,22,32:B9", GAME))
+def test_a_lost_game_is_over() -> None:
+    with pytest.raises(RecordError, match="'6-9' cannot be played: the game is over"):
+        read('[FEN "B:W6:B1"] 1x10 6-9')
 
 
-# Openings
+# Tags and set-up commands
 
 
-def test_the_openings_are_different_positions_with_white_to_move() -> None:
-    states = openings.states(GAME)
-    assert len(openings.ballots()) == len(states) == len(np.unique(GAME.key(states))) == 174
-    assert np.all(states["to_play"] == 1) and not states["terminal"].any()
+def test_tags_as_people_write_them() -> None:
+    record = read_one('[event "a"] [Site\n"b"] [Date "1"][Round "2"] {so} [White "x" ]\n[ Black"y"] 11-15 *')
+    assert list(record.tags.items()) == [
+        ("event", "a"), ("Site", "b"), ("Date", "1"), ("Round", "2"), ("Second", "x"), ("First", "y"),
+    ]  # fmt: skip
+    assert record.comments == {-1: "so"}
 
 
-@pytest.mark.slow
-@pytest.mark.skipif(SLOW_MACHINE, reason="nothing is compiled")
-def test_the_openings_are_made_again_by_search() -> None:
-    assert openings.derive(GAME) == openings.ballots()
+def test_a_tag_without_quotes_is_read_with_a_warning() -> None:
+    record = read_one("[Event Club match]\n[Date 2001.01.02]\n11-15 *")
+    assert record.tags == {"Event": "Club match", "Date": "2001.01.02"}
+    assert record.warnings[0] == "line 1: the tag Event has no quotes around 'Club match'"
+
+
+def test_of_two_tags_with_one_name_the_first_is_kept_with_a_warning() -> None:
+    record = read_one('[Event "a"][Event "a"]\n[Event "b"] 11-15 *')
+    assert record.tags == {"Event": "a"} and record.warnings == (
+        "line 2: the tag Event is given twice; 'b' is left out",
+    )
+
+
+@pytest.mark.parametrize("kind", ["21", "21,B,8,8,N1,0", "?", ""])
+def test_english_checkers_by_its_game_type(kind: str) -> None:
+    assert len(read_one(f'[GameType "{kind}"] 11-15 *').actions) == 1
+
+
+def test_a_set_up_command_gives_the_position() -> None:
+    start = fen.read("W:W22,27:B9,K14", GAME)
+    for text in ('/FEN "W:W22,27:B9,K14"/ 1. 22-17 *', '/FEN\n"W:W22,27:B9,K14."/ 22-17', "/fen W:W22,27:B9,K14/22-17"):
+        record = read_one(text)
+        assert record.start.tobytes() == start.tobytes() and len(record.actions) == 1 and not record.warnings
+    same = read_one('11-15 /FEN "W:W21-32:B1-10,12,15"/ {as it was} 22-18')
+    assert len(same.actions) == 2 and same.comments == {0: "as it was"} and not same.warnings
+
+
+def test_a_set_up_command_in_a_game_begins_the_record_anew_and_loses_no_move() -> None:
+    record = read_one('[Event "a"] 11-15 {good} 22-18 /FEN "B:W22:B9"/ {missing moves} 9-14 1-0')
+    assert record.start.tobytes() == fen.read("B:W22:B9", GAME).tobytes() and len(record.actions) == 1
+    assert record.comments == {-1: "before the set-up command: 11-15 (good) 22-18 missing moves"}
+    assert record.result == 1.0 and "a set-up command changes the position" in record.warnings[0]
+
+
+def test_comments_are_kept_with_the_move_before_them() -> None:
+    record = read_one('{a} [FEN "B:W14,22,32:B9"] {b}{c} 9x18 {in the jump} 18x25 {d} ; e\n32-28 {} {f {g} *')
+    assert record.comments == {-1: "a b c", 1: "in the jump d e", 2: "f {g"}
+    assert record.warnings == ("line 2: a comment holds another {, and ends at the first }",)
+
+
+def test_unclaimed_positions_go_on_and_lost_ones_do_not() -> None:
+    over = GAME.step(fen.read("B:W6:B1", GAME), np.array([1])).states
+    drawn = replay.Replay(GAME, fen.read("B:WK29:BK4", GAME))
+    for text in ["4-8", "29-25", "8-4", "25-29"] * 2:
+        drawn.play(text)
+    ended = drawn.lines[0].states
+    assert ended["terminal"][0] and replay.outcome(GAME, ended) == 0.5
+    going = GAME.unclaimed(np.concatenate([ended, over, GAME.initial_states(1)]))
+    assert going["terminal"].tolist() == [False, bool(over["terminal"][0]), False]
+    assert moves.placement(going[0]) == moves.placement(ended[0]) and not going["clock"][0]

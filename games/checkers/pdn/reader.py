@@ -1,0 +1,284 @@
+"""Games read from PDN, one after the other. Every move is replayed, so what is read was played by the rules.
+
+In English checkers the points of the first player come first: Black, seat 0, moves first, and 1-0 means that Black won.
+What is said in a file is kept where it contradicts itself or the board, with a warning: the result behind the moves
+before that of the tag, and either before the board's. Draws that the rules let a player claim end no game that others
+played on. Knows tags and results; what the moves mean is found in `replay.py`.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+
+from games import base
+from games.checkers import fen, moves, rules
+from games.checkers.pdn import replay, tokens
+from games.checkers.pdn.tokens import Token
+from games.text import records
+from games.text.records import GameRecord, RecordError
+
+GAME_TYPE = "21"  # English checkers in the list of PDN
+MAX_TAGS = 1000  # of a game
+MAX_COMMENTS = 10_000  # of a game, variations included
+_OTHER_GAMES = {"20": "international draughts", "22": "Italian draughts", "23": "pool checkers"} | {
+    "24": "Spanish draughts", "25": "Russian draughts", "26": "Brazilian draughts", "27": "Canadian draughts",
+    "28": "Portuguese draughts", "29": "Czech draughts", "30": "Turkish draughts", "31": "Thai draughts",
+    "40": "Frisian draughts",
+}  # fmt: skip
+_POINTS = {"1-0": 1.0, "2-0": 1.0, "0-1": 0.0, "0-2": 0.0, "1/2-1/2": 0.5, "1/2": 0.5, "1-1": 0.5}
+_UNKNOWN = ("*", "?", "", "-")
+_LOST_BY_BOTH = "0-0"
+_NAME_OF = {"Black": "First", "White": "Second"}
+_REMARKS = ("comment", "variation", "warning")  # tokens that begin no game
+_MEANINGFUL = {name.lower(): name for name in ("FEN", "GameType", "Result")}  # whatever their letters' case
+
+
+def iterate(lines: Iterable[str], game: rules.Checkers | None = None) -> Iterator[GameRecord]:
+    """The games of a text, line by line, one at a time. Raises RecordError in one sentence at the first thing that is
+    wrong, and at the end of a text without a game."""
+    reader = _FileReader(game or rules.Checkers())
+    try:
+        for token in tokens.tokens(lines):
+            yield from reader.take(token)
+    except RecordError as error:
+        raise error.of_game(reader.now.number) from None
+    yield from reader.finish()
+
+
+class _FileReader:
+    """The games of one text as they are read, token by token. A finished game is kept until the next one begins, for
+    what may still belong to it: a comment in the line of its result, a second "*"."""
+
+    def __init__(self, game: rules.Checkers) -> None:
+        self.game = game
+        self.ended: _GameReader | None = None
+        self.now = _GameReader(game, 1)
+
+    def take(self, token: Token) -> Iterator[GameRecord]:
+        if token.kind == "tag" and self.now.in_moves:
+            yield from self._end()
+        if self.ended is not None and not self.now.touched and self.ended.takes_too(token):
+            return
+        if self.ended is not None and token.kind not in (*_REMARKS, "numbers"):
+            yield self.ended.record()
+            self.ended = None
+        self.now.take(token)
+        if self.now.done:
+            yield from self._end()
+
+    def _end(self) -> Iterator[GameRecord]:
+        if self.ended is not None:
+            yield self.ended.record()
+        self.ended, self.now = self.now, _GameReader(self.game, self.now.number + 1)
+
+    def finish(self) -> Iterator[GameRecord]:
+        """The last game, with all remarks behind it."""
+        if self.now.tags or self.now.in_moves:
+            yield from self._end()
+        elif self.ended is not None:
+            self.ended.adopt(self.now)
+        if self.ended is None:
+            raise RecordError("there is no game in this text.")
+        yield self.ended.record()
+
+
+class _GameReader:
+    """One game as it is read."""
+
+    def __init__(self, game: rules.Checkers, number: int) -> None:
+        self.game, self.number = game, number
+        self.line = self.last_line = 0
+        self.last_move: Token | None = None
+        self.tags: dict[str, str] = {}
+        self.start = game.initial_states(1)
+        self.replay = replay.Replay(game, self.start)
+        self.remarks: list[tuple[int, str]] = []  # comments, each with the number of whole moves before it
+        self.said: list[str] = []  # moves and comments, for what a set-up command cuts off
+        self.warnings: list[str] = []
+        self.result = ""
+        self.counts = {"tags": 0, "comments": 0, "variations": 0}
+        self.in_moves = self.numbered = self.done = False
+
+    @property
+    def touched(self) -> bool:
+        return bool(self.tags) or self.in_moves or self.numbered
+
+    def take(self, token: Token) -> None:
+        if not self.line:
+            self.line = token.line
+        self.last_line = token.line
+        try:
+            getattr(self, f"_{token.kind}")(token)
+        except RecordError as error:
+            raise error.of_game(self.number) from None
+        except base.IllegalMove as error:
+            raise self._error(str(error), token) from None
+
+    def _error(self, message: str, token: Token) -> RecordError:
+        return RecordError(message, self.number, token.line, token.column, token.text)
+
+    def _warn(self, token: Token, sentence: str) -> None:
+        self.warnings.append(f"line {token.line}: {sentence}")
+
+    # -- tokens ------------------------------------------------------------------------------------------
+
+    def _tag(self, token: Token) -> None:
+        name, value = token.name, token.text
+        meaning = _MEANINGFUL.get(name.lower(), "")
+        self.counts["tags"] += 1
+        if self.counts["tags"] > MAX_TAGS:
+            raise self._error(f"a game has more than {MAX_TAGS} tags.", token)
+        if name in self.tags:
+            if self.tags[name] == value:
+                return
+            if meaning in ("FEN", "GameType"):
+                raise self._error(f"the tag {name} is given twice, with different values.", token)
+            self._warn(token, f"the tag {name} is given twice; '{base.shorten(value)}' is left out")
+            return
+        self.tags[name] = value
+        if meaning == "GameType":
+            self._check_game_type(token)
+        if meaning == "FEN" and value.strip():
+            self._begin_at(token)
+
+    def _check_game_type(self, token: Token) -> None:
+        kind = token.text.split(",")[0].strip()
+        if kind in ("", "?", GAME_TYPE):
+            return
+        name = f" ({_OTHER_GAMES[kind]})" if kind in _OTHER_GAMES else ""
+        raise self._error(
+            f"GameType {base.shorten(token.text)}{name} is another game; English checkers is {GAME_TYPE}.", token
+        )
+
+    def _begin_at(self, token: Token) -> None:
+        self.start, warnings = fen.parse(token.text, self.game)
+        self.replay = replay.Replay(self.game, self.start)
+        for sentence in warnings:
+            self._warn(token, sentence)
+
+    def _setup(self, token: Token) -> None:
+        """A position in the middle of a game: the record begins there, and tells what came before in a comment."""
+        self.in_moves = True
+        now, warnings = fen.parse(token.text, self.game)
+        if any(moves.placement(line.states[0]) == moves.placement(now[0]) for line in self.replay.lines):
+            return
+        if self.said:
+            self._warn(
+                token,
+                "a set-up command changes the position: the record begins there, after a comment with what came before",
+            )
+        before = " ".join(self.said)
+        self.remarks = [(0, f"before the set-up command: {before}")] if before else []
+        self.start, self.replay = now, replay.Replay(self.game, now)
+        for sentence in warnings:
+            self._warn(token, sentence)
+
+    def _move(self, token: Token) -> None:
+        self.in_moves = True
+        self.last_move = token
+        self.replay.play(token.text)
+        self.said.append(" ".join(token.text.split()))
+
+    def _number(self, token: Token) -> None:
+        """A move number without a dot."""
+        line = self.replay.lines[0]
+        due = (line.moves + int(self.start["to_play"][0])) // 2 + 1
+        if int(token.text) != due:
+            raise self._error(f"'{token.text}' is no move, and not the number of the next one, {due}.", token)
+        self.numbered = True
+
+    def _numbers(self, token: Token) -> None:
+        self.numbered = True
+
+    def _comment(self, token: Token) -> None:
+        self.counts["comments"] += 1
+        if self.counts["comments"] > MAX_COMMENTS:
+            raise self._error(f"a game has more than {MAX_COMMENTS} comments.", token)
+        if not token.text:
+            return
+        line = self.replay.lines[0]
+        self.remarks.append((line.moves + bool(line.states["jumper"][0]), token.text))
+        self.said.append(f"({token.text})")
+
+    def _variation(self, token: Token) -> None:
+        self.counts["variations"] += 1
+        if self.counts["variations"] > MAX_COMMENTS:
+            raise self._error(f"a game has more than {MAX_COMMENTS} variations.", token)
+
+    def _warning(self, token: Token) -> None:
+        self._warn(token, token.text)
+
+    def _result(self, token: Token) -> None:
+        if not self.touched:
+            raise self._error(f"'{token.text}' is a result without a game.", token)
+        self.result = _plain(token.text)
+        self.in_moves = self.done = True
+
+    def takes_too(self, token: Token) -> bool:
+        """Whether a token behind the result still belongs to this game, which then takes it."""
+        if token.kind == "result" and ("*" in (token.text, self.result) or _plain(token.text) == self.result):
+            self.result = _plain(token.text) if self.result == "*" else self.result
+        elif token.kind in _REMARKS and token.line == self.last_line:
+            self.take(token)
+        else:
+            return False
+        return True
+
+    def adopt(self, rest: _GameReader) -> None:
+        """Takes the comments after the last game of a text."""
+        self.remarks += [(self.replay.lines[0].moves, text) for _, text in rest.remarks]
+        self.warnings += rest.warnings
+
+    # -- the whole ---------------------------------------------------------------------------------------
+
+    def record(self) -> GameRecord:
+        try:
+            line = self.replay.finish()
+        except base.IllegalMove as error:
+            raise self._error(str(error), self.last_move or Token("move", "", self.line, 0)) from None
+        for choice in line.choices:
+            self.warnings.append(
+                f"'{base.shorten(choice.text)}' (move {choice.number}) names more than one move; what follows allows"
+                f" only {choice.path}"
+            )
+        if line.drawn is not None:
+            self.warnings.append(
+                f"the game was drawn by the rules after {line.drawn[0]} plies, as {line.drawn[1]}; nobody claimed it,"
+                " and play went on"
+            )
+        if self.counts["variations"]:
+            self.warnings.append(f"variations were passed over: {self.counts['variations']}")
+        points = self._points(line)
+        tags = {_NAME_OF.get(name, name): text for name, text in self.tags.items()}
+        return GameRecord(self.start, line.actions, tags, self._comments(line), points, tuple(self.warnings), self.line)
+
+    def _comments(self, line: replay.Line) -> dict[int, str]:
+        found: dict[int, str] = {}
+        for after, text in self.remarks:
+            index = line.ends[min(after, len(line.ends)) - 1] - 1 if after and line.ends else -1
+            found[index] = f"{found.get(index, '')} {text}".strip()
+        return found
+
+    def _points(self, line: replay.Line) -> float | None:
+        """The result as recorded."""
+        tag = next((_plain(text) for name, text in self.tags.items() if name.lower() == "result"), "")
+        told = tag if self.result in ("", "*") else self.result
+        if told not in (*_POINTS, *_UNKNOWN):
+            meaning = "lost by both players," if told == _LOST_BY_BOTH else "none of 1-0, 0-1, 1/2-1/2 and *,"
+            self.warnings.append(f"the result '{base.shorten(told)}', {meaning} is read as *")
+        points = _POINTS.get(told)
+        if tag in _POINTS and points is not None and _POINTS[tag] != points:
+            self.warnings.append(f"the tag Result says {tag}, but the moves end with {told}, which is kept")
+        by_rule = replay.outcome(self.game, line.states) if line.actions else None
+        if None not in (by_rule, points) and by_rule != points:
+            self.warnings.append(
+                f"the recorded result {told} is kept, but on the board it is {records.RESULTS[by_rule]}"
+            )
+        return points
+
+
+def _plain(result: str) -> str:
+    """A result without spaces, with hyphens for dashes and digits for halves."""
+    text = re.sub("[\u2010-\u2015\u2212]", "-", "".join(result.split())).replace("\u00bd", "1/2")
+    return "1/2-1/2" if text == "1/2" else text
