@@ -33,6 +33,10 @@ class Actor(Protocol):
     def load_state(self, arrays: Mapping[str, np.ndarray], rest: Mapping[str, Any]) -> bool:
         """Goes on from there; `set_weights` must follow. False, changing nothing, where the settings no longer fit."""
 
+    # Two attributes that an actor may have, and should where a call takes longer than some seconds:
+    # progress: int, which rises while it works. An actor on Ray that stands still is taken for hung.
+    # should_stop: () -> bool, which the loop sets. Once it is true, `generate` returns what rows it has, at once.
+
 
 class Agent(ABC):
     """One kind of agent with its configuration: one network that plays itself, two that play each other, …
@@ -90,6 +94,11 @@ class Agent(ABC):
         """[M] int64: the bucket of each of rows [M], for hard-example mining. Default: one bucket, which turns mining
         into even draws."""
         return np.zeros(len(rows), np.int64)
+
+    def sound(self, rows: np.ndarray) -> np.ndarray:
+        """[M] bool: which of rows [M], whose numbers are all finite, may be learned from; the others are left out and
+        counted. Default: all."""
+        return np.ones(len(rows), bool)
 
     def difficulty(self, weights: Weights, rows: np.ndarray) -> np.ndarray:
         """[M] float64 ≥ 0: how badly these weights do on each of rows [M], for hard-example mining. Default: 0."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import gc
 import platform
 from functools import cache
 from pathlib import Path
@@ -15,6 +16,24 @@ _NATIVE_BF16_FLAGS = ("avx512_bf16", "amx_bf16")
 def best() -> torch.device:
     """The GPU when there is one, else the CPU."""
     return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+
+
+def gpus() -> int:
+    """GPUs of this machine that may be used."""
+    return torch.cuda.device_count()
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Whether an error of torch or Python says that memory ran out."""
+    of_torch = ("can't allocate memory", "not enough memory", "out of memory")
+    return isinstance(error, MemoryError) or any(words in str(error) for words in of_torch)
+
+
+def release_memory() -> None:
+    """Gives unused memory back, before something is tried again."""
+    gc.collect()
+    if torch.cuda.is_available():
+        torch.cuda.empty_cache()
 
 
 @cache

@@ -31,6 +31,10 @@ class EngineError(UserError):
     """An engine of others that ended, fell silent or broke the rules."""
 
 
+class OutOfMemory(UserError):
+    """Memory ran out, and does so again."""
+
+
 class TrainingDiverged(UserError):
     """A loss or gradient is not finite: going on would destroy the weights."""
 

@@ -29,6 +29,7 @@ class SampleBatch(NamedTuple):
     rows: np.ndarray  # [M] of the agent's row_dtype, whole games only
     stats: dict[str, float]  # sums of what was done, see `agent.Actor.generate`
     generation: int  # of the weights in use at the end
+    source: tuple[int, int, int] = (0, 0, 0)  # actor; processes started before its own; its calls so far, from 1
 
 
 class MatchResult(NamedTuple):

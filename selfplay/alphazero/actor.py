@@ -10,7 +10,7 @@ asked about. When a position is proven by the search, the proof replaces what th
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -48,6 +48,7 @@ class SelfPlayActor:
         self._newest, self._newest_network = self._evaluator(network_config, device)
         self._opponent, self._opponent_network = self._evaluator(network_config, device)
         self._has_opponent = False
+        self.should_stop: Callable[[], bool] = _never
         self._groups = [Group(game, config, search_config, self._row_dtype, 0)]
         if config.opponent_share > 0:
             # The two players' trees must not be shared, so there is nothing to keep between moves.
@@ -65,6 +66,11 @@ class SelfPlayActor:
         if not self.config.cache_entries:
             return net, net
         return evaluators.CachedEvaluator(net, self.game, self.config.cache_entries), net
+
+    @property
+    def progress(self) -> int:
+        """Turns so far; a number that rises while games are played."""
+        return sum(group.turns for group in self._groups)
 
     # -- what a run asks for -------------------------------------------------------------------------------
 
@@ -85,12 +91,12 @@ class SelfPlayActor:
                 group.start_searches(np.flatnonzero(idle | restart))
 
     def generate(self, min_rows: int) -> tuple[np.ndarray, dict[str, float]]:
-        """(rows [M >= min_rows], sums since the last call) of whole games only.
+        """(rows [M >= min_rows], sums since the last call) of whole games only; fewer rows after `should_stop`.
 
         Sums: games, positions, moves, evaluations, batches, cache_lookups, cache_hits, game_plies, first_wins, draws,
         exact (positions proven by search), adjudicated.
         """
-        while len(self._finished) < min_rows:
+        while len(self._finished) < min_rows and not self.should_stop():
             self._turn(self._next_group())
         rows = self._finished.take()
         stats, self._stats = self._stats | self._counters(), {}
@@ -246,3 +252,7 @@ class SelfPlayActor:
         for group, saved in zip(self._groups, rest["groups"], strict=True):
             group.load_state(arrays, saved)
         return True
+
+
+def _never() -> bool:
+    return False

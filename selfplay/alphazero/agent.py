@@ -83,6 +83,9 @@ class AlphaZero(Agent):
         net.load(weights[policy_value.PLAYER])
         return net
 
+    def sound(self, rows: np.ndarray) -> np.ndarray:
+        return loss.sound_rows(self.game, rows)
+
     def buckets(self, rows: np.ndarray) -> np.ndarray:
         return buckets.buckets(self.game, rows)
 

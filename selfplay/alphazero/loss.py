@@ -13,6 +13,7 @@ from games.base import Game
 from selfplay import device as devices
 from selfplay.types import Batch, Loss
 
+TOLERANCE = 0.01  # of what has to sum to 1
 MAX_POLICY_TARGETS = 64  # of a position's legal actions, at most this many of the largest targets are kept in a row
 
 
@@ -30,6 +31,22 @@ def row_dtype(game: Game) -> np.dtype:
             ("generation", "i4"),  # of the weights that searched it
         ]
     )
+
+
+def sound_rows(game: Game, rows: np.ndarray) -> np.ndarray:
+    """[M] bool: whether each of rows [M] is one that a search can have made: a policy over legal actions that sums to
+    1, and values in their ranges."""
+    policy, actions, wdl = rows["policy"], rows["actions"], rows["search_wdl"]
+    sound = np.abs(policy.sum(1) - 1) < TOLERANCE
+    sound &= (policy >= 0).all(1) & (np.abs(rows["outcome"]) <= 1 + TOLERANCE)
+    sound &= (np.abs(wdl.sum(1) - 1) < TOLERANCE) & (wdl >= -TOLERANCE).all(1)
+    sound &= ((actions >= -1) & (actions < game.num_actions)).all(1)
+    legal = np.zeros((len(rows), game.num_actions + 1), bool)  # the padding, -1, lands in the last column
+    np.put_along_axis(legal, game.legal_actions(rows["state"])[0], True, 1)
+    legal[:, -1] = False
+    asked = np.where(sound[:, None], actions, -1)
+    sound &= (np.take_along_axis(legal, asked, 1) | (policy == 0)).all(1)
+    return sound
 
 
 def make_batch(

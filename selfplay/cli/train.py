@@ -9,6 +9,7 @@ samples.png of a generator). Ctrl-C stops and saves; the same command goes on fr
 from __future__ import annotations
 
 import argparse
+import os
 import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 from selfplay.errors import ConfigError
 
 if TYPE_CHECKING:
+    from selfplay.loop.stop_signal import StopSignal
     from selfplay.presets.choice import Choice
 
 EPILOG = """examples:
@@ -57,6 +59,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
+    from selfplay.loop.stop_signal import PATIENCE, Stopped, StopSignal
+
+    with StopSignal(PATIENCE) as stop:
+        try:
+            return _run(arguments, stop)
+        except Stopped:  # before there was anything to save
+            return stop.exit_code
+
+
+def _run(arguments: argparse.Namespace, stop: StopSignal) -> int:
     from selfplay.presets import choice, files, registry
 
     if arguments.list:
@@ -76,7 +88,7 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.settings:
         _print_settings(chosen.config)
         return 0
-    return _train(chosen, arguments)
+    return _train(chosen, arguments, stop)
 
 
 def _assignments(arguments: argparse.Namespace) -> list[str]:
@@ -95,7 +107,7 @@ def _print_settings(config: Any) -> None:
         print(f"{key} = {'none' if value is None else value}\n    {meanings.get(key, '')}")
 
 
-def _train(chosen: Choice, arguments: argparse.Namespace) -> int:
+def _train(chosen: Choice, arguments: argparse.Namespace, stop: StopSignal) -> int:
     from selfplay import device
     from selfplay.cli.live import panel
     from selfplay.loop import session
@@ -107,10 +119,13 @@ def _train(chosen: Choice, arguments: argparse.Namespace) -> int:
     device.tune_process()
     agent = registry.make_agent(config)
     show = panel.make(name, path, arguments.plain, agent.display)
-    status = session.train(name, path, agent, show, arguments.address)
+    status = session.train(name, path, agent, show, arguments.address, stop=stop)
     if status.phase == "stopped":
-        print(f"Stopped and saved. The same command goes on: {_command(path, arguments)}")
-        return 130
+        try:
+            print(f"Stopped and saved. The same command goes on: {_command(path, arguments)}", flush=True)
+        except OSError:  # nobody is left to read it
+            os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        return stop.exit_code
     print(f"Saved in {path}. To go on: {_command(path, arguments, _more(config.run, status))}")
     return 0
 

@@ -5,13 +5,16 @@ Data goes one way: weights down by `publish`, rows up by `collect`.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Protocol
 
 import numpy as np
 
 from selfplay.agent import Agent
+from selfplay.errors import ActorPoolError
 from selfplay.types import SampleBatch, Weights
+
+REJECTED_IN_A_ROW = 5  # batches with rows that cannot be right, after which the run gives up
 
 
 class ActorPool(Protocol):
@@ -19,11 +22,22 @@ class ActorPool(Protocol):
 
     size: int  # actors; 0 when they run in this process
 
+    @property
+    def restarts(self) -> int:
+        """Actors that were started in the place of others in this session."""
+
     def publish(self, weights: Weights, generation: int, opponent_weights: Weights | None) -> None:
         """Actors use these weights from their next call on."""
 
     def collect(self, wait: bool) -> list[SampleBatch]:
         """Sample batches that are ready; with `wait`, at least one, unless `pause` holds all actors."""
+
+    def accepted(self, batch: SampleBatch) -> None:
+        """A batch of `collect` has been found sound."""
+
+    def reject(self, batch: SampleBatch, why: str) -> None:
+        """A batch of `collect` held rows that cannot be right; why, as a clause. Raises ActorPoolError where its actor
+        has done so too often."""
 
     def pause(self, paused: bool) -> None:
         """While paused, no actor is asked for more: the learner has fallen behind."""
@@ -41,12 +55,18 @@ class ActorPool(Protocol):
 class InlineActorPool:
     """One actor in this process, which plays only while `collect` waits: reproducible to the bit on a CPU."""
 
-    size = 0
+    size = restarts = 0
 
-    def __init__(self, agent: Agent, seed: int, rollout_rows: int) -> None:
+    def __init__(
+        self, agent: Agent, seed: int, rollout_rows: int, should_stop: Callable[[], bool] = lambda: False
+    ) -> None:
+        """should_stop: asked while the actor plays, where it takes that; see `agent.Actor`."""
         self.actor = agent.make_actor(0, seed)
+        if hasattr(self.actor, "should_stop"):
+            self.actor.should_stop = should_stop
         self._rollout_rows = rollout_rows
         self._generation = 0
+        self._rejected = 0  # batches in a row
 
     def publish(self, weights: Weights, generation: int, opponent_weights: Weights | None) -> None:
         self._generation = generation
@@ -57,6 +77,14 @@ class InlineActorPool:
             return []
         rows, stats = self.actor.generate(self._rollout_rows)
         return [SampleBatch(rows, stats, self._generation)]
+
+    def accepted(self, batch: SampleBatch) -> None:
+        self._rejected = 0
+
+    def reject(self, batch: SampleBatch, why: str) -> None:
+        self._rejected += 1
+        if self._rejected >= REJECTED_IN_A_ROW:
+            raise ActorPoolError(f"of {self._rejected} batches in a row, some rows cannot be learned from: {why}.")
 
     def pause(self, paused: bool) -> None:
         pass  # it never runs ahead: it plays only when asked

@@ -186,6 +186,16 @@ class Folder:
             raise CheckpointError(f"{path} holds rows of another layout.")
         return rows
 
+    def has_state(self) -> bool:
+        return bool(self._states())
+
+    def load_learner(self) -> tuple[dict[str, torch.Tensor], dict[str, Any]]:
+        """The learner's part of the state saved last. Raises CheckpointError."""
+        path = self._state_path(self._states()[-1])
+        _, files = artifact.read(path)
+        tensors = artifact.unpack_tensors(files["learner.safetensors"], str(path / "learner.safetensors"))
+        return tensors, json.loads(files["state.json"])
+
     def referred(self) -> list[int]:
         """Generations that the training states on disk go on from; empty where one of them cannot be read."""
         try:

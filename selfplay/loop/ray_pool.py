@@ -1,5 +1,4 @@
-"""Pools of processes on Ray, on this machine or a cluster: actors of a run, match workers of a tournament. The only
-file that knows Ray.
+"""Pools of processes on Ray, on this machine or a cluster: actors of a run, match workers of a tournament.
 
 Each actor is one process with one core, its own copy of the networks and one call in flight; a call takes the newest
 weights by reference and plays until it has its rows. Weights are put into Ray's object store once a generation.
@@ -8,110 +7,89 @@ weights by reference and plays until it has its rows. Weights are put into Ray's
 from __future__ import annotations
 
 import os
-import re
 import socket
 import time
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from selfplay import device as devices
 from selfplay.agent import Agent
 from selfplay.errors import ActorPoolError, UserError
+from selfplay.loop.nodes import connection, processes
 from selfplay.types import SampleBatch, Weights
 
-START_TIMEOUT = 120.0  # seconds for an actor to answer for the first time
-CONNECT_TIMEOUT = 5.0  # seconds for a cluster's address to answer at all
 RESULTS_EVERY = 1.0  # seconds between a tournament's results from one actor
 SHARES, FEWEST = 3, 32  # times that an actor of a tournament is given tasks, and the fewest tasks at once
+MOST_A_CORE = 8  # actors that may share a core of this machine
+STREAMS = 1_000_003  # between the seeds of an actor and of the one started in its place
 
 
 class _RemoteActor:
     """Runs in an actor's process: an ordinary actor and the weights it has."""
 
-    def __init__(self, agent: Agent, index: int, seed: int, threads: int) -> None:
-        from selfplay import device
-
-        device.tune_process(threads)
+    def __init__(self, agent: Agent, index: int, seed: int, threads: int, gpus: float) -> None:
+        if not gpus:
+            os.environ["CUDA_VISIBLE_DEVICES"] = ""  # else it would take the learner's
+        devices.tune_process(threads)
         self._actor = agent.make_actor(index, seed)
         self._generation = -1
+        self._calls = 0
 
     def ready(self) -> str:
         return socket.gethostname()
 
-    def work(self, generation: int, weights: tuple[Weights, Weights | None], min_rows: int) -> SampleBatch:
+    def beat(self) -> int | None:
+        """How far it is, as a number that rises; None where its family does not tell."""
+        progress: int | None = getattr(self._actor, "progress", None)
+        return progress
+
+    def work(
+        self, generation: int, weights: tuple[Weights, Weights | None], min_rows: int
+    ) -> tuple[np.ndarray, dict[str, float], int, int]:
+        """(rows, sums, the generation of the weights, the number of this call)."""
         if generation != self._generation:
             newest, opponent_weights = weights
             self._actor.set_weights(newest, generation, opponent_weights)
             self._generation = generation
         rows, stats = self._actor.generate(min_rows)
-        return SampleBatch(rows, stats, generation)
-
-
-class _Processes:
-    """N actor processes on Ray with one lifecycle: started when made, replaced when they die, stopped by `close`."""
-
-    def __init__(self, size: int, address: str | None, start: Callable[[Any, int, int], Any], restarts: int) -> None:
-        """start: (ray, index, how many restarts came before) → a handle whose `ready` answers with its host's name.
-        restarts: how often processes may die, times `size`. address: an existing cluster's ("auto", or host:port), or
-        None to start Ray on this machine.
-
-        Raises ActorPoolError when Ray or the actors cannot be started."""
-        self.ray = ray = _start_ray(size, address)
-        self._start, self._allowed, self._restarts = start, restarts * size, 0
-        self.handles = [start(ray, index, 0) for index in range(size)]
-        try:
-            ray.get([handle.ready.remote() for handle in self.handles], timeout=START_TIMEOUT)
-        except ray.exceptions.GetTimeoutError:
-            free = ray.available_resources().get("CPU", 0)
-            self.close()
-            raise ActorPoolError(
-                f"{size} actors did not start within {START_TIMEOUT:.0f} s: each needs one free CPU, and Ray has "
-                f"{free:.0f} left. Ask for fewer with --actors, or add nodes to the cluster."
-            ) from None
-        except ray.exceptions.RayError as error:
-            self.close()
-            raise ActorPoolError(f"an actor died while starting: {_sentence(error)}") from error
-
-    def replace(self, index: int, error: Exception) -> None:
-        """Starts another process in the place of one that died of `error`. Raises ActorPoolError after too many."""
-        self._restarts += 1
-        if self._restarts > self._allowed:
-            raise ActorPoolError(f"actors died {self._restarts} times; the last one: {_sentence(error)}") from error
-        self.handles[index] = self._start(self.ray, index, self._restarts)
-
-    def idle(self, busy: Collection[int]) -> list[tuple[int, Any]]:
-        """(index, handle) of the processes that are not busy."""
-        return [(index, handle) for index, handle in enumerate(self.handles) if index not in busy]
-
-    def close(self) -> None:
-        for handle in self.handles:
-            self.ray.kill(handle)
-        self.ray.shutdown()
+        self._calls += 1
+        return rows, stats, generation, self._calls
 
 
 class RayActorPool:
     """`size` actors on Ray, started when made, stopped by `close`."""
 
     def __init__(
-        self, agent: Agent, seed: int, size: int, rollout_rows: int, address: str | None = None, actor_gpus: float = 0.0
-    ) -> None:
-        """address: as for `_Processes`. Raises ActorPoolError when Ray or the actors cannot be started."""
+        self, agent: Agent, seed: int, size: int, rollout_rows: int, address: str | None = None,
+        actor_gpus: float = 0.0, owner: Path | None = None, note: Callable[[str], None] = lambda sentence: None,
+    ) -> None:  # fmt: skip
+        """address, owner, note: as for `processes.Processes`. Raises ActorPoolError when Ray or the actors cannot be
+        started."""
+        if address is None:
+            _check_size(size, actor_gpus, note)
 
-        def start(ray: Any, index: int, restarts: int) -> Any:
-            # A failed call is repeated by a restarted actor. Its rows were never delivered, so no game counts twice;
-            # its stream of games starts over, which is why a restart moves to a stream of its own.
-            options = {"num_cpus": 1, "num_gpus": actor_gpus, "max_restarts": 0}
-            return ray.remote(_RemoteActor).options(**options).remote(agent, index, seed + restarts * 1_000_003, 1)
+        def start(ray: Any, index: int, before: int) -> Any:
+            # A failed call is repeated by another actor. Its rows were never delivered, so no game counts twice; its
+            # stream of games starts over, which is why it moves to a stream of its own.
+            options = {"num_cpus": 1 if address else 0, "num_gpus": actor_gpus, "max_restarts": 0}
+            moved = seed + (before // size) * STREAMS
+            return processes.remote(ray, _RemoteActor, **options).remote(agent, index, moved, 1, actor_gpus)
 
         self.size = size
         self._rollout_rows = rollout_rows
         self._paused = False
-        self._processes = _Processes(size, address, start, restarts=10)
+        needs = {"CPU": 1.0} | ({"GPU": actor_gpus} if actor_gpus else {})
+        self._processes = processes.Processes(size, address, start, owner, note, needs)
         self._weights: Any = None
         self._generation = 0
         self._calls: dict[Any, int] = {}  # call in flight → actor
+
+    @property
+    def restarts(self) -> int:
+        return self._processes.restarts
 
     def publish(self, weights: Weights, generation: int, opponent_weights: Weights | None) -> None:
         self._weights = self._processes.ray.put((weights, opponent_weights))
@@ -119,9 +97,14 @@ class RayActorPool:
         self._ask()
 
     def collect(self, wait: bool) -> list[SampleBatch]:
-        if not self._calls:
-            return []
         ray = self._processes.ray
+        for index, why in self._processes.watch(set(self._calls.values())):
+            self._replace(index, why)
+        self._ask()
+        if not self._calls:
+            if wait and not self._paused:
+                time.sleep(0.05)  # all of them are starting
+            return []
         ready, _ = ray.wait(list(self._calls), num_returns=1, timeout=1.0 if wait else 0)
         if ready:  # others may be done as well
             ready, _ = ray.wait(list(self._calls), num_returns=len(self._calls), timeout=0)
@@ -130,16 +113,33 @@ class RayActorPool:
             index = self._calls.pop(call)
             try:
                 # Its rows are a read-only view of the object store's memory, which the replay copies from.
-                batches.append(ray.get(call))
+                rows, stats, generation, number = ray.get(call)
             except ray.exceptions.RayActorError as error:
-                self._processes.replace(index, error)
+                self._replace(index, f"it died ({connection.sentence(error)})")
             except ray.exceptions.RayTaskError as error:
-                raise ActorPoolError(f"actor {index} failed: {_sentence(error.cause)}") from error
+                if isinstance(error.cause, UserError):
+                    raise error.cause from None
+                self._replace(index, connection.sentence(error.cause))
+            else:
+                source = (index, self._processes.incarnation(index), number)
+                batches.append(SampleBatch(rows, stats, generation, source))
         self._ask()
         return batches
 
+    def accepted(self, batch: SampleBatch) -> None:
+        self._processes.delivered(batch.source[0])
+
+    def reject(self, batch: SampleBatch, why: str) -> None:
+        index, incarnation, _ = batch.source
+        if self._processes.incarnation(index) == incarnation:
+            self._replace(index, why)
+
+    def _replace(self, index: int, why: str) -> None:
+        self._calls = {call: actor for call, actor in self._calls.items() if actor != index}
+        self._processes.replace(index, why)
+
     def _ask(self) -> None:
-        if self._paused:
+        if self._paused or self._weights is None:
             return
         for index, handle in self._processes.idle(set(self._calls.values())):
             self._calls[handle.work.remote(self._generation, self._weights, self._rollout_rows)] = index
@@ -160,11 +160,38 @@ class RayActorPool:
         self._processes.close()
 
 
+def _check_size(size: int, gpus: float, note: Callable[[str], None]) -> None:
+    """Refuses what this machine has not got, and says what shared cores mean. Raises ActorPoolError."""
+    cores, found = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1, 0
+    if gpus:
+        found = devices.gpus()
+        if size * gpus > found:
+            has = "no GPU" if not found else f"{found} GPU{'s' * (found > 1)}"
+            raise ActorPoolError(
+                f"run.actor_gpus={gpus:g} asks for {size * gpus:g} GPUs for {size} actors, and this machine has {has}: "
+                "set run.actor_gpus=0, and actors compute on the CPU."
+            )
+    if size > MOST_A_CORE * cores:
+        raise ActorPoolError(
+            f"{size} actors are too many for the {cores} core{'s' * (cores > 1)} of this machine, which can hold up to "
+            f"{MOST_A_CORE * cores}: more are no faster. Ask for --actors {max(1, cores - 1)}, or name a cluster with "
+            "--address."
+        )
+    if size > cores:
+        note(
+            f"{size} actors and the learner share {cores} core{'s' * (cores > 1)}: they take turns, and more than "
+            f"--actors {max(1, cores - 1)} make nothing faster."
+        )
+
+
 class _RemoteMatchWorker:
     """Runs in an actor's process: a worker of its own."""
 
     def __init__(self, make: Callable[[], Any]) -> None:
         self._worker = make()
+
+    def beat(self) -> None:
+        """It answers, so it has not hung."""
 
     def ready(self) -> str:
         return socket.gethostname()
@@ -187,26 +214,36 @@ class RayWorkerPool:
     several times, so that it has many games at once to the end and none is left with a long rest."""
 
     def __init__(self, make: Callable[[], Any], size: int, address: str | None = None) -> None:
-        """make: gives an actor a worker of its own; it travels by pickle. address: as for `_Processes`.
+        """make: gives an actor a worker of its own; it travels by pickle. address: as for
+        `processes.Processes`.
 
         Raises ActorPoolError when Ray or the actors cannot be started."""
 
         def start(ray: Any, index: int, restarts: int) -> Any:
-            return ray.remote(_RemoteMatchWorker).options(num_cpus=1, max_restarts=0).remote(make)
+            return processes.remote(ray, _RemoteMatchWorker, num_cpus=1 if address else 0, max_restarts=0).remote(make)
 
-        self._processes = _Processes(size, address, start, restarts=3)
+        self._size = size
+        self._processes = processes.Processes(size, address, start)
 
     def run(self, tasks: Sequence[Any]) -> Iterator[tuple[list[Any], int]]:
         """See `tournament.WorkerPool`. What an actor had not delivered when it died is played by another."""
         ray = self._processes.ray
-        size = max(FEWEST, -(-len(tasks) // (SHARES * len(self._processes.handles))))
+        size = max(FEWEST, -(-len(tasks) // (SHARES * self._size)))
         waiting = [list(tasks[start : start + size]) for start in range(0, len(tasks), size)][::-1]
         streams: dict[Any, tuple[int, list[Any]]] = {}  # → actor, and what it has not delivered
         while waiting or streams:
+            busy = {index for index, _ in streams.values()}
+            for index, why in self._processes.watch(busy):
+                waiting += [left for at, left in streams.values() if at == index]
+                streams = {stream: told for stream, told in streams.items() if told[0] != index}
+                self._processes.replace(index, why)
             for index, handle in self._processes.idle({index for index, _ in streams.values()}):
                 if waiting:
                     share = waiting.pop()
                     streams[handle.work.options(num_returns="streaming").remote(share)] = (index, share)
+            if not streams:
+                time.sleep(0.05)  # all of them are starting
+                continue
             ready, _ = ray.wait(list(streams), num_returns=1, timeout=1.0)
             for stream in ready:
                 index, left = streams[stream]
@@ -217,61 +254,17 @@ class RayWorkerPool:
                     continue
                 except ray.exceptions.RayActorError as error:
                     del streams[stream]
-                    self._processes.replace(index, error)
+                    self._processes.replace(index, f"it died ({connection.sentence(error)})")
                     waiting.append(left)
                     continue
                 except ray.exceptions.RayTaskError as error:
                     if isinstance(error.cause, UserError):
                         raise error.cause from None
-                    raise ActorPoolError(f"actor {index} failed: {_sentence(error.cause)}") from error
+                    raise ActorPoolError(f"actor {index} failed: {connection.sentence(error.cause)}") from error
+                self._processes.delivered(index)
                 delivered = {result.task for result in results}
                 left[:] = [task for task in left if task not in delivered]
                 yield results, simulations
 
     def close(self) -> None:
         self._processes.close()
-
-
-def _sentence(error: BaseException) -> str:
-    """What a person can use of an error's message: Ray puts the cause last, below traces, and colours some of it."""
-    plain = re.sub(r"\x1b\[[0-9;]*m", "", str(error))
-    lines = [line.strip() for line in plain.splitlines() if line.strip()]
-    causes = [line for line in lines if re.match(r"[\w.]*(Error|Exception|Exit|Interrupt)\b.*:", line)]
-    return (causes or lines[:1] or [type(error).__name__])[-1]
-
-
-def _answers(address: str) -> bool:
-    """Whether anything listens at host:port (Ray itself tries for minutes); True for what is no such address."""
-    host, _, port = address.removeprefix("ray://").rpartition(":")
-    if not host or not port.isdigit():
-        return True
-    try:
-        socket.create_connection((host.strip("[]"), int(port)), timeout=CONNECT_TIMEOUT).close()
-    except (OSError, OverflowError):
-        return False
-    return True
-
-
-def _start_ray(size: int, address: str | None) -> Any:
-    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
-    os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
-    import ray
-
-    options: dict[str, Any] = {"logging_level": "error", "log_to_driver": False, "configure_logging": True}
-    if address is None:
-        # The driver learns while actors play, so on a small machine they share cores: Ray is told of enough.
-        options |= {"num_cpus": max(size, os.cpu_count() or 1), "include_dashboard": False}
-    elif not _answers(address):
-        raise ActorPoolError(
-            f"cannot reach the Ray cluster at '{address}': nothing answers there. Is the address right?"
-        )
-    try:
-        ray.init(address=address or "local", **options)
-    except (ConnectionError, RuntimeError, ValueError, OSError) as error:
-        where = f"the Ray cluster at '{address}'" if address else "Ray on this machine"
-        hint = " Is the address right, and is RAY_AUTH_TOKEN the cluster's token?" if address else ""
-        raise ActorPoolError(f"cannot reach {where}: {_sentence(error)}{hint}") from error
-    token = Path.home() / ".ray" / "auth_token"
-    if token.exists() and token.stat().st_uid == os.getuid():
-        token.chmod(0o600)  # Ray leaves it readable for all, and whoever reads it can run code here
-    return ray

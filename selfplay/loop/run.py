@@ -10,6 +10,7 @@ rows and updates, and starts anew only what an actor's state leaves out.
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -18,7 +19,7 @@ import numpy as np
 
 from selfplay import device as devices
 from selfplay.agent import Agent
-from selfplay.errors import ActorPoolError, CheckpointError
+from selfplay.errors import ActorPoolError, CheckpointError, OutOfMemory
 from selfplay.league.league import League
 from selfplay.league.pool import Pool
 from selfplay.learning.learner import Learner
@@ -28,9 +29,12 @@ from selfplay.loop import folder as folders
 from selfplay.loop.actor_pool import ActorPool, InlineActorPool
 from selfplay.loop.budget import Budget
 from selfplay.loop.config import RunConfig
+from selfplay.loop.intake import Intake
+from selfplay.loop.nodes import node
+from selfplay.loop.stop_signal import Stopped, StopSignal
 from selfplay.loop.telemetry import Telemetry
 from selfplay.storage import random_stream
-from selfplay.types import Status
+from selfplay.types import SampleBatch, Status
 
 OnStatus = Callable[[Status], None]
 OnGeneration = Callable[[int, Mapping[str, float]], None]
@@ -43,9 +47,10 @@ class Run:
 
     def __init__(
         self, agent: Agent, folder: folders.Folder, report: OnStatus, address: str | None = None,
-        on_generation: OnGeneration | None = None,
+        on_generation: OnGeneration | None = None, stop: StopSignal | None = None,
     ) -> None:  # fmt: skip
-        """Resumes what the folder holds. Raises CheckpointError, ActorPoolError or FolderError."""
+        """Resumes what the folder holds. stop: may cut short what takes long and changes nothing, this included.
+        Raises CheckpointError, ActorPoolError or FolderError, and Stopped."""
         self.agent, self.folder, self.report, self.on_generation = agent, folder, report, on_generation
         self.config: RunConfig = agent.config.run
         self.budget = Budget(agent.config)
@@ -61,6 +66,10 @@ class Run:
         self._target_steps: int | None = None  # updates that end this generation, once it has its rows
         self._sessions = 0
         self._published = -1  # generation that the actors have
+        self._cuts = stop.cuts if stop else contextlib.nullcontext
+        self._should_stop: Callable[[], bool] = stop.asked if stop else lambda: False
+        self._intake = Intake(agent)
+        self._out_of_memory_at = -1  # learner's step at which memory ran out last
         state = folder.load_state(agent)
         if state:
             self._restore(state)
@@ -69,9 +78,10 @@ class Run:
             self.telemetry.forget(0)
             self._weights = self.learner.weights()
             self.pool.save(0, self._weights, self._meta())
-        self._show("compiling kernels")
-        agent.warm_up()
-        self.actors = self._make_actors(address)
+        with self._cuts():
+            self._show("compiling kernels")
+            agent.warm_up()
+            self.actors = self._make_actors(address)
         if state:
             kept = state.actors is not None and self.actors.load_state(*state.actors)
             games = "with the games in progress" if kept else "with new games"
@@ -84,21 +94,31 @@ class Run:
         config = self.config
         # Where games in progress are not kept, each session draws its games from streams of its own.
         seed = config.seed + 7919 * self._sessions
+        if left := node.end_leftovers(self.folder.path):
+            self._tell(f"Ended {left} processes of Ray that a session which was killed had left running.")
         if config.actors == 0:
-            return InlineActorPool(self.agent, seed, config.rollout_rows)
+            return InlineActorPool(self.agent, seed, config.rollout_rows, lambda: self._should_stop())
         from selfplay.loop.ray_pool import RayActorPool
 
         self._show(f"starting {config.actors} actors")
         gpus = config.actor_gpus
         if gpus is None:
             gpus = 0.5 / config.actors if devices.best().type == "cuda" else 0.0
-        return RayActorPool(self.agent, seed, config.actors, config.rollout_rows, address, gpus)
+        return RayActorPool(
+            self.agent, seed, config.actors, config.rollout_rows, address, gpus, self.folder.path, self._tell
+        )
+
+    def _tell(self, sentence: str) -> None:
+        """A note that is shown at once."""
+        self.telemetry.note(sentence)
+        self.report(self.status)
 
     # -- the loop ------------------------------------------------------------------------------------------
 
     def train(self, should_stop: Callable[[], bool]) -> None:
         """Runs until the budget is used, the game is solved, or `should_stop`; saves before it returns, and when actors
         fail. Other errors may have come in mid-update: then the state saved last stands."""
+        self._should_stop = should_stop
         self.budget.start(self.status.seconds)
         if not self.status.history:
             self._evaluate()  # where learning starts from
@@ -147,14 +167,27 @@ class Run:
         self.actors.pause(lag > self.config.generation_rows)
         self._show("learning" if owed else "playing")
         for batch in self.actors.collect(wait=not owed):
-            self.replay.insert(batch.rows)
-            self.status.rows, self.status.window = self.replay.inserted, len(self.replay)
-            self.telemetry.count(batch)
+            self._take(batch)
         if not owed and self._updates_owed():
             self._show("learning")
         started = time.perf_counter()
-        while self._updates_owed() and time.perf_counter() - started < (0.5 if self.actors.size else float("inf")):
+        limit = 0.5 if self.actors.size else float("inf")
+        while self._updates_owed() and time.perf_counter() - started < limit and not self._should_stop():
             self._learn()
+
+    def _take(self, batch: SampleBatch) -> None:
+        """Keeps what is sound of an actor's sample batch; a batch with other rows counts against its actor."""
+        taken, wrong = self._intake.take(batch)
+        if taken is None:
+            return
+        self.replay.insert(taken.rows)
+        self.status.rows, self.status.window = self.replay.inserted, len(self.replay)
+        self.telemetry.count(taken)
+        if wrong:
+            self._tell(f"Generation {self.status.generation}: left out what cannot be learned from: {wrong}.")
+            self.actors.reject(batch, wrong)
+        else:
+            self.actors.accepted(batch)
 
     def _updates_owed(self) -> int:
         config = self.agent.config
@@ -167,8 +200,31 @@ class Run:
         size = self.agent.config.learner.batch_size
         rows = self.miner.sample(self.replay, size, self.rng, self.agent.buckets)
         batch = self.agent.make_batch(rows, self.rng)
-        self.telemetry.count_losses(self.learner.step(batch, self._schedule()))
+        try:
+            self.telemetry.count_losses(self.learner.step(batch, self._schedule()))
+        except (MemoryError, RuntimeError) as error:
+            if not devices.is_out_of_memory(error):
+                raise
+            self._recover_memory(error)
         self.status.steps = self.learner.steps
+
+    def _recover_memory(self, error: Exception) -> None:
+        """Goes back to the learner saved last, since a step may have been cut short half-way; the rows are kept, so the
+        updates are made again. Raises OutOfMemory where memory runs out again before the next save."""
+        if self._out_of_memory_at >= 0 or not self.folder.has_state():
+            smaller = max(1, self.agent.config.learner.batch_size // 2)
+            raise OutOfMemory(
+                f"the learner runs out of memory ({(str(error).splitlines() or ['none left'])[0]}): try a smaller "
+                f"batch, as with --set learner.batch_size={smaller}. What was saved last is kept."
+            ) from error
+        self._out_of_memory_at = self.learner.steps
+        devices.release_memory()
+        tensors, rest = self.folder.load_learner()
+        self.learner.load_state(tensors, rest)
+        self._tell(
+            f"The learner ran out of memory at update {self._out_of_memory_at:,}: it goes on from update "
+            f"{self.learner.steps:,}, which was saved last."
+        )
 
     def _schedule(self) -> float:
         return self.budget.schedule(self.status, self.learner.steps)
@@ -186,11 +242,12 @@ class Run:
         self._show("saving")
         weights = self._weights = self.learner.weights()
         self.pool.save(self.status.generation, weights, self._meta())
-        self.miner.end_generation(self.agent, weights, self.replay)
         self.telemetry.end_generation()
-        if self.league.by_results:
-            self._show("playing matches")
-            self.league.play_matches(self.status.generation, weights)
+        with contextlib.suppress(Stopped), self._cuts():
+            self.miner.end_generation(self.agent, weights, self.replay)
+            if self.league.by_results:
+                self._show("playing matches")
+                self.league.play_matches(self.status.generation, weights)
         if self.status.generation % self.config.evaluate_every == 0 or self._used_up():
             self._evaluate()
         metrics = self._write_metrics()
@@ -201,13 +258,16 @@ class Run:
 
     def _evaluate(self) -> None:
         self._show("evaluating")
-        self.telemetry.evaluate(self._weights, self.league.first())
+        with contextlib.suppress(Stopped), self._cuts():
+            self.telemetry.evaluate(self._weights, self.league.first())
 
     def _write_metrics(self) -> dict[str, float]:
         """Writes this generation's line of metrics, and returns it."""
         generation = self.status.generation
         metrics = {f"league/{name}": value for name, value in self.league.metrics(generation).items()}
         metrics |= {f"mining/{name}": value for name, value in self.miner.metrics.items()}
+        metrics |= {f"actors/{name}": value for name, value in self._intake.metrics().items()}
+        metrics["actors/restarts"] = float(self.actors.restarts)
         written = self.telemetry.write(self.learner.learning_rate(self._schedule()), metrics)
         self.league.write(self.folder.path / "payoffs.json", generation)
         return written
@@ -264,6 +324,7 @@ class Run:
         }
         self.folder.save_state(self.replay, tensors, rest, self.actors.state())
         self.pool.retain(self.folder.referred())
+        self._out_of_memory_at = -1
 
     def _restore(self, state: folders.State) -> None:
         try:

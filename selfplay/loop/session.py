@@ -4,7 +4,9 @@ agent as it is made, and reports its status to a function; knows neither presets
 from __future__ import annotations
 
 import contextlib
+import signal
 from pathlib import Path
+from typing import Any
 
 from selfplay import config as configs
 from selfplay.agent import Agent
@@ -17,21 +19,51 @@ from selfplay.types import Status
 def train(
     name: str, path: Path, agent: Agent, shown: contextlib.AbstractContextManager[runs.OnStatus],
     address: str | None = None, on_generation: runs.OnGeneration | None = None,
-    during: contextlib.AbstractContextManager[object] | None = None,
+    during: contextlib.AbstractContextManager[object] | None = None, stop: stop_signal.StopSignal | None = None,
 ) -> Status:  # fmt: skip
     """Starts the run called `name`, or goes on with what its folder holds; saves before it returns. The status at the
-    end has the phase "finished" or "stopped".
+    end has the phase "finished" or "stopped". A display that can no longer be written to (its terminal or its reader is
+    gone) stops the run as a signal would.
 
     shown: gives the function that takes every status. address: of a Ray cluster. during: entered once the run is open
-    and its config is written, and left before the run is closed. Raises UserError, and what callbacks raise."""
+    and its config is written, and left before the run is closed. stop: whose `with` block has been entered; None: one
+    of its own. Raises UserError, and what callbacks raise."""
     with contextlib.ExitStack() as stack:
-        stop = stack.enter_context(stop_signal.StopSignal())
-        report = stack.enter_context(shown)
+        stop = stop or stack.enter_context(stop_signal.StopSignal())
+        report = stack.enter_context(_Display(shown, stop))
         folder = stack.enter_context(folders.Folder(path))
-        run = runs.Run(agent, folder, report, address, on_generation)
+        try:
+            run = runs.Run(agent, folder, report, address, on_generation, stop)
+        except stop_signal.Stopped:
+            return Status(phase="stopped")
         stack.callback(run.close)
         folder.write_config(name, configs.to_values(agent.config))
         if during is not None:
             stack.enter_context(during)
         run.train(stop.asked)
         return run.status
+
+
+class _Display:
+    """A function that shows every status, and asks to stop where it cannot be written to."""
+
+    def __init__(self, shown: contextlib.AbstractContextManager[runs.OnStatus], stop: stop_signal.StopSignal) -> None:
+        self._shown, self._stop = shown, stop
+        self._gone = False
+
+    def __enter__(self) -> runs.OnStatus:
+        self._show = self._shown.__enter__()
+        return self
+
+    def __call__(self, status: Status) -> None:
+        if self._gone:
+            return
+        try:
+            self._show(status)
+        except OSError:
+            self._gone = True
+            self._stop.ask(signal.SIGTERM)
+
+    def __exit__(self, *details: Any) -> None:
+        with contextlib.suppress(*([OSError] if self._gone else [])):
+            self._shown.__exit__(*details)
