@@ -8,7 +8,8 @@ in the plain format of `games.text.plain`. A game with a notation of its own sub
 from __future__ import annotations
 
 import difflib
-from collections.abc import Sequence
+import io
+from collections.abc import Iterable, Iterator, Sequence
 from typing import ClassVar
 
 import numpy as np
@@ -110,4 +111,9 @@ class Notation:
 
     def read_records(self, text: str) -> list[GameRecord]:
         """The games in a text of that format. Raises IllegalMove, saying which game and move is wrong."""
-        return plain.read(self, text)
+        return list(self.iterate_records(io.StringIO(text, newline=None)))
+
+    def iterate_records(self, lines: Iterable[str]) -> Iterator[GameRecord]:
+        """The games of a text in that format, one at a time, from its lines with their ends. Raises IllegalMove as
+        read_records, after the games before."""
+        return plain.iterate(self, lines)

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import io
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 import numpy as np
 
@@ -40,6 +39,6 @@ class CheckersNotation(Notation):
         """PDN."""
         return writer.write(self.game, record)
 
-    def read_records(self, text: str) -> list[GameRecord]:
+    def iterate_records(self, lines: Iterable[str]) -> Iterator[GameRecord]:
         """PDN."""
-        return list(reader.iterate(io.StringIO(text, newline=None), self.game))
+        return reader.iterate(lines, self.game)

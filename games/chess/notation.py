@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
+
 import numpy as np
 
 from games.chess import fen, geometry, pgn, rules
@@ -39,6 +41,6 @@ class ChessNotation(Notation):
         """PGN."""
         return pgn.write_record(self.game, record)
 
-    def read_records(self, text: str) -> list[GameRecord]:
+    def iterate_records(self, lines: Iterable[str]) -> Iterator[GameRecord]:
         """PGN, main lines."""
-        return pgn.read_records(self.game, text)
+        return iter(pgn.read_records(self.game, "".join(lines)))

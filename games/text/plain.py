@@ -7,26 +7,42 @@
     44{+0.12}43265 1-0
 
 Comments stand in braces after the move that they are about. The result is 1-0 where seat 0 won, 0-1, 1/2-1/2, or * for
-a game that was not finished. Knows the contract of games, no game; the texts of moves come from a notation.
+a game that was not finished. What is read otherwise than it stands is said in a warning; a recorded result is kept
+where the board says otherwise. Knows the contract of games, no game; the texts of moves come from a notation.
 """
 
 from __future__ import annotations
 
+import io
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Protocol
 
 import numpy as np
 
 from games import base
-from games.text import records, whole_moves
-from games.text.records import GameRecord
+from games.text import records, scanner, whole_moves
+from games.text.records import GameRecord, RecordError
+from games.text.scanner import Token
 
-MAX_TEXT = 100_000_000  # characters
+MAX_TAGS = 1000  # of a game
+MAX_COMMENTS = 10_000  # of a game, and more for a longer one
 _WIDTH = 100  # of lines of moves
-_TAG = re.compile(r'\[(\w+)\s+"((?:[^"\\]|\\.)*)"\]')
+_HALF = "\u00bd"
+_RESULTS = {text: points for points, text in records.RESULTS.items()} | {
+    "1/2": 0.5,
+    _HALF: 0.5,
+    f"{_HALF}-{_HALF}": 0.5,
+}
 _TOKEN = re.compile(
-    rf"\s+|{_TAG.pattern}|{{(?P<comment>[^}}]*)}}|(?P<result>1-0|0-1|1/2-1/2|\*)(?=\s|$)|(?P<word>[^\s{{}}\[\]*]+)"
+    r"""
+      (?P<skip>    [\s\ufeff\x1a]++ )
+    | (?P<result>  (?: 1-0 | 0-1 | 1/2(?:-1/2)? | \u00bd(?:-\u00bd)? | \* ) (?= [\s{}\[\]] | $ ) )
+    | (?P<comment> \{ )
+    | (?P<tag>     \[ )
+    | (?P<move>    [^\s{}\[\]*]++ )
+    """,
+    re.VERBOSE,
 )
 
 
@@ -42,6 +58,8 @@ class MoveTexts(Protocol):
     def move_to_string(self, state: np.void, actions: Sequence[int]) -> str: ...
 
     def action_from_string(self, state: np.void, text: str) -> int: ...
+
+    def whole_moves(self, states: np.ndarray) -> dict[str, tuple[int, ...]]: ...
 
     def split(self, moves: str) -> list[str]: ...
 
@@ -90,85 +108,129 @@ def _wrapped(moves: str) -> str:
     return "\n".join(lines)
 
 
+class _PlainScanner(scanner.Scanner):
+    pattern = _TOKEN
+    expected = 'means nothing here; expected are tags such as [First "…"], moves, comments in braces and a result'
+
+
 def read(notation: MoveTexts, text: str) -> list[GameRecord]:
-    """See `Notation.read_records`. Raises IllegalMove in one sentence at the first thing that is wrong."""
-    if len(text) > MAX_TEXT:
-        raise base.IllegalMove(f"a text of {len(text):,} characters is too long; the limit is {MAX_TEXT:,}.")
-    games: list[GameRecord] = []
-    reader = _GameReader(notation)
-    position = 0
-    while position < len(text):
-        token = _TOKEN.match(text, position)
-        if token is None:
-            line = text.count("\n", 0, position) + 1
-            raise base.IllegalMove(f"line {line}: '{base.shorten(text[position : position + 20])}' means nothing here.")
-        position = token.end()
-        try:
+    """See `Notation.read_records`."""
+    return list(iterate(notation, io.StringIO(text, newline=None)))
+
+
+def iterate(notation: MoveTexts, lines: Iterable[str]) -> Iterator[GameRecord]:
+    """The games of a text, line by line, one at a time. Raises RecordError in one sentence at the first thing that is
+    wrong, and at the end of a text without a game."""
+    reader = _GameReader(notation, 1)
+    try:
+        for token in _PlainScanner(lines).tokens():
+            if token.kind == "tag" and reader.actions:
+                yield reader.record()
+                reader = _GameReader(notation, reader.number + 1)
             reader.take(token)
-        except base.IllegalMove as error:
-            line = text.count("\n", 0, token.start()) + 1
-            raise base.IllegalMove(f"game {len(games) + 1}, line {line}: {error}") from None
-        if reader.done:
-            games.append(reader.record())
-            reader = _GameReader(notation)
+            if reader.done:
+                yield reader.record()
+                reader = _GameReader(notation, reader.number + 1)
+    except RecordError as error:
+        raise error.of_game(reader.number) from None
     if reader.touched:
-        games.append(reader.record())
-    if not games:
-        raise base.IllegalMove(f"there is no game of {notation.game.name} in this text.")
-    return games
+        yield reader.record()
+    elif reader.number == 1:
+        raise RecordError(f"there is no game of {notation.game.name} in this text.")
 
 
 class _GameReader:
     """Gathers one game, token by token."""
 
-    def __init__(self, notation: MoveTexts) -> None:
-        self.notation, self.game = notation, notation.game
+    def __init__(self, notation: MoveTexts, number: int) -> None:
+        self.notation, self.game, self.number = notation, notation.game, number
+        self.line = self.counted = 0
         self.tags: dict[str, str] = {}
         self.start = self.states = self.game.initial_states(1)
         self.actions: list[int] = []
         self.comments: dict[int, str] = {}
-        self.result: float | None = None
+        self.warnings: list[str] = []
+        self.result: str | None = None
         self.touched = self.done = False
 
-    def take(self, token: re.Match) -> None:
-        if token["comment"] is not None:
-            index = len(self.actions) - 1
-            self.comments[index] = " ".join(f"{self.comments.get(index, '')} {token['comment']}".split())
-        elif token["result"]:
-            self._end(token["result"])
-        elif token["word"]:
-            for text in self.notation.split(token["word"]):
-                self._move(text)
-        elif token[1]:
-            self._tag(token[1], re.sub(r"\\(.)", r"\1", token[2]))
-        self.touched = self.touched or bool(token[0].strip())
+    def take(self, token: Token) -> None:
+        self.line = self.line or token.line
+        try:
+            if token.kind == "tag":
+                self.touched = True
+                self._tag(token)
+            elif token.kind == "comment":
+                self._comment(token)
+            elif token.kind == "warning":
+                self.warnings.append(f"line {token.line}: {token.text}")
+            elif token.kind == "result":
+                if not self.touched:
+                    raise base.IllegalMove(f"'{token.text}' is a result without a game.")
+                self.result, self.done = token.text, True
+            else:
+                self.touched = True
+                self._moves(token)
+        except RecordError:
+            raise
+        except base.IllegalMove as error:
+            raise RecordError(str(error), self.number, token.line, token.column, token.text) from None
 
-    def _tag(self, name: str, text: str) -> None:
-        if name == "Game" and text != self.game.name:
-            raise base.IllegalMove(f"this is a game of {base.shorten(text)}, not of {self.game.name}.")
-        if name == "Fen":
+    def _tag(self, token: Token) -> None:
+        name, text = token.name, token.text
+        if name.lower() == "game":
+            if text != self.game.name:
+                raise base.IllegalMove(f"this is a game of {base.shorten(text)}, not of {self.game.name}.")
+        elif name.lower() == "fen":
             self.start = self.states = self.notation.from_fen(text)
-        elif name != "Game":
+        elif name not in self.tags:
             self.tags[name] = text
+        elif self.tags[name] != text:
+            self.warnings.append(
+                f"line {token.line}: the tag {name} is given twice; '{base.shorten(text)}' is left out"
+            )
+        self._count(MAX_TAGS, "tags")
+
+    def _comment(self, token: Token) -> None:
+        index = len(self.actions) - 1
+        self.comments[index] = f"{self.comments.get(index, '')} {token.text}".strip()
+        self._count(MAX_COMMENTS + len(self.actions), "comments")
+
+    def _count(self, most: int, what: str) -> None:
+        """Refuses a game with tags or comments without end."""
+        self.counted += 1
+        if self.counted > most:
+            raise base.IllegalMove(f"a game has more than {most} {what}.")
+
+    def _moves(self, token: Token) -> None:
+        column = token.column
+        for text in self.notation.split(token.text):
+            try:
+                self._move(text)
+            except base.IllegalMove as error:
+                message = f"ply {len(self.actions) + 1}: {error}"
+                raise RecordError(message, self.number, token.line, column, text) from None
+            column += len(text)
 
     def _move(self, text: str) -> None:
         if len(self.actions) >= self.game.max_game_length:
             raise base.IllegalMove(f"a game has at most {self.game.max_game_length} plies.")
         try:
-            action = self.notation.action_from_string(self.states[0], text)
-        except base.IllegalMove as error:
-            raise base.IllegalMove(f"ply {len(self.actions) + 1}: {error}") from None
-        self.actions.append(action)
-        self.states = self.game.step(self.states, np.array([action])).states
-
-    def _end(self, result: str) -> None:
-        told, by_rule = records.points_of(result), records.score(self.game, self.start, self.actions)
-        if by_rule is not None and told is not None and told != by_rule:
-            raise base.IllegalMove(
-                f"the result is given as {result}, but by the rules it is {records.RESULTS[by_rule]}."
-            )
-        self.result = told if by_rule is None else None
-        self.done = True
+            actions: tuple[int, ...] = (self.notation.action_from_string(self.states[0], text),)
+        except base.IllegalMove:
+            whole = self.notation.whole_moves(self.states)  # several actions of one player in a row
+            if text not in whole:
+                raise
+            actions = whole[text]
+        for action in actions:
+            self.states = self.game.step(self.states, np.array([action])).states
+        self.actions += actions
 
     def record(self) -> GameRecord:
-        return GameRecord(self.start, self.actions, self.tags, self.comments, self.result)
+        told = next((text for name, text in self.tags.items() if name.lower() == "result"), "*")
+        told = told if self.result in (None, "*") else str(self.result)
+        points, by_rule = _RESULTS.get(told), records.score(self.game, self.start, self.actions)
+        if None not in (points, by_rule) and points != by_rule:
+            self.warnings.append(
+                f"the recorded result {told} is kept, but on the board it is {records.RESULTS[by_rule]}"
+            )
+        return GameRecord(self.start, self.actions, self.tags, self.comments, points, tuple(self.warnings), self.line)

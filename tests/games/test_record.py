@@ -120,7 +120,6 @@ def test_checkers_gives_the_points_of_black_first_who_is_seat_0() -> None:
         ("", "no game of connect-four"),
         ('[Game "chess"]\n\n12 *', "this is a game of chess"),
         ("449 *", "ply 3: '9' is not a legal move"),
-        ("1212121 0-1", "by the rules it is 1-0"),
         ("12121212 *", "the game is over"),
         ("44 {open", "line 1"),
         ('[Fen "x"]\n\n4 *', "no FEN"),

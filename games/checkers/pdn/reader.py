@@ -14,9 +14,9 @@ from collections.abc import Iterable, Iterator
 from games import base
 from games.checkers import fen, moves, rules
 from games.checkers.pdn import replay, tokens
-from games.checkers.pdn.tokens import Token
 from games.text import records
 from games.text.records import GameRecord, RecordError
+from games.text.scanner import Token
 
 GAME_TYPE = "21"  # English checkers in the list of PDN
 MAX_TAGS = 1000  # of a game

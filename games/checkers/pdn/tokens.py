@@ -10,187 +10,57 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
-from typing import NamedTuple
 
 from games import base
-from games.text.records import RecordError
-
-MAX_COMMENT = 1_000_000  # characters
-MAX_VARIATIONS = 10_000  # between two tags
-_MAX_JOINED = 5  # lines that one tag, move or set-up command may take
-_SHOWN = 40  # characters of a wrong word in a message
+from games.text import scanner
+from games.text.scanner import Token
 
 # Alternatives that start alike are ordered; each runs over a character once or twice at most, so noise costs no time.
 _DASH = "[-\u2010-\u2015\u2212]"
+_TO = rf"\s?{_DASH}\s?"
 _SEPARATOR = "[-xX:\u00d7\u2010-\u2015\u2212]"
 _END = r"(?= [\s\[\]{}();*!?$,] | $ )"
 _TOKEN = re.compile(
     rf"""
       (?P<skip>      (?> [\s\ufeff\x1a]++ | \$\d{{1,5}}{_END} | [!?]++ | \([!?]++\) )++ )
     | (?P<numbers>   (?> \s++ | \d{{1,6}}\s?\.++ | \.\.++ | \u2026 )++ )
-    | (?P<result>    (?: 1/2(?:\s?{_DASH}\s?1/2)? | \u00bd(?:\s?{_DASH}\s?\u00bd)? | [012]\s?{_DASH}\s?[012] ){_END} )
+    | (?P<result>    (?: 1/2(?:{_TO}1/2)? | \u00bd(?:{_TO}\u00bd)? | 0{_TO}[012] | [12]{_TO}0 | 1{_TO}1 | \* ){_END} )
     | (?P<move>      (?: \d{{1,2}}+ (?:\s*+{_SEPARATOR}\s*+\d{{1,2}}+){{1,12}}
                        | \d{{3,24}}+
                        | \d{{1,2}}+ \s++ \d{{1,2}}+ (?! \s*(?:{_SEPARATOR}|\.) )
                      ) (?: \*(?=[\s!?$({{;]|$) )? {_END} )
     | (?P<number>    \d{{1,4}} (?=\s+\d{{1,2}}\s*{_SEPARATOR}) )
-    | (?P<asterisk>  \*{_END} )
     | (?P<comment>   \{{ )
     | (?P<rest>      ; )
     | (?P<escape>    % )
     | (?P<tag>       \[ )
     | (?P<setup>     / )
-    | (?P<open>      \( )
+    | (?P<variation> \( )
     | (?P<close>     \) )
     """,
     re.VERBOSE | re.ASCII,
 )
 _CUT = re.compile(rf"\d{{1,2}}(?:[ \t]*{_SEPARATOR}[ \t]*\d{{1,2}}){{0,12}}[ \t]*(?:{_SEPARATOR}[ \t]*)?\n", re.ASCII)
-_TAG = re.compile(
-    r"""\[ \s* (?P<name>[^\W_]\w{0,63}) \s* (?: "(?P<value>(?:[^"\\\n]|\\[^\n])*)" | (?P<bare>[^\]\["\n]*) ) \s* \]""",
-    re.VERBOSE,
-)
-_TAG_LINE = re.compile(r'\s*\[\s*\w{1,64}\s+"(?:[^"\\]|\\.)*"\s*\]\s*')  # in the middle of a comment: it was not closed
 _SETUP = re.compile(r"""/\s*FEN\s*"?([^"/]{0,999})"?\s*/""", re.IGNORECASE)
-_IN_VARIATION = re.compile(r"[^(){};\[]++")
-_WORD = re.compile(r"\S[^\s{}\[\]();]*")
-
-
-class Token(NamedTuple):
-    """Something that means something."""
-
-    kind: str  # tag, move, number, numbers, result, setup, comment, variation or warning
-    text: str  # the value of a tag, the FEN of a set-up command, the sentence of a warning
-    line: int  # both from 1
-    column: int
-    name: str = ""  # of a tag
 
 
 def tokens(lines: Iterable[str]) -> Iterator[Token]:
-    """The tokens of a text, line by line, each line with its "\\n". Raises RecordError at what is none."""
-    return _Scanner(lines).tokens()
+    """The tokens of a text, line by line, each line with its "\\n": besides those of every format, "move", "result",
+    "setup" with its FEN, "numbers" of moves, and "number" for one without a dot. Raises RecordError at what is none."""
+    return _PdnScanner(lines).tokens()
 
 
-class _Scanner:
-    """A place in a text that is read line by line."""
+class _PdnScanner(scanner.Scanner):
+    pattern = _TOKEN
+    cut = _CUT
+    expected = (
+        'is not PDN; expected are tags such as [Event "…"], moves such as 11-15 or 22x15 on squares 1 to 32, and a'
+        " result such as 1-0"
+    )
 
-    def __init__(self, lines: Iterable[str]) -> None:
-        self._lines = iter(lines)
-        self.text = ""  # the present line, or a few where one token goes on
-        self.at = 0  # in text
-        self.first = 1  # number of the first line of text
-        self.held = 0  # lines in text
-        self.begun = False  # whether there was anything but blanks
-
-    # -- places ------------------------------------------------------------------------------------------
-
-    def _next_line(self, skip_empty: bool = False) -> bool:
-        """Goes to the next line, or the next that holds something; False at the end. A line that begins with % is not
-        for readers."""
-        self.first += self.held
-        self.held = 1
-        for line in self._lines:
-            if skip_empty and (line == "\n" or line[0] == "%"):
-                self.first += 1
-                continue
-            self.text, self.at = line, 0
-            return True
-        return False
-
-    def _join_line(self) -> bool:
-        """Adds the next line to the text; False at the end, and where a token has had its share of lines."""
-        line = next(self._lines, None) if self.held < _MAX_JOINED else None
-        if line is None:
-            return False
-        self.text, self.held = self.text + line, self.held + 1
-        return True
-
-    def _place(self, at: int | None = None) -> tuple[int, int]:
-        """(line, column) of an index in text."""
-        at = self.at if at is None else at
-        if self.held == 1:  # a line may be a whole file
-            return self.first, at + 1
-        return self.first + self.text.count("\n", 0, at), at - self.text.rfind("\n", 0, at)
-
-    def _error(self, message: str, word: str = "", place: tuple[int, int] | None = None) -> RecordError:
-        line, column = place or self._place()
-        return RecordError(message, line=line, column=column, word=word)
-
-    # -- tokens ------------------------------------------------------------------------------------------
-
-    def tokens(self) -> Iterator[Token]:
-        while self._next_line(skip_empty=True):
-            while self.at < len(self.text):
-                yield from self._token()
-
-    def _token(self) -> Iterator[Token]:
-        found = _TOKEN.match(self.text, self.at)
-        if found is None:
-            if self._is_cut() and self._join_line():
-                return
-            if not self.begun:
-                yield from self._preamble()
-                return
-            raise self._unknown()
-        kind, line_column = str(found.lastgroup), self._place()
-        if kind == "skip":
-            self.at = found.end()
-            return
-        self.begun = True
-        if kind in _SPANNING:
-            yield from _SPANNING[kind](self)
-            return
-        if kind == "close":
-            raise self._error("')' closes a variation that was not opened.", ")")
-        self.at = found.end()
-        yield Token("result" if kind == "asterisk" else kind, found[0], *line_column)
-
-    def _is_cut(self) -> bool:
-        """Whether a move may go on in the next line: "11-" or "11" at the end of this one."""
-        return _CUT.fullmatch(self.text, self.at) is not None
-
-    def _word(self) -> str:
-        found = _WORD.match(self.text, self.at)
-        return found[0] if found else self.text[self.at]
-
-    def _unknown(self) -> RecordError:
-        word = self._word()
-        hint = ""
-        if re.fullmatch(r"[a-h][1-8](?:[-x:]?[a-h][1-8])+", word):
-            hint = "; squares such as c3 belong to other games of draughts"
-        return self._error(
-            f"'{base.shorten(word, _SHOWN)}' is not PDN; expected are tags such as [Event \"…\"], moves such as 11-15"
-            f" or 22x15 on squares 1 to 32, and a result such as 1-0{hint}.",
-            word,
-        )
-
-    def _preamble(self) -> Iterator[Token]:
-        """Text before the first tag of a file, such as a title. Where no tag follows it is an error."""
-        place, error, word = self._place(), self._unknown(), self._word()
-        while (found := _TAG_LINE.search(self.text, self.at)) is None:
-            if not self._next_line():
-                raise error
-        self.at = found.start()
-        self.begun = True
-        yield Token(
-            "warning", f"the text before the first tag, from '{base.shorten(word)}' on, was passed over", *place
-        )
-
-    def _tag(self) -> Iterator[Token]:
-        place = self._place()
-        found = _TAG.match(self.text, self.at)
-        while found is None and self.text.find("]", self.at) < 0 and self._join_line():
-            found = _TAG.match(self.text, self.at)
-        if found is None:
-            shown = base.shorten(self.text[self.at :].split("\n")[0].strip(), _SHOWN)
-            raise self._error(f"'{shown}' is not a tag; one looks like [Event \"…\"].", "[")
-        self.at = found.end()
-        if found["value"] is None:
-            bare = found["bare"].strip()
-            yield Token("warning", f"the tag {found['name']} has no quotes around '{base.shorten(bare)}'", *place)
-            yield Token("tag", bare, *place, found["name"])
-        else:
-            yield Token("tag", re.sub(r"\\(.)", r"\1", found["value"]), *place, found["name"])
+    def _hint(self, word: str) -> str:
+        alphabetic = re.fullmatch(r"[a-h][1-8](?:[-x:]?[a-h][1-8])+", word)
+        return "; squares such as c3 belong to other games of draughts" if alphabetic else ""
 
     def _setup(self) -> Iterator[Token]:
         place = self._place()
@@ -198,84 +68,7 @@ class _Scanner:
         while found is None and self.text.find("/", self.at + 1) < 0 and self._join_line():
             found = _SETUP.match(self.text, self.at)
         if found is None:
-            shown = base.shorten(self.text[self.at :].split("\n")[0].strip(), _SHOWN)
+            shown = base.shorten(self.text[self.at :].split("\n")[0].strip())
             raise self._error(f"'{shown}' is not a set-up command; one looks like /FEN \"B:W21,K24:B1,2\"/.", "/")
         self.at = found.end()
         yield Token("setup", found[1], *place)
-
-    def _comment(self) -> Iterator[Token]:
-        place = self._place()
-        self.at += 1
-        pieces: list[str] = []
-        size = 0
-        while (end := self.text.find("}", self.at)) < 0:
-            pieces.append(self.text[self.at :])
-            size += len(pieces[-1])
-            if size > MAX_COMMENT or not self._next_line():
-                raise self._error("a comment begins with { and does not end.", "{", place)
-            if _TAG_LINE.match(self.text):
-                message = f"a comment begins with {{ and is still open where line {self.first} has a tag."
-                raise self._error(message, "{", place)
-        pieces.append(self.text[self.at : end])
-        self.at = end + 1
-        text = " ".join("".join(pieces).split())
-        if "{" in text:
-            yield Token("warning", "a comment holds another {, and ends at the first }", *place)
-        yield Token("comment", text, *place)
-
-    def _rest(self) -> Iterator[Token]:
-        place = self._place()
-        end = self.text.find("\n", self.at)
-        end = len(self.text) if end < 0 else end
-        text = self.text[self.at + 1 : end].strip()
-        self.at = end
-        yield Token("comment", text, *place)
-
-    def _escape(self) -> Iterator[Token]:
-        """The rest of a line where nothing but blanks is before %."""
-        begin = self.text.rfind("\n", 0, self.at) + 1
-        if self.text[begin : self.at].strip():
-            raise self._unknown()
-        end = self.text.find("\n", self.at)
-        self.at = len(self.text) if end < 0 else end
-        yield from ()
-
-    def _variation(self) -> Iterator[Token]:
-        """A variation and all that it holds as one token."""
-        opened = [self._place()]
-        place = opened[0]
-        self.at += 1
-        while opened:
-            if self.at >= len(self.text) and not self._next_line():
-                raise self._error("a variation begins with ( and does not end.", "(", opened[0])
-            mark = self.text[self.at : self.at + 1]
-            if mark == "{":
-                for _ in self._comment():
-                    pass
-            elif mark == ";":
-                for _ in self._rest():
-                    pass
-            elif mark == "[" and _TAG_LINE.match(self.text, self.at):
-                line = self._place()[0]
-                message = f"a variation begins with ( and is still open where line {line} has a tag."
-                raise self._error(message, "(", opened[0])
-            elif mark in "()[":
-                opened += [self._place()] if mark == "(" else []
-                del opened[len(opened) - (mark == ")") :]
-                if len(opened) > MAX_VARIATIONS:
-                    raise self._error(f"there are more than {MAX_VARIATIONS} variations.", "(")
-                self.at += 1
-            else:
-                found = _IN_VARIATION.match(self.text, self.at)
-                self.at = found.end() if found else self.at + 1
-        yield Token("variation", "", *place)
-
-
-_SPANNING = {
-    "comment": _Scanner._comment,
-    "rest": _Scanner._rest,
-    "escape": _Scanner._escape,
-    "tag": _Scanner._tag,
-    "setup": _Scanner._setup,
-    "open": _Scanner._variation,
-}
