@@ -13,6 +13,7 @@ import sys
 from typing import NoReturn
 
 from selfplay import __version__, errors
+from selfplay.cli import output
 from selfplay.errors import UserError
 
 COMMANDS = {
@@ -76,6 +77,7 @@ def parser() -> Parser:
 
 def main(argv: list[str] | None = None) -> int:
     """Runs one command and returns its exit code."""
+    output.prepare()
     arguments = parser().parse_args(argv)
     try:
         code: int = arguments.execute(arguments)

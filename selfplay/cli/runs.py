@@ -97,7 +97,7 @@ def _evaluated(path: Path) -> list[tuple[dict[str, Any], dict[str, float]]]:
 
 def _read(path: Path) -> dict[str, Any]:
     try:
-        values = json.loads(path.read_text())
+        values = json.loads(path.read_text("utf-8"))
     except (OSError, ValueError, RecursionError) as error:
         raise FolderError(f"{path} cannot be read ({type(error).__name__}).") from None
     if not isinstance(values, dict):

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import io
 import re
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +12,7 @@ import pytest
 from rich.console import Console
 
 from selfplay.alphazero.display import DISPLAY as BOARDS
-from selfplay.cli.live import evaluation, panel
+from selfplay.cli.live import evaluation, layout, lines, panel
 from selfplay.display import Display
 from selfplay.gan.display import DISPLAY as GANS
 from selfplay.loop import plots
@@ -77,7 +79,7 @@ def test_curves_show_the_newest_and_the_best_of_each_metric() -> None:
 )  # fmt: skip
 def test_the_balance_is_a_bar_and_a_word(wins: float, word: str) -> None:
     assert GANS.balance is not None
-    line = panel.balance(wins, GANS.balance)
+    (line,) = layout.balance(wins, GANS.balance)
     assert line.endswith(f"critic wins {wins:.0%}: {word}")
     assert line.count("█") == round(20 * wins) and line.count("█") + line.count("░") == 20
 
@@ -98,8 +100,8 @@ def gan_status() -> Status:
                   metrics=RING, history=[(0, RING), (3, RING)])  # fmt: skip
 
 
-def drawn(status: Status, width: int, display: Display) -> str:
-    console = Console(width=width, height=50, file=None, force_terminal=True, color_system=None, record=True)
+def drawn(status: Status, width: int, display: Display, height: int = 50) -> str:
+    console = Console(width=width, height=height, file=None, force_terminal=True, color_system=None, record=True)
     show = panel.LivePanel("preset", Path("runs/it"), console, display)
     with console.capture() as capture:
         console.print(show.draw(status))
@@ -127,7 +129,7 @@ def test_the_panel_of_a_board_game_has_no_word_of_critics(width: int) -> None:
 
 
 def test_updates_a_second_are_those_of_the_last_seconds() -> None:
-    speed, status = panel.Speed(), Status()
+    speed, status = lines.Speed(), Status()
     assert speed(status) == (0.0, 0.0)
     for second in range(1, 31):
         status.seconds, status.steps, status.rows = float(second), status.steps + 10 * second, 100 * second
@@ -136,12 +138,12 @@ def test_updates_a_second_are_those_of_the_last_seconds() -> None:
 
 
 def test_plain_lines_speak_of_samples_or_of_games(capsys: pytest.CaptureFixture[str]) -> None:
-    with panel.PlainLines(Path("runs/it"), GANS) as show:
+    with lines.PlainLines(Path("runs/it"), GANS) as show:
         show(gan_status())
     said = capsys.readouterr().out
     assert "256,000 samples, 1,000 updates; discriminator/loss 0.650, generator/loss 0.740, critic wins 58%" in said
     assert not re.search("positions|games", said)
-    with panel.PlainLines(Path("runs/it"), BOARDS) as show:
+    with lines.PlainLines(Path("runs/it"), BOARDS) as show:
         show(board_status())
     assert "450 games, 9,000 positions, 1,000 updates; games/s 46.1" in capsys.readouterr().out
 
@@ -155,3 +157,65 @@ def test_distances_have_an_axis_of_their_own_below_the_shares(tmp_path: Path) ->
     wide = plots.curves([(1, BOARD)], "title", tmp_path / "b.png", BOARDS)
     assert tall.shape == (650, 900, 3) and wide.shape == (450, 900, 3) and tall.dtype == np.uint8
     assert (tmp_path / "a.png").read_bytes()[:4] == b"\x89PNG"
+
+
+@pytest.mark.parametrize("status", [board_status, gan_status])
+def test_the_panel_fits_every_window(status: Callable[[], Status]) -> None:
+    display = BOARDS if status is board_status else GANS
+    for width in range(24, 130, 3):
+        for height in range(10, 40, 2):
+            lines = drawn(status(), width, display, height).splitlines()
+            assert len(lines) < height and max(map(len, lines)) <= width, (width, height, lines)
+            assert not any("…" in line for line in lines), "a word cut short by a mark of three characters in ASCII"
+
+
+def test_a_narrow_panel_shows_every_number_one_below_the_other() -> None:
+    text = drawn(gan_status(), 40, GANS, 40)
+    for pattern in (r"samples +256,000 │", r"updates +1,000 │", r"critic slope on reals +1.060 │", r"modes +▁▁ +8 +│",
+                    r"generator ▕█+░+▏ critic │", r"critic wins 58%: balanced", r"time 1:00 +left 1:00"):  # fmt: skip
+        assert re.search(pattern, text), (pattern, text)
+
+
+def test_a_low_panel_leaves_out_the_least_important_first() -> None:
+    every, losses, one, none = (drawn(gan_status(), 80, GANS, height) for height in (24, 16, 12, 10))
+    assert "gradient norm" in every and "AUC" in every
+    assert "gradient norm" not in losses and "generator loss" in losses and "AUC" in losses
+    assert "AUC" not in one and "modes" in one and "modes" not in none and "critic wins" in none
+
+
+class Window(io.StringIO):
+    """A terminal whose size can change."""
+
+    def isatty(self) -> bool:
+        return True
+
+
+def test_a_window_of_another_size_is_cleared_and_what_stood_above_the_panel_is_written_again() -> None:
+    window = Window()
+    console = Console(file=window, width=80, height=40, force_terminal=True, color_system=None)
+    with panel.LivePanel("preset", Path("runs/it"), console, GANS) as show:
+        status = gan_status()
+        show(status)
+        status.notes.append("The actors wait.")
+        show(status)
+        show._live.refresh()
+        assert "\x1b[2J" not in window.getvalue()
+        seen = len(window.getvalue())
+        console.width = 40
+        show._live.refresh()
+        after = window.getvalue()[seen:]
+        show._live.refresh()
+    assert after.index("\x1b[2J") < after.index("The actors wait.") < after.rindex("preset · generation 3")
+    assert window.getvalue().count("\x1b[2J") == 1
+
+
+def test_a_phase_that_lasts_says_how_long(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = [100.0]
+    monkeypatch.setattr(panel.time, "monotonic", lambda: now[0])
+    console = Console(file=Window(), width=80, height=24, force_terminal=True, color_system=None)
+    show = panel.LivePanel("preset", Path("runs/it"), console, GANS)
+    show(gan_status())
+    now[0] = 165.0
+    with console.capture() as capture:
+        console.print(show.draw(gan_status()))
+    assert "generation 3 · learning 1:05" in capture.get()

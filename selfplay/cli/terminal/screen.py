@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import games
 from games.appearance import Appearance
+from selfplay.cli import output
 from selfplay.cli.terminal import board
 
 if TYPE_CHECKING:
@@ -33,7 +34,7 @@ class Screen:
         from rich.console import Console
 
         self.plain = plain
-        self.terminal = terminal = sys.stdout.isatty() and os.environ.get("TERM") != "dumb"
+        self.terminal = terminal = output.can_redraw(sys.stdout)
         encoded = (sys.stdout.encoding or "").lower().replace("-", "").startswith("utf")
         self.unicode = encoded and not ascii_only
         self.drawn = terminal and self.unicode

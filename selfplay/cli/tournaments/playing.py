@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator
 from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
+from selfplay.cli import output
 from selfplay.cli.tournaments import conditions
 from selfplay.errors import UserError
 
@@ -102,7 +103,7 @@ class Progress:
     def __init__(self, total: int, plain: bool, noun: str = "games") -> None:
         """total: games to be played, or whatever else the noun says."""
         self.total, self.done, self.simulations, self.note, self.noun = total, 0, 0, "", noun
-        self._plain = plain or not sys.stderr.isatty()
+        self._plain = plain or not output.can_redraw(sys.stderr)
         self._began = self._told = time.perf_counter()
         self._ended: float | None = None
 
