@@ -24,6 +24,7 @@ class Notation:
 
     move_separator: ClassVar[str] = " "  # between the moves of a game record; "" when every move is one character
     record_suffix: ClassVar[str] = "txt"  # of files with game records
+    player_tags: ClassVar[tuple[str, str]] = ("First", "Second")  # in such files, the players of seats 0 and 1
     has_fen: ClassVar[bool] = False  # positions can be given and told as FEN; without it, by the moves that lead there
 
     def __init__(self, game: Game) -> None:
@@ -103,6 +104,11 @@ class Notation:
         return None
 
     # -- games -------------------------------------------------------------------------------------------
+
+    def record_moves(self, record: GameRecord) -> list[str]:
+        """The whole moves of a game as people write them. Raises IllegalMove for one that cannot be played."""
+        moves = whole_moves.split(self.game, record.start, record.actions, checked=True)
+        return [self.move_in_short(move.before[0], move.actions) for move in moves]
 
     def write_record(self, record: GameRecord) -> str:
         """The game as text that ends with a newline, in the game's own format. Raises IllegalMove for a game that

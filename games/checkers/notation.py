@@ -15,6 +15,7 @@ from games.text.records import GameRecord
 class CheckersNotation(Notation):
     game: rules.Checkers
     record_suffix = "pdn"
+    player_tags = ("Black", "White")
     has_fen = True
 
     def play_text(self, states: np.ndarray, text: str) -> np.ndarray:
@@ -34,6 +35,10 @@ class CheckersNotation(Notation):
     def to_fen(self, state: np.void) -> str | None:
         """PDN's FEN; None in the middle of a jump."""
         return None if state["jumper"] else fen.write(state)
+
+    def record_moves(self, record: GameRecord) -> list[str]:
+        """A jump by its ends where they are enough."""
+        return writer.move_texts(self.game, record.start, record.actions)
 
     def write_record(self, record: GameRecord) -> str:
         """PDN."""

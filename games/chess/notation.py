@@ -14,6 +14,7 @@ from games.text.records import GameRecord
 class ChessNotation(Notation):
     game: rules.Chess
     record_suffix = "pgn"
+    player_tags = ("White", "Black")
     has_fen = True
 
     def action_from_string(self, state: np.void, text: str) -> int:

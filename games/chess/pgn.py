@@ -122,8 +122,7 @@ def read_records(game: Chess, text: str) -> list[GameRecord]:
         comments = {index: ply.comment for index, ply in enumerate(game_read.plies) if ply.comment}
         told = records.points_of(game_read.headers.get("Result", "*"))
         actions = [ply.action for ply in game_read.plies]
-        by_rule = records.score(game, game_read.start, actions)
-        found.append(GameRecord(game_read.start, actions, tags, comments, told if by_rule is None else None))
+        found.append(GameRecord(game_read.start, actions, tags, comments, told))
     if not found:
         raise base.IllegalMove(f"there is no chess game in '{base.shorten(text.strip())}'.")
     return found

@@ -1,4 +1,4 @@
-"""Lists the games, checks one against the game contract, counts its move sequences (perft)."""
+"""Lists the games, checks one against the game contract, counts its move sequences (perft), reads its records."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import json
 import time
 from typing import TYPE_CHECKING
 
+from selfplay.cli import records
 from selfplay.errors import UserError
 
 if TYPE_CHECKING:
@@ -23,6 +24,7 @@ EPILOG = """examples:
   selfplay games perft chess --position "8/2p5/3p4/KP5r/1R3p1k/8/4P1P1/8 w - - 0 1" --depth 5 --divide
   selfplay games perft checkers --position "B:W21,22,K24:B1,2,K30" --depth 6 --json
   selfplay games perft connect-four --position 4453 --depth 6
+  selfplay games read checkers club.pdn
 """
 
 PERFT = """Counts the sequences of D moves from a position: the leaves at exactly that depth of the move tree.
@@ -49,11 +51,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     perft.add_argument("--chess960", action="store_true", help="castling as in Chess960, in TEXT and in the output")
     perft.add_argument("--divide", action="store_true", help="a count for each first move as well")
     perft.add_argument("--json", action="store_true", help="one JSON object instead of lines")
+    read = actions.add_parser("read", help="files of game records as JSON lines", description=records.DESCRIPTION,
+                              epilog=records.EPILOG, formatter_class=argparse.RawDescriptionHelpFormatter)  # fmt: skip
+    records.add_arguments(read)
 
 
 def run(arguments: argparse.Namespace) -> int:
     if arguments.action == "list":
         return _list()
+    if arguments.action == "read":
+        return records.run(arguments, _make(arguments.name))
     return _check(arguments.name) if arguments.action == "check" else _perft(arguments)
 
 
