@@ -11,8 +11,13 @@ from __future__ import annotations
 import difflib
 import importlib
 import inspect
+import os
+import sys
+import tempfile
+import warnings
 from functools import cache
 from importlib import metadata
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 if TYPE_CHECKING:
@@ -99,3 +104,52 @@ def _named(location: str) -> Any:
     """What "module:attribute" names."""
     module, _, attribute = location.partition(":")
     return getattr(importlib.import_module(module), attribute)
+
+
+def _find_kernel_cache() -> None:
+    """Names a folder for compiled kernels where Numba finds none of its own, without which no kernel can be loaded.
+
+    Numba reads the name when it is loaded; processes that this one starts inherit it. Raises ImportError where no
+    folder is left."""
+    given = os.environ.get("NUMBA_CACHE_DIR")
+    if given:
+        places = [Path(given)]
+    else:  # beside the source, else in the user's cache, as Numba looks for it
+        caches = "~/Library/Caches" if sys.platform == "darwin" else os.environ.get("XDG_CACHE_HOME") or "~/.cache"
+        places = [Path(__file__).parent / "__pycache__", Path(caches).expanduser() / "numba"]
+    if any(map(_can_be_written, places)):
+        return
+    folder = _own_temporary_folder()
+    tried = " and ".join(f"'{place}'" for place in places)
+    hint = "set NUMBA_CACHE_DIR to a folder of yours that can be written to and stays"
+    if folder is None:
+        raise ImportError(
+            f"compiled kernels cannot be kept: neither {tried} nor a temporary folder can be written to; {hint}."
+        )
+    os.environ["NUMBA_CACHE_DIR"] = folder
+    warnings.warn(f"compiled kernels are kept in '{folder}', since {tried} cannot be written to; {hint}.", stacklevel=3)
+
+
+def _can_be_written(folder: Path) -> bool:
+    """Whether files can be made in the folder, or it in the nearest of its parents that exists."""
+    if not folder.is_absolute() and not os.environ.get("NUMBA_CACHE_DIR"):
+        return False  # the home of a user without one
+    while not os.path.lexists(folder) and folder != folder.parent:
+        folder = folder.parent
+    return folder.is_dir() and os.access(folder, os.W_OK | os.X_OK)
+
+
+def _own_temporary_folder() -> str | None:
+    """A temporary folder that only this user can write to, since what is in it is run; the same one each time."""
+    try:
+        folder = Path(tempfile.gettempdir(), f"selfplay-kernels-{os.getuid()}")
+        folder.mkdir(mode=0o700, exist_ok=True)
+        found = folder.lstat()
+        if folder.is_symlink() or found.st_uid != os.getuid() or found.st_mode & 0o077 or not _can_be_written(folder):
+            return tempfile.mkdtemp(prefix="selfplay-kernels-")
+        return str(folder)
+    except OSError:
+        return None
+
+
+_find_kernel_cache()

@@ -70,19 +70,30 @@ def __dir__() -> list[str]:
 
 
 def _refuse_another_games_package() -> None:
-    """Raises ImportError where `import games` finds a package that is not the one beside this one."""
-    ours = Path(__file__).resolve().parent.parent / "games"
-    found = importlib.util.find_spec("games")  # which imports nothing
+    """Raises ImportError where `import games` finds a package that is not the one beside this one; the command ends."""
+    ours = Path(__file__).resolve().parent.parent / "games" / "__init__.py"
+    try:
+        found = importlib.util.find_spec("games")  # which imports nothing
+    except ValueError:  # a module without a specification, made by hand
+        found = None
     origin = Path(found.origin).resolve() if found is not None and found.origin else None
-    if not ours.is_dir() or origin == ours / "__init__.py":
+    if not ours.is_file() or (origin == ours and "selfplay.games" not in ours.read_text("utf-8", "replace")):
+        message = (
+            f"selfplay's own package 'games' is missing from '{ours.parent}', or another package of that name was "
+            "installed over it: install selfplay anew, in an environment of its own."
+        )
+    elif origin == ours:
         return
-    place = "a folder without __init__.py" if origin is None else f"'{origin}'"
-    message = (
-        f"selfplay needs its own package 'games' in '{ours}', but Python finds {place} under that name first: rename "
-        "yours, or start Python from another folder (and take that folder out of PYTHONPATH)."
-    )
-    if Path(sys.argv[0] if sys.argv else "").name == "selfplay":  # the command: a sentence is enough
-        raise SystemExit(f"selfplay: {message}")
+    else:
+        place = "a module without a file" if origin is None else f"'{origin}'"
+        message = (
+            f"selfplay needs its own package 'games' in '{ours.parent}', but Python finds {place} under that name "
+            "first: rename yours, or start Python from another folder (and take that folder out of PYTHONPATH)."
+        )
+    # The command, or `python -m selfplay` while Python looks for it: a sentence is enough.
+    if sys.argv and (sys.argv[0] == "-m" or Path(sys.argv[0]).name == "selfplay"):
+        sys.stderr.write(f"selfplay: {message}\n")
+        raise SystemExit(2)
     raise ImportError(message, name="selfplay", path=str(origin))
 
 

@@ -9,9 +9,14 @@ import codecs
 import os
 import sys
 import unicodedata
+import warnings
+from pathlib import Path
 from typing import TextIO
 
 HANDLER = "selfplay.nearest"  # the name among Python's handlers of encoding errors
+
+OURS = Path(__file__).resolve().parents[2]
+_python_warning = warnings.formatwarning
 
 # Of one character each where columns must stay aligned: curves, bars, boxes, pieces.
 NEAREST = str.maketrans({
@@ -29,12 +34,21 @@ NEAREST = str.maketrans({
 
 def prepare() -> None:
     """Makes standard output and standard error write what they can't encode in the nearest ASCII. A stream that is
-    missing, or is not of Python's own kind, is left as it is."""
+    missing, or is not of Python's own kind, is left as it is. Warnings of ours become one sentence."""
     codecs.register_error(HANDLER, _replace)
     for stream in (sys.stdout, sys.stderr):
         reconfigure = getattr(stream, "reconfigure", None)
         if reconfigure is not None:
             reconfigure(errors=HANDLER)
+    warnings.formatwarning = _warning
+
+
+def _warning(
+    message: Warning | str, category: type[Warning], filename: str, lineno: int, line: str | None = None
+) -> str:
+    if Path(filename).is_relative_to(OURS):
+        return f"selfplay: warning: {message}\n"
+    return _python_warning(message, category, filename, lineno, line)
 
 
 def can_redraw(stream: TextIO) -> bool:

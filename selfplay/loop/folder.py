@@ -260,11 +260,26 @@ def _difference(path: Path, saved: Mapping[str, Any], wanted: Mapping[str, Any])
     return f"'{path}' holds a run of another kind of agent: choose another run folder."
 
 
-def _code_version() -> str:
-    """The commit this package runs from, or its version where it was installed without one."""
-    command = ["git", "-C", str(Path(__file__).parent), "describe", "--always", "--dirty", "--abbrev=12"]
+def _code_version(source: Path | None = None) -> str:
+    """The commit that this package runs from; its version where it was installed, be it inside the folder of somebody
+    else's git repository. source: a file of this package; None: this one."""
+    source = source or Path(__file__).resolve()
+    root = source.parents[2]
+    project = root / "pyproject.toml"
     try:
-        done = subprocess.run(command, capture_output=True, text=True, timeout=5, check=False)
-    except (OSError, subprocess.TimeoutExpired):
+        if 'name = "selfplay"' not in project.read_text("utf-8"):
+            return __version__
+        top = Path(_git(root, "rev-parse", "--show-toplevel"))
+        if top.resolve() != root or not _git(root, "ls-files", "--", str(source.relative_to(root))):
+            return __version__
+        return _git(root, "describe", "--always", "--dirty", "--abbrev=12")
+    except (OSError, ValueError, subprocess.SubprocessError):
         return __version__
-    return done.stdout.strip() if done.returncode == 0 else __version__
+
+
+def _git(root: Path, *words: str) -> str:
+    """What git says of the repository that holds `root`, whatever the environment names. Raises CalledProcessError."""
+    environment = {key: value for key, value in os.environ.items() if not key.startswith("GIT_")}
+    command = ["git", "-C", str(root), *words]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=5, check=True)
+    return done.stdout.strip()
