@@ -89,6 +89,8 @@ def _connect(address: str) -> Any:
         raise
     if failed:
         raise failed[0]
+    # Ray would print on top of our display what we say in a sentence; no setting turns that off.
+    vars(sys.modules["ray._private.worker"])["print_to_stdstream"] = lambda *_, **__: None
     return ray
 
 

@@ -132,7 +132,8 @@ class Processes:
 
     def delivered(self, index: int) -> None:
         """Process `index` has done what it should: earlier failures are forgotten."""
-        self._slots[index].failures = 0
+        slot = self._slots[index]
+        slot.failures, slot.moved, slot.quiet = 0, True, 0.0
 
     def replace(self, index: int, why: str) -> None:
         """Starts another process in the place of one that failed. Raises ActorPoolError after too many in a row."""
