@@ -20,7 +20,8 @@ _MAX_JOINED = 5  # lines that one token may take
 _SHOWN = 40  # characters of a wrong word in a message
 
 _TAG = re.compile(
-    r"""\[ \s* (?P<name>[^\W_]\w{0,63}) \s* (?: "(?P<value>(?:[^"\\\n]|\\[^\n])*)" | (?P<bare>[^\]\["\n]*) ) \s* \]""",
+    r"""\[ \s* (?P<name>[^\W_]\w{0,63}) \s*
+        (?: "(?P<value>(?:[^"\\\n]|\\[^\n])*)" | [:=]? (?P<bare>[^\]\["\n]*) ) \s* \]""",
     re.VERBOSE,
 )
 _TAG_LINE = re.compile(r'\s*\[\s*\w{1,64}\s+"(?:[^"\\]|\\.)*"\s*\]\s*')  # in the middle of a comment: it was not closed

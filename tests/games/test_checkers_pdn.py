@@ -176,6 +176,13 @@ def test_a_game_may_be_a_result_or_tags_alone() -> None:
     assert [record.result for record in read('1. 2-0 [Event "a"] 0-1 [Event "b"]')] == [1.0, 0.0, None]
 
 
+def test_games_of_tags_alone_are_told_apart_by_their_results() -> None:
+    one, two = read('[Event "a"][Round "1"][Result "1-0"]\n\n[Event "a"][Round "2"][Result "0-1"]')
+    assert (one.result, two.result) == (1.0, 0.0) and (one.tags["Round"], two.tags["Round"]) == ("1", "2")
+    (same,) = read('[Event "a"][Black "b"][Event "of 8x8"][Result "1-0"] 11-15')
+    assert same.tags["Event"] == "a" and len(same.warnings) == 1
+
+
 def test_a_record_says_in_which_line_it_begins() -> None:
     assert [record.line for record in read('\n\n[Event "a"]\n11-15 *\n\n\n9-13\n*')] == [3, 7]
 
@@ -220,7 +227,7 @@ def test_one_to_nil_is_a_win_of_black_who_moves_first() -> None:
         ('[Result "2-0"] 11-15 1-0', 1.0, None),
         ('[Result "?"] 11-15', None, None),
         ('[Result ""] 11-15 *', None, None),
-        ('[Result "won"] 11-15', None, "the result 'won', none of 1-0, 0-1, 1/2-1/2 and *, is read as *"),
+        ('[Result "Red won"] 11-15', None, "the result 'Red won', none of 1-0, 0-1, 1/2-1/2 and *, is read as *"),
         ("11-15 0-0", None, "the result '0-0', lost by both players, is read as *"),
         ('[FEN "B:W6:B1"] 1x10 0-1', 0.0, "the recorded result 0-1 is kept, but on the board it is 1-0"),
         ('[FEN "B:W6:B1"] 1x10 1/2-1/2', 0.5, "the recorded result 1/2-1/2 is kept, but on the board it is 1-0"),
@@ -271,7 +278,7 @@ def test_tags_as_people_write_them() -> None:
 
 
 def test_a_tag_without_quotes_is_read_with_a_warning() -> None:
-    record = read_one("[Event Club match]\n[Date 2001.01.02]\n11-15 *")
+    record = read_one("[Event Club match]\n[Date: 2001.01.02]\n11-15 *")
     assert record.tags == {"Event": "Club match", "Date": "2001.01.02"}
     assert record.warnings[0] == "line 1: the tag Event has no quotes around 'Club match'"
 

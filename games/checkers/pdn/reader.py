@@ -56,7 +56,7 @@ class _FileReader:
         self.now = _GameReader(game, 1)
 
     def take(self, token: Token) -> Iterator[GameRecord]:
-        if token.kind == "tag" and self.now.in_moves:
+        if token.kind == "tag" and (self.now.in_moves or self.now.is_over_at(token)):
             yield from self._end()
         if self.ended is not None and not self.now.touched and self.ended.takes_too(token):
             return
@@ -103,6 +103,15 @@ class _GameReader:
     @property
     def touched(self) -> bool:
         return bool(self.tags) or self.in_moves or self.numbered
+
+    def is_over_at(self, token: Token) -> bool:
+        """Whether a tag begins another game after one of tags alone: the first tag, once more, behind a Result."""
+        names = list(self.tags)
+        return bool(names) and token.name == names[0] and self._tag_of("result") is not None
+
+    def _tag_of(self, name: str) -> str | None:
+        """The value of a tag, whatever the case of its letters."""
+        return next((text for tag, text in self.tags.items() if tag.lower() == name), None)
 
     def take(self, token: Token) -> None:
         if not self.line:
@@ -262,11 +271,12 @@ class _GameReader:
 
     def _points(self, line: replay.Line) -> float | None:
         """The result as recorded."""
-        tag = next((_plain(text) for name, text in self.tags.items() if name.lower() == "result"), "")
+        said = self._tag_of("result") or ""
+        tag = _plain(said)
         told = tag if self.result in ("", "*") else self.result
         if told not in (*_POINTS, *_UNKNOWN):
             meaning = "lost by both players," if told == _LOST_BY_BOTH else "none of 1-0, 0-1, 1/2-1/2 and *,"
-            self.warnings.append(f"the result '{base.shorten(told)}', {meaning} is read as *")
+            self.warnings.append(f"the result '{base.shorten(said or told)}', {meaning} is read as *")
         points = _POINTS.get(told)
         if tag in _POINTS and points is not None and _POINTS[tag] != points:
             self.warnings.append(f"the tag Result says {tag}, but the moves end with {told}, which is kept")
