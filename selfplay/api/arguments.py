@@ -61,7 +61,10 @@ def path(name: str, value: object) -> Path:
     """The value as a path."""
     if not isinstance(value, (str, os.PathLike)):
         raise ArgumentTypeError(f"{name} must be a path or a text, not {shown(value)}.")
-    return Path(os.fspath(value))
+    text = os.fspath(value)
+    if not text.strip():  # which pathlib takes for the current folder
+        raise ArgumentError(f"{name} is empty: name a file or a folder ('.' is the current one).")
+    return Path(text)
 
 
 def positions(game: Game, states: object) -> np.ndarray:

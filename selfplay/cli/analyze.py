@@ -12,9 +12,9 @@ import queue
 import sys
 import threading
 from collections.abc import Iterator
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from selfplay.cli import paths
 from selfplay.errors import UserError
 from selfplay.players.levels import MAX_SIMULATIONS
 
@@ -44,7 +44,7 @@ MAX_LINE = 1_000_000  # characters
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
-        "checkpoint", type=Path, metavar="CHECKPOINT_OR_RUN", help="a run's folder, or one generation's"
+        "checkpoint", type=paths.path, metavar="CHECKPOINT_OR_RUN", help="a run's folder, or one generation's"
     )
     parser.add_argument("--moves", metavar="MOVES", help="the position after these moves, shown as a table")
     parser.add_argument("--fen", metavar="FEN", help="the position that --moves start from (chess, checkers)")

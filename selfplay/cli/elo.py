@@ -12,6 +12,7 @@ import argparse
 import sys
 from pathlib import Path
 
+from selfplay.cli import paths
 from selfplay.cli.tournaments import conditions, contest, playing
 from selfplay.errors import UserError
 
@@ -55,7 +56,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--seed", type=int, default=1, metavar="S",
                         help="random seed of openings, samples and moves (default 1)")  # fmt: skip
     playing.add_arguments(parser)
-    parser.add_argument("--out", type=Path, metavar="DIR", help="output folder (default: elo/ in the first run)")
+    parser.add_argument("--out", type=paths.path, metavar="DIR", help="output folder (default: elo/ in the first run)")
     parser.add_argument("--json", action="store_true", help="print ratings.json instead of tables")
 
 

@@ -6,9 +6,9 @@ For checkers, variant english. Without CHECKPOINT the agent for checkers that co
 from __future__ import annotations
 
 import argparse
-from pathlib import Path
 from typing import NoReturn
 
+from selfplay.cli import paths
 from selfplay.serve import hub, pipe
 
 EPILOG = """examples:
@@ -24,7 +24,7 @@ folder. Parameters stand in docs/engines.md.
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
-        "checkpoint", type=Path, nargs="?", metavar="CHECKPOINT",
+        "checkpoint", type=paths.path, nargs="?", metavar="CHECKPOINT",
         help="a run's folder, or one generation's; left out: the agent for checkers of this package",
     )  # fmt: skip
 

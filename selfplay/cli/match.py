@@ -10,9 +10,9 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from selfplay.cli import paths
 from selfplay.cli.tournaments import conditions, playing
 from selfplay.errors import UserError
 from selfplay.players.levels import MAX_SIMULATIONS
@@ -59,7 +59,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     conditions.add_adjudication(parser)
     parser.add_argument("--seed", type=int, default=1, metavar="S", help="seed of openings and of moves (default 1)")
     playing.add_arguments(parser)
-    parser.add_argument("--out", type=Path, metavar="DIR",
+    parser.add_argument("--out", type=paths.path, metavar="DIR",
                         help="keep results and game records here; the same command goes on")  # fmt: skip
     parser.add_argument("--json", action="store_true", help="one JSON object instead of sentences")
 

@@ -7,6 +7,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+from selfplay.cli import paths
 from selfplay.errors import FolderError
 
 EPILOG = """examples:
@@ -20,10 +21,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     actions = parser.add_subparsers(dest="action", metavar="ACTION", required=True)
     listing = actions.add_parser("list", help="a line for each run", epilog=EPILOG,
                                  formatter_class=argparse.RawDescriptionHelpFormatter)  # fmt: skip
-    listing.add_argument("--root", type=Path, default=Path("runs"), metavar="DIR", help="where to look (default: runs)")
+    listing.add_argument(
+        "--root", type=paths.path, default=Path("runs"), metavar="DIR", help="where to look (default: runs)"
+    )
     show = actions.add_parser("show", help="settings, machine and evaluations of one run", epilog=EPILOG,
                               formatter_class=argparse.RawDescriptionHelpFormatter)  # fmt: skip
-    show.add_argument("run_folder", type=Path, metavar="RUN", help="a run's folder")
+    show.add_argument("run_folder", type=paths.path, metavar="RUN", help="a run's folder")
 
 
 def run(arguments: argparse.Namespace) -> int:

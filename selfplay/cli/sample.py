@@ -13,6 +13,7 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from selfplay.cli import paths
 from selfplay.errors import CheckpointError, UserError
 
 if TYPE_CHECKING:
@@ -43,7 +44,7 @@ IMAGES, POINTS = 100, 2_000  # samples by default
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("run_folder", type=Path, metavar="RUN", help="folder of a run or of one generation")
+    parser.add_argument("run_folder", type=paths.path, metavar="RUN", help="folder of a run or of one generation")
     parser.add_argument("--generation", type=int, metavar="G", help="generation of the run (default: the newest)")
     parser.add_argument("--label", type=int, metavar="K", help="samples of this class only")
     shown = parser.add_mutually_exclusive_group()
@@ -53,9 +54,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
                        help="measure samples and held-out real data now; no picture")  # fmt: skip
     parser.add_argument("--count", type=int, metavar="N",
                         help=f"number of samples (default: {IMAGES} images, {POINTS} points)")  # fmt: skip
-    parser.add_argument("--npz", type=Path, metavar="FILE", help="write samples as arrays; with --out a picture too")
+    parser.add_argument(
+        "--npz", type=paths.path, metavar="FILE", help="write samples as arrays; with --out a picture too"
+    )
     parser.add_argument("--seed", type=int, default=1, metavar="S", help="random seed of the samples (default 1)")
-    parser.add_argument("--out", type=Path, metavar="FILE.png", help="path of the picture (default: in RUN/samples)")
+    parser.add_argument(
+        "--out", type=paths.path, metavar="FILE.png", help="path of the picture (default: in RUN/samples)"
+    )
 
 
 def run(arguments: argparse.Namespace) -> int:

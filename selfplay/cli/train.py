@@ -14,6 +14,7 @@ import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from selfplay.cli import paths
 from selfplay.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -41,12 +42,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "installed package; --list shows all",
     )  # fmt: skip
     parser.add_argument("--list", action="store_true", help="print the names of all presets, and stop")
-    parser.add_argument("--config", type=Path, metavar="FILE.toml", help="settings from a file, in place of PRESET")
     parser.add_argument(
-        "--write-config", type=Path, metavar="FILE.toml",
+        "--config", type=paths.path, metavar="FILE.toml", help="settings from a file, in place of PRESET"
+    )
+    parser.add_argument(
+        "--write-config", type=paths.path, metavar="FILE.toml",
         help="write every setting and its meaning to a file for --config, and stop",
     )  # fmt: skip
-    parser.add_argument("--run", type=Path, metavar="DIR", help="folder of the run (default: runs/PRESET)")
+    parser.add_argument("--run", type=paths.path, metavar="DIR", help="folder of the run (default: runs/PRESET)")
     length = parser.add_mutually_exclusive_group()
     length.add_argument("--minutes", metavar="M", help="budget in minutes of wall time, over all sessions of the run")
     length.add_argument("--generations", metavar="G", help="budget in generations")

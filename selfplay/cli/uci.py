@@ -7,9 +7,9 @@ Without CHECKPOINT the agent for chess that comes with the package plays.
 from __future__ import annotations
 
 import argparse
-from pathlib import Path
 from typing import NoReturn
 
+from selfplay.cli import paths
 from selfplay.serve import pipe, uci
 
 EPILOG = """examples:
@@ -25,7 +25,7 @@ folder. `go perft N` counts moves, `d` shows the board. Options stand in docs/en
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
-        "checkpoint", type=Path, nargs="?", metavar="CHECKPOINT",
+        "checkpoint", type=paths.path, nargs="?", metavar="CHECKPOINT",
         help="a run's folder, or one generation's; left out: the agent for chess of this package",
     )  # fmt: skip
 

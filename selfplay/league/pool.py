@@ -5,7 +5,7 @@ Knows players by name and generations by number; not what either of them is.
 
 from __future__ import annotations
 
-import shutil
+import re
 from collections.abc import Collection
 from pathlib import Path
 from typing import Any
@@ -18,6 +18,8 @@ from selfplay.league.config import PoolConfig
 from selfplay.storage import artifact
 from selfplay.types import Weights
 
+_NUMBER = re.compile(r"\d{6,}")  # what `Pool.path` names
+
 
 class Pool:
     """Generations on disk, one artifact each: checkpoints/000012 holds the averaged weights of every player."""
@@ -27,7 +29,7 @@ class Pool:
 
     def generations(self) -> list[int]:
         """Numbers of the generations present, ascending."""
-        return sorted(int(path.name) for path in self.folder.glob("[0-9]*") if path.name.isdigit())
+        return sorted(int(path.name) for path in self.folder.glob("[0-9]*") if _NUMBER.fullmatch(path.name))
 
     def path(self, generation: int) -> Path:
         return self.folder / f"{generation:06d}"
@@ -79,7 +81,7 @@ class Pool:
 
         Each is first renamed, so that a reader finds all of it or nothing."""
         for left in self.folder.glob(".*.dropped"):  # by a crash in what follows
-            shutil.rmtree(left, ignore_errors=True)
+            artifact.remove(left)
         if self.config.keep_newest is None or not referred:
             return
         oldest = min(referred)
@@ -88,7 +90,7 @@ class Pool:
             if generation < oldest and generation not in kept:
                 aside = self.folder / f".{generation:06d}.dropped"
                 self.path(generation).rename(aside)
-                shutil.rmtree(aside, ignore_errors=True)
+                artifact.remove(aside)
 
 
 def load_weights(folder: Path) -> tuple[dict[str, Any], Weights]:

@@ -9,6 +9,7 @@ State refers to shards by name and digest; a state that does not check out is pa
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import io
 import json
@@ -28,9 +29,11 @@ from selfplay import __version__, config
 from selfplay.agent import Agent
 from selfplay.errors import CheckpointError, FolderError
 from selfplay.learning.replay import Replay
+from selfplay.loop import ownership
 from selfplay.storage import artifact, lock
 
 KEPT_STATES = 2
+STATE_FILES = (artifact.MANIFEST, "state.json")  # without either, a folder is no state
 EVALUATION = "evaluation.csv"
 OLD_FILES = {"strength.csv": EVALUATION, "strength.png": "evaluation.png"}  # as earlier versions called them
 
@@ -54,7 +57,8 @@ class Folder:
         self.path = path
         self.code = _code_version()
         try:
-            for name in ("checkpoints", "state", "replay"):
+            ownership.check(path)
+            for name in (*ownership.ARTIFACTS, "replay"):
                 (path / name).mkdir(parents=True, exist_ok=True)
             self._lock = lock.Lock(path / "lock")
         except OSError as error:
@@ -67,11 +71,21 @@ class Folder:
             ) from None
         self._shards: list[dict[str, Any]] = []
         self._damaged: list[int] = []  # states that were passed over
-        for name in ("checkpoints", "state"):
-            artifact.recover(path / name)
+        try:
+            self._put_right()
+        except OSError as error:
+            self._lock.release()
+            raise FolderError(
+                f"cannot put the run folder '{path}' right after a crash ({error.strerror}): see to '{error.filename}'."
+            ) from None
+
+    def _put_right(self) -> None:
+        """Ends what a crash cut short, and gives files the names of this version. Raises OSError."""
+        for name in ownership.ARTIFACTS:
+            artifact.recover(self.path / name)
         for old, new in OLD_FILES.items():
-            if (path / old).is_file() and not (path / new).exists():
-                (path / old).rename(path / new)
+            if (self.path / old).is_file() and not (self.path / new).exists():
+                (self.path / old).rename(self.path / new)
 
     def __enter__(self) -> Folder:
         return self
@@ -119,7 +133,8 @@ class Folder:
         if actors:
             files |= {f"{name}.npy": artifact.pack_array(array) for name, array in actors[0].items()}
             rest["actors"] = actors[1]
-        number = self._states()[-1] + 1 if self._states() else 0
+        taken = [int(path.name) for path in (self.path / "state").iterdir() if ownership.NUMBER.fullmatch(path.name)]
+        number = max(taken, default=-1) + 1
         files["state.json"] = json.dumps(rest).encode()
         artifact.write(self._state_path(number), files, {"kind": "training state", "generation": rest["generation"]})
         self._tidy()
@@ -205,31 +220,33 @@ class Folder:
             return []
 
     def _states(self) -> list[int]:
-        return sorted(int(path.name) for path in (self.path / "state").glob("[0-9]*") if path.name.isdigit())
+        """Numbers of the training states on disk, damaged ones too, ascending."""
+        found = [path for path in (self.path / "state").iterdir() if ownership.NUMBER.fullmatch(path.name)]
+        return sorted(int(path.name) for path in found if any((path / name).is_file() for name in STATE_FILES))
 
     def _state_path(self, number: int) -> Path:
         return self.path / "state" / f"{number:06d}"
 
     def _tidy(self) -> None:
-        import shutil
-
+        """Deletes what is needed no more, and only what a manifest or a state of this run names."""
         # A damaged state must not take the place of a good one.
         states = [number for number in self._states() if number not in self._damaged]
-        kept: set[str] = set()
-        for number in states[-KEPT_STATES:]:
-            try:
-                kept |= {
-                    shard["file"]
-                    for shard in json.loads((self._state_path(number) / "state.json").read_text())["shards"]
-                }
-            except (OSError, ValueError):
-                return  # leave everything for a person to look at
-        for number in [*states[:-KEPT_STATES], *self._damaged]:
-            shutil.rmtree(self._state_path(number), ignore_errors=True)
+        dropped = [*states[:-KEPT_STATES], *self._damaged]
+        try:
+            kept = {name for number in states[-KEPT_STATES:] for name in self._shards_of(number)}
+        except (OSError, ValueError, KeyError, TypeError):
+            return  # leave everything for a person to look at
+        for number in dropped:
+            with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
+                for name in self._shards_of(number) - kept:
+                    (self.path / "replay" / name).unlink(missing_ok=True)
+            artifact.remove(self._state_path(number))
         self._damaged = []
-        for path in (self.path / "replay").iterdir():
-            if path.name not in kept:
-                path.unlink()
+
+    def _shards_of(self, number: int) -> set[str]:
+        """Names of the files in replay/ that a state refers to. Raises OSError, ValueError, KeyError, TypeError."""
+        shards = json.loads((self._state_path(number) / "state.json").read_bytes())["shards"]
+        return {shard["file"] for shard in shards if ownership.SHARD.fullmatch(shard["file"])}
 
     # -- evaluations -------------------------------------------------------------------------------------------
 

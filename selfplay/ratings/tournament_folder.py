@@ -22,6 +22,7 @@ from selfplay.ratings.tournament import MatchTask, Participant, TaskResult, Tour
 from selfplay.storage import artifact, lock
 
 FORMAT = 1
+OUTPUTS = ("games.jsonl", "ratings.json", "ratings.csv", "ratings.md", "crosstable.csv", "elo.png")
 
 
 class TournamentFolder:
@@ -35,6 +36,7 @@ class TournamentFolder:
         self._ends: dict[str, int] = {}
         with contextlib.ExitStack() as undo:  # so that a folder that is refused can be opened again
             try:
+                _check_ours(folder)
                 (folder / "games").mkdir(parents=True, exist_ok=True)
                 self._lock = lock.Lock(folder / "lock")
                 undo.callback(self._lock.release)
@@ -96,9 +98,10 @@ class TournamentFolder:
             self.results.add(result if first < second else result.swapped())  # they were named in another order then
         self._lines.truncate(good)
         self._lines.seek(0, os.SEEK_END)
-        for path in (self.folder / "games").iterdir():
-            if path.stat().st_size > self._ends.get(path.name, 0):
-                os.truncate(path, self._ends.get(path.name, 0))
+        for name, end in self._ends.items():
+            path = self.folder / "games" / name
+            if Path(name).name == name and path.is_file() and path.stat().st_size > end:
+                os.truncate(path, end)
 
     def add(self, result: TaskResult) -> None:
         """Keeps a result, on disk too. Raises FolderError when the disk refuses."""
@@ -108,7 +111,10 @@ class TournamentFolder:
             if result.text:
                 file = f"{_safe(first.name)} - {_safe(second.name)}.{self._suffix}"
                 with (self.folder / "games" / file).open("ab") as records:
+                    if file not in self._ends and records.tell():  # a pairing's first game, cut short by a kill
+                        records.truncate(0)
                     records.write(result.text.encode())
+                    self._ends[file] = records.tell()
                     entry |= {"file": file, "end": records.tell()}
             self._lines.write(json.dumps(entry).encode() + b"\n")
             self._lines.flush()
@@ -150,6 +156,21 @@ def _read(entry: Mapping[str, Any]) -> TaskResult:
         int(entry.get("adjudicated", 0)), games=None if games is None else float(games),
         variance=entry.get("variance"), figures=entry.get("figures"),
     )  # fmt: skip
+
+
+def _check_ours(folder: Path) -> None:
+    """Raises FolderError where files of someone else's have the names that a tournament would write to."""
+    if not folder.is_dir() or (folder / "arena.json").exists():
+        return
+    taken = [name for name in OUTPUTS if (folder / name).exists()]
+    games = folder / "games"
+    if games.is_dir() and any(games.iterdir()):
+        taken.append("games")
+    if taken:
+        raise FolderError(
+            f"'{folder}' holds '{taken[0]}' and no tournament (no arena.json): choose an empty or a new folder with "
+            "--out, so that its files and yours stay apart."
+        )
 
 
 def _safe(name: str) -> str:

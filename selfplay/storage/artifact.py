@@ -7,6 +7,7 @@ read is tensors (safetensors), arrays (.npy without pickles) and JSON: nothing t
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import io
 import json
@@ -44,11 +45,11 @@ def write(folder: Path, files: Mapping[str, bytes], meta: Mapping[str, Any]) -> 
         write_file(partial / MANIFEST, _sealed(manifest))
         _sync(partial)
         if folder.exists():
-            shutil.rmtree(aside, ignore_errors=True)
+            remove(aside)
             folder.rename(aside)
         partial.rename(folder)
         _sync(folder.parent)
-        shutil.rmtree(aside, ignore_errors=True)
+        remove(aside)
     except OSError as error:
         shutil.rmtree(partial, ignore_errors=True)
         recover(folder.parent)
@@ -62,10 +63,38 @@ def recover(parent: Path) -> None:
     """Puts right what a crash in the middle of `write` left among the artifacts in `parent`: for writers only."""
     for aside in parent.glob(".*.aside"):
         folder = aside.with_name(aside.name[1 : -len(".aside")])
+        if not is_one(aside):
+            continue
         if folder.exists():
-            shutil.rmtree(aside, ignore_errors=True)
+            remove(aside)
         else:
             aside.rename(folder)
+
+
+def is_one(folder: Path) -> bool:
+    """Whether `folder` holds an artifact, whole or damaged: it has a manifest with a format and names of files."""
+    return _named(folder) is not None
+
+
+def remove(folder: Path) -> None:
+    """Deletes an artifact: the files that its manifest names, the manifest, and the folder where nothing else is in it.
+    Nothing is deleted where no manifest can be read. What the system refuses to delete stays, without an error."""
+    names = _named(folder)
+    with contextlib.suppress(OSError):
+        for name in [*(names or []), *([] if names is None else [MANIFEST])]:
+            (folder / name).unlink(missing_ok=True)
+        folder.rmdir()
+
+
+def _named(folder: Path) -> list[str] | None:
+    """Names of the files in an artifact, those outside its folder left out; None where there is no artifact."""
+    try:
+        manifest = json.loads((folder / MANIFEST).read_bytes())
+        if not isinstance(manifest["format"], int):
+            return None
+        return [name for name in dict(manifest["files"]) if Path(name).name == name]
+    except (OSError, *_DAMAGE):
+        return None
 
 
 def _aside(folder: Path) -> Path:

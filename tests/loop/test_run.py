@@ -318,8 +318,10 @@ def test_a_disk_that_is_full_stops_the_run_and_keeps_the_last_state(
 
 def test_figures_that_cannot_be_written_do_not_stop_a_run(tmp_path: Path) -> None:
     path = tmp_path / "run"
+    with folders.Folder(path) as folder:
+        folder.write_config("tiny", {})
     for name in ("evaluation.csv", "evaluation.png", "metrics.jsonl"):
-        (path / name).mkdir(parents=True)
+        (path / name).mkdir()
     status = tiny.train(path, tiny.config(run={"generations": 2}))
     assert status.generation == 2
     assert any("evaluation" in note for note in status.notes) and any("metrics" in note for note in status.notes)

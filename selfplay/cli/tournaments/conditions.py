@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import argparse
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from selfplay.cli import paths
 from selfplay.errors import UserError
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ def add_openings(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--balance", type=float, default=0.5, metavar="V",
                         help="take random openings of a value within ±V only, by the solver, or else by the first "
                         "trained player's network (default 0.5); 1: all")  # fmt: skip
-    parser.add_argument("--book", type=Path, metavar="FILE",
+    parser.add_argument("--book", type=paths.path, metavar="FILE",
                         help="openings from a file: games, or lines of FEN or moves")  # fmt: skip
 
 
