@@ -14,7 +14,7 @@ import threading
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
-from selfplay.cli import paths
+from selfplay.cli.console import paths
 from selfplay.errors import UserError
 from selfplay.players.levels import MAX_SIMULATIONS
 

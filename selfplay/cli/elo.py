@@ -12,7 +12,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from selfplay.cli import paths
+from selfplay.cli.console import paths
 from selfplay.cli.tournaments import conditions, contest, playing
 from selfplay.errors import UserError
 

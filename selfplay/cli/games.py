@@ -8,7 +8,7 @@ import json
 import time
 from typing import TYPE_CHECKING
 
-from selfplay.cli import records
+from selfplay.cli.console import records
 from selfplay.errors import UserError
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import argparse
 from typing import NoReturn
 
-from selfplay.cli import paths
+from selfplay.cli.console import paths
 from selfplay.serve import hub, pipe
 
 EPILOG = """examples:

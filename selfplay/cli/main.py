@@ -13,7 +13,7 @@ import sys
 from typing import NoReturn
 
 from selfplay import __version__, errors
-from selfplay.cli import output
+from selfplay.cli.console import output
 from selfplay.errors import UserError
 
 COMMANDS = {

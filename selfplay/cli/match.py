@@ -12,7 +12,7 @@ import json
 import sys
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from selfplay.cli import paths
+from selfplay.cli.console import paths
 from selfplay.cli.tournaments import conditions, playing
 from selfplay.errors import UserError
 from selfplay.players.levels import MAX_SIMULATIONS

@@ -7,7 +7,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from selfplay.cli import paths
+from selfplay.cli.console import paths
 from selfplay.errors import FolderError
 
 EPILOG = """examples:

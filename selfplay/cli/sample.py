@@ -13,7 +13,7 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from selfplay.cli import paths
+from selfplay.cli.console import paths
 from selfplay.errors import CheckpointError, UserError
 
 if TYPE_CHECKING:

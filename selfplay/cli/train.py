@@ -14,7 +14,7 @@ import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from selfplay.cli import paths
+from selfplay.cli.console import paths
 from selfplay.errors import ConfigError
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import argparse
 from typing import NoReturn
 
-from selfplay.cli import paths
+from selfplay.cli.console import paths
 from selfplay.serve import pipe, uci
 
 EPILOG = """examples:

@@ -14,7 +14,8 @@ from pathlib import Path
 import pytest
 import tiny
 
-from selfplay.cli import main, output
+from selfplay.cli import main
+from selfplay.cli.console import output
 
 ROOT = Path(__file__).resolve().parents[2]
 

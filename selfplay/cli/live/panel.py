@@ -23,7 +23,7 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from selfplay.cli import output
+from selfplay.cli.console import output
 from selfplay.cli.live import layout
 from selfplay.cli.live.layout import Speeds
 from selfplay.cli.live.lines import News, PlainLines, Speed

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import games
 from games.appearance import Appearance
-from selfplay.cli import output
+from selfplay.cli.console import output
 from selfplay.cli.terminal import board
 
 if TYPE_CHECKING:

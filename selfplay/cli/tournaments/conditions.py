@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING, Any
 
-from selfplay.cli import paths
+from selfplay.cli.console import paths
 from selfplay.errors import UserError
 
 if TYPE_CHECKING:

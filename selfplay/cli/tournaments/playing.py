@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator
 from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
-from selfplay.cli import output
+from selfplay.cli.console import output
 from selfplay.cli.tournaments import conditions
 from selfplay.errors import UserError
 
