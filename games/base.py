@@ -95,6 +95,12 @@ class Game:
         """[B] uint64, equal for equal positions, well mixed: for caches, repetition and duplicates."""
         raise NotImplementedError
 
+    def unclaimed(self, states: np.ndarray) -> np.ndarray:
+        """[B] state_dtype: the positions as they are for players who go on where our rules end the game although theirs
+        do not: at a draw that a player has to claim, and at `max_game_length`. Their history begins anew there. All
+        other positions stay as they are: those of games that go on, and of games that are over for everybody."""
+        return states.copy()
+
     def action_planes(self) -> np.ndarray | None:
         """[A] int64: the place of each action on planes × rows × columns of the board, flattened in this order, for a
         network whose policy is planes over the board, as AlphaZero's is; None where actions have no such place."""

@@ -73,6 +73,11 @@ class Knowledge:
         does; exact. None where a game cannot tell."""
         return None
 
+    def can_win(self, states: np.ndarray, seat: int) -> np.ndarray:
+        """[B] bool: whether `seat` could still win by some sequence of legal moves of both. Where it could not, the
+        other draws who runs out of time. True wherever a game cannot tell."""
+        return np.ones(len(states), dtype=bool)
+
     # -- rough -------------------------------------------------------------------------------------------
 
     def heuristic(self, states: np.ndarray) -> np.ndarray:

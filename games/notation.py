@@ -78,8 +78,8 @@ class Notation:
         return moves.split() if self.move_separator else [text for text in moves if not text.isspace()]
 
     def state_after(self, moves: str, start: np.ndarray | None = None) -> np.ndarray:
-        """[1] state_dtype: the position after moves such as "4453", from `start` [1] or the game's start. Raises
-        IllegalMove, naming the move."""
+        """[1] state_dtype: the position after moves such as "4453", from `start` [1] or the game's start, also where
+        they go on after a draw that nobody claimed. Raises IllegalMove, naming the move."""
         tokens = self.split(moves)
         most = self.game.max_game_length
         if len(tokens) > most:
@@ -87,7 +87,7 @@ class Notation:
         states = self.game.initial_states(1) if start is None else start
         for number, token in enumerate(tokens, start=1):
             try:
-                states = self.play_text(states, token)
+                states = self.play_text(self.game.unclaimed(states), token)
             except IllegalMove as error:
                 raise IllegalMove(f"move {number}: {error}") from None
         return states

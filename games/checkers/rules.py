@@ -141,8 +141,7 @@ class Checkers(base.Game):
         return outcome
 
     def unclaimed(self, states: np.ndarray) -> np.ndarray:
-        """[B] state_dtype: positions that are drawn by repetition or by quiet plies as they are for players who do not
-        claim the draw, with a history that begins anew; all others as they are."""
+        """See `Game.unclaimed`: play goes on after repetitions and quiet plies, not for a player who cannot move."""
         going = base.copied(states)
         going["terminal"] = False
         drawn = states["terminal"] & (self.legal_actions(going)[1] > 0)  # who cannot move has lost

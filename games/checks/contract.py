@@ -382,6 +382,7 @@ CHECKS: tuple[Callable[[base.Game, Sample], None], ...] = (
     keys_identify_positions,
     symmetries_commute_with_play,
     outcomes.known_results_come_out,
+    outcomes.unclaimed_draws_can_be_played_on,
     outcomes.exact_values_follow_from_rewards,
     outcomes.heuristics_stay_in_range,
     outcomes.heuristics_go_with_outcomes,

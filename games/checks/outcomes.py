@@ -44,6 +44,17 @@ def known_results_come_out(game: base.Game, sample: Sample) -> None:
     )
 
 
+def unclaimed_draws_can_be_played_on(game: base.Game, sample: Sample) -> None:
+    """`unclaimed` leaves games that go on as they are; what it takes up again was a draw, and has legal actions."""
+    _, _, step = sample.moves()
+    going = game.unclaimed(step.states.copy())
+    require_kind("unclaimed", going, (len(step.states),), game.state_dtype)
+    over, again = step.states["terminal"], step.states["terminal"] & ~going["terminal"]
+    require(over | same(going, step.states), game, step.states, "unclaimed changes a game that goes on")
+    require(~again | (step.reward == 0), game, step.states, "unclaimed takes up a game that was won")
+    require(~again | (game.legal_actions(going)[1] > 0), game, going, "unclaimed goes on without a legal action")
+
+
 def exact_values_follow_from_rewards(game: base.Game, sample: Sample) -> None:
     """If the game has a solver: the value of an action is its reward, or the value of what it leads to."""
     knowledge = games.facet(game, Knowledge)

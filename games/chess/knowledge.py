@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from games.chess import engine, geometry, kernels, rules
+from games.chess import engine, geometry, history, kernels, rules
 from games.knowledge import Engine, Knowledge, KnownResult
 
 
@@ -24,6 +24,23 @@ class ChessKnowledge(Knowledge):
             worth[side] += np.bitwise_count(states["diagonals"] & states["straights"] & mine)  # a queen is worth 9
         lead: np.ndarray = np.tanh((worth[0] - worth[1]) / 6).astype(np.float32)
         return lead
+
+    def can_win(self, states: np.ndarray, seat: int) -> np.ndarray:
+        """By material, as python-chess's `has_insufficient_material` has it (FIDE 6.9, as far as pieces alone tell).
+
+        Not with a bare king; with one knight only where a piece of the other may block its own king: any but queens;
+        with bishops of one colour of squares where there is a pawn, a knight, or a bishop of the other colour."""
+        mine = np.where(states["to_play"] == seat, states["own"], ~states["own"])
+        pawns, knights, diagonals, straights = (states[name] for name in ("pawns", "knights", "diagonals", "straights"))
+        own_knights, bishops = mine & knights, diagonals & ~straights
+        pieces = pawns | knights | diagonals | straights
+        blockers = pieces & ~mine & ~(diagonals & straights)
+        knight_mates = (np.bitwise_count(mine & pieces) > 1) | (blockers != 0)
+        both_colours = ((bishops & history.LIGHT) != 0) & ((bishops & ~history.LIGHT) != 0)
+        bishop_mates = ((mine & bishops) != 0) & (both_colours | ((pawns | knights) != 0))
+        able: np.ndarray = np.where(own_knights != 0, knight_mates, bishop_mates)
+        able |= (mine & (pawns | straights)) != 0
+        return able
 
     def engine(self) -> Engine:
         return engine.ChessEngine(self.game)

@@ -139,6 +139,20 @@ class Chess(base.Game):
         history.judge(settled, self.max_game_length, np.zeros(len(states), dtype=np.float32))
         return settled
 
+    def unclaimed(self, states: np.ndarray) -> np.ndarray:
+        """See `Game.unclaimed`: play goes on after the third occurrence of a position, fifty moves without progress and
+        `max_game_length` plies, not without a legal move or enough material."""
+        after, over = base.copied(states), np.flatnonzero(states["terminal"])
+        anew = after[over]
+        ply = anew["ply"].astype(np.int64)
+        anew["first_move"] += ((ply + ((anew["to_play"] ^ ply) & 1)) // 2).astype(np.uint16)
+        for field in ("ply", "clock", "window", "repeats"):
+            anew[field] = 0
+        anew = self.settled(anew)
+        going = ~anew["terminal"]
+        after[over[going]] = anew[going]
+        return after
+
     def action_planes(self) -> np.ndarray:
         """73 planes over the square that the piece leaves (Silver et al. 2018, table S2); see `geometry.PLANE`."""
         source = geometry.MOVE[:, 0].astype(np.int64)

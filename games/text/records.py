@@ -40,13 +40,17 @@ class RecordError(IllegalMove):
 
 def score(game: Game, start: np.ndarray, actions: Sequence[int]) -> float | None:
     """Points of seat 0, 1, 0.5 or 0, after `actions` from `start` [1]; None while the game goes on, and where it was
-    over at the start."""
+    over at the start. A draw after which play went on was not claimed and ended nothing."""
     states, found = start, None
     for action in actions:
-        gain = 1 if states["to_play"][0] == 0 else -1
+        if states["terminal"][0]:
+            states = game.unclaimed(states)
+            if states["terminal"][0]:
+                break
+        gain, found = (1 if states["to_play"][0] == 0 else -1), None
         step = game.step(states, np.array([action]))
         states = step.states
-        if step.discount[0] == 0 and found is None:
+        if step.discount[0] == 0:
             found = 0.5 + 0.5 * gain * float(np.sign(step.reward[0]))
     return found
 

@@ -33,13 +33,16 @@ class WholeMove(NamedTuple):
 
 
 def split(game: Game, states: np.ndarray, actions: Iterable[int], checked: bool = False) -> Iterator[WholeMove]:
-    """Actions from states [1] on as whole moves; the last one may be incomplete.
+    """Actions from states [1] on as whole moves; the last one may be incomplete. They may go on after a draw that
+    nobody claimed.
 
     checked: raise IllegalMove for an action that is not legal. Without it the actions are trusted.
     """
     before = states
     begun: WholeMove | None = None
     for action in actions:
+        if states["terminal"][0]:
+            before = states = game.unclaimed(states)
         step = game.play(states[0], int(action)) if checked else game.step(states, np.array([action]))
         states = step.states
         begun = WholeMove(before, (*(begun.actions if begun else ()), int(action)), step)

@@ -120,7 +120,7 @@ def _after(notation: Notation, moves: object, states: np.ndarray) -> np.ndarray:
                 "game.step."
             )
         try:
-            states = notation.play_text(states, move)
+            states = notation.play_text(notation.game.unclaimed(states), move)
         except ValueError as error:
             raise ArgumentError(f"move {number}: {error}") from None
     return states

@@ -18,6 +18,7 @@ import numpy as np
 import games
 from games import base
 from games.base import Game
+from games.knowledge import Knowledge
 from games.notation import Notation
 from games.text import records, whole_moves
 from games.text.records import GameRecord
@@ -171,6 +172,14 @@ class GameSession:
 
     # -- records -----------------------------------------------------------------------------------------
 
+    def run_out_of_time(self, seat: int, name: str) -> None:
+        """Ends the game where the clock of `seat` has run out: lost, or drawn where the other could not win by any
+        moves. name: of the seat."""
+        if games.facet(self.game, Knowledge).can_win(self.states, 1 - seat)[0]:
+            self.end(float(seat == 1), f"{name} ran out of time")
+        else:
+            self.end(0.5, f"{name} ran out of time, and the other side cannot win")
+
     def end(self, points: float, reason: str) -> None:
         """Ends the game otherwise than by the rules. points: of seat 0."""
         self.agreed, self.reason = points, reason
@@ -192,6 +201,7 @@ class GameSession:
         self.set_up(record.start)
         index = 0
         for move in whole_moves.split(self.game, record.start, record.actions, checked=True):
+            self.states = move.before  # where a draw was not claimed, another than the last move led to
             comments = [record.comments.get(index + k, "") for k in range(len(move.actions))]
             self.play(move.actions, " ".join(filter(None, comments)))
             index += len(move.actions)

@@ -167,8 +167,8 @@ class EngineSession:
             begin = states = self.game.initial_states(1) if start is None else self.notation.read(start)
             actions, read = [], 0
         for number in range(read, len(moves) + 1):
-            if states["terminal"][0] and not (fresh := self.notation.fresh(states[0]))["terminal"][0]:
-                begin, actions, states = fresh, [], fresh
+            if states["terminal"][0] and not (going := self.game.unclaimed(states))["terminal"][0]:
+                begin, actions, states = going, [], going
             if number == len(moves):
                 break
             try:

@@ -19,9 +19,6 @@ class ProtocolNotation(Protocol):
     def write(self, state: np.void) -> str:
         """A position at the beginning of a whole move."""
 
-    def fresh(self, state: np.void) -> np.ndarray:
-        """[1] state_dtype: the position without its history, as if a game began there."""
-
     def move(self, state: np.void, actions: Sequence[int]) -> str:
         """A whole move."""
 
@@ -36,10 +33,6 @@ class UciNotation:
         self.read, self.write = text.from_fen, text.to_fen
         self._text = text
 
-    def fresh(self, state: np.void) -> np.ndarray:
-        fields = self.write(state).split()
-        return self.read(" ".join([*fields[:4], "0", *fields[5:]]))  # the clock of the draw by quiet moves
-
     def move(self, state: np.void, actions: Sequence[int]) -> str:
         return self._text.move(state, actions[0])
 
@@ -52,6 +45,3 @@ class HubNotation:
 
     def __init__(self, text: HubText) -> None:
         self.read, self.write, self.move, self.actions = text.from_position, text.position, text.move, text.actions
-
-    def fresh(self, state: np.void) -> np.ndarray:
-        return self.read(self.write(state))

@@ -192,7 +192,7 @@ class Dialogue:
         if clock is None or clock.left(seat) > 0:
             return False
         clock.stop()
-        self.session.end(float(seat == 1), f"{self.appearance.seat_names[seat]} ran out of time")
+        self.session.run_out_of_time(seat, self.appearance.seat_names[seat])
         return True
 
     def move_by_engine(self) -> None:
