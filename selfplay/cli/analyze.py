@@ -14,7 +14,7 @@ import threading
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
-from selfplay.cli.console import paths
+from selfplay.cli.console import early, paths
 from selfplay.errors import UserError
 from selfplay.players.levels import MAX_SIMULATIONS
 
@@ -56,6 +56,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     if not 0 <= arguments.simulations <= MAX_SIMULATIONS:
         raise UserError(f"--simulations is {arguments.simulations}, and must lie between 0 and {MAX_SIMULATIONS:,}.")
+    early.check_checkpoint(arguments.checkpoint)
     from selfplay.players import network_player
 
     player = network_player.load(arguments.checkpoint)

@@ -12,7 +12,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from selfplay.cli.console import paths
+from selfplay.cli.console import early, paths
 from selfplay.cli.tournaments import conditions, contest, playing
 from selfplay.errors import UserError
 
@@ -62,6 +62,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     playing.check(arguments)
+    early.check_players(arguments.players, arguments.game)
     wanted = _enter(arguments)
     from selfplay.cli.tournaments import report
     from selfplay.ratings.tournament_folder import TournamentFolder

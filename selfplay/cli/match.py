@@ -12,7 +12,7 @@ import json
 import sys
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from selfplay.cli.console import paths
+from selfplay.cli.console import early, paths
 from selfplay.cli.tournaments import conditions, playing
 from selfplay.errors import UserError
 from selfplay.players.levels import MAX_SIMULATIONS
@@ -81,6 +81,7 @@ def run(arguments: argparse.Namespace) -> int:
     conditions.check(arguments)
     playing.check(arguments)
     conditions.check_range("--simulations", arguments.simulations, 0, MAX_SIMULATIONS)
+    early.check_players([arguments.first, arguments.second], arguments.game)
     bounds = _bounds(arguments)
     from selfplay.ratings import tournament
 

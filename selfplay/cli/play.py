@@ -64,6 +64,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
+    for text in (arguments.agent, arguments.against):
+        _check_player(text or HUMAN)  # before the game is loaded, which takes longer
     game, agent = _game_and_agent(arguments)
     against = arguments.against or agent
     for text in (agent, against):

@@ -13,7 +13,7 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from selfplay.cli.console import paths
+from selfplay.cli.console import early, paths
 from selfplay.errors import CheckpointError, UserError
 
 if TYPE_CHECKING:
@@ -65,6 +65,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     _check(arguments)
+    early.check_checkpoint(arguments.run_folder)
     folder = _folder(arguments.run_folder, arguments.generation)
     from selfplay.gan import load
 

@@ -15,7 +15,7 @@ from typing import TextIO
 
 HANDLER = "selfplay.nearest"  # the name among Python's handlers of encoding errors
 
-OURS = Path(__file__).resolve().parents[2]
+OURS = Path(__file__).resolve().parents[3]
 _python_warning = warnings.formatwarning
 
 # Of one character each where columns must stay aligned: curves, bars, boxes, pieces.
