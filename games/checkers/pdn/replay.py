@@ -57,7 +57,7 @@ class Replay:
             if len(going[0].actions) >= self.game.max_game_length:
                 raise base.IllegalMove(f"a game has at most {self.game.max_game_length} plies.")
             raise base.IllegalMove(f"move {number}: {moves.illegal(self.game, going[0].states[0], text)}")
-        self.lines = _distinct(found)
+        self.lines = found if len(found) == 1 else _distinct(found)
         if len(self.lines) > MAX_LINES:
             raise base.IllegalMove(f"move {self.lines[0].moves}: {_doubt(self.lines)}; name all squares.")
 
@@ -68,7 +68,7 @@ class Replay:
         found = [
             (move, move.squares != each) for each in readings for move in moves.meant(self.game, line.states, each)
         ]
-        doubtful = len({moves.placement(move.states[0]) for move, _ in found}) > 1
+        doubtful = len(found) > 1 and len({moves.placement(move.states[0]) for move, _ in found}) > 1
         number = line.moves + 1
         return [
             Line(
