@@ -151,7 +151,7 @@ class _GameReader:
         self.comments: dict[int, str] = {}
         self.warnings: list[str] = []
         self.result: str | None = None
-        self.touched = self.done = False
+        self.touched = self.done = self.played_on = False
 
     def take(self, token: Token) -> None:
         self.line = self.line or token.line
@@ -214,6 +214,7 @@ class _GameReader:
     def _move(self, text: str) -> None:
         if len(self.actions) >= self.game.max_game_length:
             raise base.IllegalMove(f"a game has at most {self.game.max_game_length} plies.")
+        self._play_on()
         try:
             actions: tuple[int, ...] = (self.notation.action_from_string(self.states[0], text),)
         except base.IllegalMove:
@@ -224,6 +225,17 @@ class _GameReader:
         for action in actions:
             self.states = self.game.step(self.states, np.array([action])).states
         self.actions += actions
+
+    def _play_on(self) -> None:
+        """Goes on where a draw was not claimed, and says so once."""
+        if not self.states["terminal"][0]:
+            return
+        self.states = self.game.unclaimed(self.states)
+        if not self.states["terminal"][0] and not self.played_on:
+            self.played_on = True
+            self.warnings.append(
+                f"the game was drawn by the rules after {len(self.actions)} plies; nobody claimed it, and play went on"
+            )
 
     def record(self) -> GameRecord:
         told = next((text for name, text in self.tags.items() if name.lower() == "result"), "*")

@@ -123,6 +123,18 @@ def test_whole_jumps_in_the_plain_format_are_read_as_their_plies() -> None:
     )
 
 
+def test_a_draw_that_nobody_claimed_ends_no_game() -> None:
+    from games.text import plain
+
+    notation = games.facet(games.make("checkers"), Notation)
+    moves = " ".join(["4-8 29-25 8-4 25-29"] * 3)
+    (record,) = plain.read(notation, f'[Fen "B:WK29:BK4"] {moves} 1-0')
+    assert len(record.actions) == 12 and record.result == 1.0
+    assert record.warnings == ("the game was drawn by the rules after 8 plies; nobody claimed it, and play went on",)
+    (again,) = plain.read(notation, plain.write(notation, record))
+    assert again.actions == record.actions and again.result == 1.0
+
+
 NOISE = ["x", "{", "{}", "* ", "4 ", " ", "\n", '"', "[", "}", "\0", '[A ""]', "4{a}", "%\n", "1-0 ", "\uff11"]
 
 

@@ -28,19 +28,8 @@ def played(game: rules.Checkers, start: np.ndarray, actions: Sequence[int]) -> l
     for actions that are not legal, and where they end or begin in the middle of a jump."""
     if start["jumper"][0]:
         raise base.IllegalMove("a game cannot begin in the middle of a jump.")
-    found: list[moves.CheckersMove] = []
-    states, begun = start, 0
-    for index, action in enumerate(actions):
-        if states["terminal"][0]:
-            states = game.unclaimed(states)
-        if begun == index:
-            before = states
-        states = game.play(states[0], int(action)).states
-        if not states["jumper"][0]:
-            (move,) = whole_moves.split(game, before, actions[begun : index + 1])
-            found.append(moves.described(move))
-            begun = index + 1
-    if begun < len(actions):
+    found = [moves.described(move) for move in whole_moves.split(game, start, actions, checked=True)]
+    if found and not found[-1].complete:
         raise base.IllegalMove("the actions end in the middle of a jump.")
     return found
 
