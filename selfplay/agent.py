@@ -13,7 +13,12 @@ import numpy as np
 
 from selfplay.display import Display
 from selfplay.learning.learner import Update
-from selfplay.types import Batch, MatchResult, Status, Weights
+from selfplay.types import Batch, MatchResult, Status, Watch, Weights
+
+
+def unwatched(done: float) -> bool:
+    """A `Watch` of an evaluation that may take as long as it takes."""
+    return True
 
 
 class Actor(Protocol):
@@ -73,8 +78,9 @@ class Agent(ABC):
         """What the losses take, from rows [B]."""
 
     @abstractmethod
-    def evaluate(self, weights: Weights, first: Weights) -> dict[str, float]:
-        """Metrics of strength, by name; deterministic. first: the weights that the run began with."""
+    def evaluate(self, weights: Weights, first: Weights, watch: Watch = unwatched) -> dict[str, float]:
+        """Metrics of strength, by name; deterministic unless `watch` cuts it short. first: the weights that the run
+        began with."""
 
     @abstractmethod
     def play_match(self, row: Weights, column: Weights, seed: int) -> MatchResult:

@@ -23,6 +23,11 @@ Loss: TypeAlias = "Callable[[torch.nn.Module, Batch, float], tuple[torch.Tensor,
 """(module, batch, progress in [0, 1]) → (scalar loss to descend, named scalars to report)."""
 
 
+Watch: TypeAlias = "Callable[[float], bool]"
+"""What an evaluation calls again and again, several times a second where it can, with the share of it that is done, in
+[0, 1]. False: its time is up, and what was measured so far is to be returned."""
+
+
 class SampleBatch(NamedTuple):
     """What one actor made in one call."""
 

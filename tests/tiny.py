@@ -10,6 +10,7 @@ import numpy as np
 import torch
 
 import games
+from selfplay.agent import unwatched
 from selfplay.alphazero.agent import AlphaZero
 from selfplay.alphazero.config import ActorConfig, AlphaZeroConfig, EvaluationConfig
 from selfplay.learning.config import LearnerConfig, ReplayConfig
@@ -20,7 +21,7 @@ from selfplay.networks import inference
 from selfplay.networks.config import NetworkConfig
 from selfplay.search.config import SearchConfig
 from selfplay.storage import artifact
-from selfplay.types import Status, Weights
+from selfplay.types import Status, Watch, Weights
 
 NETWORK = NetworkConfig(channels=8, blocks=1, head_channels=4, value_hidden=8)
 CONFIG = AlphaZeroConfig(
@@ -49,7 +50,7 @@ def config(**sections: dict[str, Any]) -> AlphaZeroConfig:
 class Agent(AlphaZero):
     """Judged by a sum over its weights instead of 4,520 searches."""
 
-    def evaluate(self, weights: Weights, first: Weights) -> dict[str, float]:
+    def evaluate(self, weights: Weights, first: Weights, watch: Watch = unwatched) -> dict[str, float]:
         total = sum(float(value.double().sum()) for value in weights["net"].values())
         names = ("accuracy", "raw_accuracy", "contested_accuracy")
         return dict.fromkeys(names, abs(total) % 1) | {"mistakes": 5.0, "positions": 10.0, "simulations": 2.0}
@@ -75,9 +76,11 @@ class Session:
         self.folder.__exit__()
 
 
-def train(path: Path, wanted: AlphaZeroConfig = CONFIG, until: int | None = None) -> Status:
+def train(
+    path: Path, wanted: AlphaZeroConfig = CONFIG, until: int | None = None, agent: type[AlphaZero] = Agent
+) -> Status:
     """Trains until the budget is used, or until generation `until`; what the panel would show at the end."""
-    with Session(path, wanted) as run:
+    with Session(path, wanted, agent) as run:
         run.train(lambda: until is not None and run.status.generation >= until)
         return run.status
 

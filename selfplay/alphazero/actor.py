@@ -93,8 +93,8 @@ class SelfPlayActor:
     def generate(self, min_rows: int) -> tuple[np.ndarray, dict[str, float]]:
         """(rows [M >= min_rows], sums since the last call) of whole games only; fewer rows after `should_stop`.
 
-        Sums: games, positions, moves, evaluations, batches, cache_lookups, cache_hits, game_plies, first_wins, draws,
-        exact (positions proven by search), adjudicated.
+        Sums: games, positions, moves, evaluations, batches, cache_lookups, cache_hits, game_plies, first_wins (of
+        whoever moves first after the random plies), draws, exact (positions proven by search), adjudicated.
         """
         while len(self._finished) < min_rows and not self.should_stop():
             self._turn(self._next_group())
@@ -153,11 +153,10 @@ class SelfPlayActor:
         step = self.game.step(group.states[rows], actions)
         reward, discount = self._adjudicated(step, plies)
         self._record(group, rows, results, plies, reward, discount)
-        movers = group.states["to_play"][rows]
         group.states[rows] = step.states
         over = discount == 0
-        for row, mover in zip(rows[over], movers[over], strict=True):
-            self._finish_game(group, row, mover)
+        for row in rows[over]:
+            self._finish_game(group, row)
         if over.any():
             group.start_games(rows[over], self.seed, self.index)
             group.start_searches(rows[over])
@@ -218,13 +217,14 @@ class SelfPlayActor:
         rows["search_wdl"], rows["ply"], rows["generation"] = results.wdl, plies, self.generation
         return rows
 
-    def _finish_game(self, group: Group, row: int, mover: int) -> None:
-        """Delivers the rows of a game that is over. mover: who made the last move."""
+    def _finish_game(self, group: Group, row: int) -> None:
+        """Delivers the rows of a game that is over."""
         trajectory = group.trajectories[row]
         trajectory.finish(self._finished)
-        result = float(trajectory.moves["reward"][-1])
-        first_wins = result * (1 if mover == 0 else -1) > 0
-        self._count(games=1, game_plies=len(trajectory), draws=result == 0, first_wins=first_wins)
+        moves = trajectory.moves
+        # For whoever moved first from the position after the random plies: discounts carry the sign back to there.
+        result = float(moves["reward"][-1] * np.sign(moves["discount"][:-1]).prod())
+        self._count(games=1, game_plies=len(trajectory), draws=result == 0, first_wins=result > 0)
 
     def _count(self, **amounts: float) -> None:
         for key, amount in amounts.items():

@@ -11,7 +11,7 @@ import torch
 import games
 from selfplay import config as configs
 from selfplay import device as devices
-from selfplay.agent import Agent
+from selfplay.agent import Agent, unwatched
 from selfplay.alphazero import actor, buckets, evaluation, loss
 from selfplay.alphazero.config import AlphaZeroConfig
 from selfplay.alphazero.display import DISPLAY, FIRST
@@ -20,7 +20,7 @@ from selfplay.learning.learner import Update
 from selfplay.networks import inference, policy_value
 from selfplay.players import reference
 from selfplay.search import evaluators, search
-from selfplay.types import Batch, MatchResult, Weights
+from selfplay.types import Batch, MatchResult, Watch, Weights
 
 
 class AlphaZero(Agent):
@@ -67,10 +67,10 @@ class AlphaZero(Agent):
     def make_batch(self, rows: np.ndarray, rng: np.random.Generator) -> Batch:
         return loss.make_batch(self.game, rows, self.config.target.search_value_fraction, rng, devices.best())
 
-    def evaluate(self, weights: Weights, first: Weights) -> dict[str, float]:
+    def evaluate(self, weights: Weights, first: Weights, watch: Watch = unwatched) -> dict[str, float]:
         now, then = self._evaluator(weights), self._evaluator(first)
         return evaluation.measure(
-            self.game, now, then, self.config.search, self.config.evaluation, self.config.run.seed
+            self.game, now, then, self.config.search, self.config.evaluation, self.config.run.seed, watch
         )
 
     def play_match(self, row: Weights, column: Weights, seed: int) -> MatchResult:

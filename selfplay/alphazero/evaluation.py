@@ -7,6 +7,8 @@ show one; the share over the others is reported beside the share over all.
 
 from __future__ import annotations
 
+import contextlib
+
 import numpy as np
 
 import games
@@ -17,13 +19,17 @@ from selfplay.alphazero.display import FIRST, POINTS
 from selfplay.players import match, openings, player, reference
 from selfplay.search import search
 from selfplay.search.config import SearchConfig
+from selfplay.search.search import Leaves
+from selfplay.types import Watch
 
 
 def measure(
     game: Game, evaluate: search.Evaluate, first: search.Evaluate, config: SearchConfig,
-    settings: EvaluationConfig, seed: int,
+    settings: EvaluationConfig, seed: int, watch: Watch,
 ) -> dict[str, float]:  # fmt: skip
-    """Metrics against the game's eval set, where it has one, and against the opponents asked for.
+    """Metrics against the game's eval set, where it has one, and against the opponents asked for. Where time runs out,
+    those that are complete: the eval set as a whole, and all games against an opponent, since those that end first are
+    not like the others.
 
     accuracy and mistakes with search, raw_accuracy of the policy alone, contested_accuracy over positions that have a
     wrong move, accuracy by stage, value_accuracy (sign of the raw value where the game is not drawn), positions;
@@ -31,20 +37,58 @@ def measure(
     """
     found: dict[str, float] = {}
     eval_set = games.facet(game, Knowledge).eval_set()
-    if eval_set is not None:
-        raw = player.choices(game, eval_set.states, evaluate, config, 0)
-        searched = player.choices(game, eval_set.states, evaluate, config, settings.num_simulations)
-        found = exactness(eval_set, raw, searched)
-    me = player.SearchPlayer("agent", game, evaluate, config, settings.num_simulations)
-    for name in settings.opponents:
-        opponent = (
-            player.SearchPlayer(FIRST, game, first, config, settings.num_simulations)
-            if name == FIRST else reference.make(game, name)
-        )  # fmt: skip
-        starts = _starts(game, settings.games // 2, settings, seed)
-        summary = match.summary(match.play_pairs(game, me, opponent, starts, seed))
-        found |= {f"{POINTS}{name}": summary.score, "games": float(summary.games)}
+    course = _Course(watch, (eval_set is not None) + len(settings.opponents))
+    watched = course.during(evaluate)
+    with contextlib.suppress(_OutOfTime):
+        if eval_set is not None:
+            course.expect(-(-len(eval_set.states) // player.BATCH) * settings.num_simulations)
+            raw = player.choices(game, eval_set.states, watched, config, 0)
+            searched = player.choices(game, eval_set.states, watched, config, settings.num_simulations)
+            found = exactness(eval_set, raw, searched)
+        me = player.SearchPlayer("agent", game, watched, config, settings.num_simulations)
+        for name in settings.opponents:
+            course.expect(game.max_game_length // 4 * settings.num_simulations)
+            opponent = (
+                player.SearchPlayer(FIRST, game, course.during(first), config, settings.num_simulations)
+                if name == FIRST else reference.make(game, name)
+            )  # fmt: skip
+            starts = _starts(game, settings.games // 2, settings, seed)
+            summary = match.summary(match.play_pairs(game, me, opponent, starts, seed))
+            found |= {f"{POINTS}{name}": summary.score, "games": float(summary.games)}
     return found | {"simulations": float(settings.num_simulations)} if found else {}
+
+
+class _OutOfTime(Exception):
+    """An evaluation has used up the time that it may take."""
+
+
+class _Course:
+    """How far an evaluation of several parts is, told at each batch that the network evaluates."""
+
+    def __init__(self, watch: Watch, parts: int) -> None:
+        self._watch, self._parts = watch, max(parts, 1)
+        self._part, self._batches, self._expected = -1, 0, 1
+
+    def expect(self, batches: int) -> None:
+        """Begins the next part, which takes about so many batches."""
+        self._part, self._batches, self._expected = self._part + 1, 0, max(batches, 1)
+
+    def during(self, evaluate: search.Evaluate) -> search.Evaluate:
+        """`evaluate`, but it raises _OutOfTime once the time is up."""
+
+        def watched(leaves: Leaves) -> tuple[np.ndarray, np.ndarray]:
+            self._batches += 1
+            # Games are of unknown length: never quite done before they are.
+            share = (
+                self._batches / self._expected
+                if self._batches <= self._expected / 2
+                else (1 - self._expected / (4 * self._batches))
+            )
+            if not self._watch((self._part + share) / self._parts):
+                raise _OutOfTime
+            return evaluate(leaves)
+
+        return watched
 
 
 def play_match(

@@ -10,7 +10,7 @@ from torch import nn
 
 from selfplay import config as configs
 from selfplay import device as devices
-from selfplay.agent import Agent
+from selfplay.agent import Agent, unwatched
 from selfplay.errors import ConfigError
 from selfplay.gan import actor, alarms, buckets, inference, loss, match, pictures
 from selfplay.gan import config as settings
@@ -20,7 +20,7 @@ from selfplay.gan.display import DISPLAY
 from selfplay.gan.metrics import auc, distinct
 from selfplay.gan.models import build, model
 from selfplay.learning.learner import Update
-from selfplay.types import Batch, MatchResult, Status, Weights
+from selfplay.types import Batch, MatchResult, Status, Watch, Weights
 
 BALANCE_SAMPLES = 2_000  # on each side: an AUC of one half is known to ± 0.009
 
@@ -99,12 +99,19 @@ class Gan(Agent):
     def play_match(self, row: Weights, column: Weights, seed: int) -> MatchResult:
         return match.play_seeded(self.generator(row), self.critic(column), self.source, seed)
 
-    def evaluate(self, weights: Weights, first: Weights) -> dict[str, float]:
-        rng = np.random.default_rng((self.config.run.seed, 2))
+    def evaluate(self, weights: Weights, first: Weights, watch: Watch = unwatched) -> dict[str, float]:
+        return self.measure(weights, self.config.run.seed, watch)
+
+    def measure(self, weights: Weights, seed: int, watch: Watch = unwatched) -> dict[str, float]:
+        """Metrics of samples that follow from the seed; the judge's at least, where time runs out."""
+        rng = np.random.default_rng((seed, 2))
         made = self.generator(weights)
         metrics = self.source.judge.metrics(lambda n: made.sample(n, rng), rng)
-        metrics |= self._balance(weights, made, np.random.default_rng((self.config.run.seed, 3)))
-        return metrics | self.model.metrics(self._trained(weights), np.random.default_rng((self.config.run.seed, 5)))
+        if watch(0.7):
+            metrics |= self._balance(weights, made, np.random.default_rng((seed, 3)))
+        if watch(0.9):
+            metrics |= self.model.metrics(self._trained(weights), np.random.default_rng((seed, 5)))
+        return metrics
 
     def _balance(
         self, weights: Weights, made: inference.TrainedGenerator, rng: np.random.Generator

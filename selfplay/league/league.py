@@ -6,7 +6,6 @@ Knows generations by number and the results of an agent's `play_match`, and noth
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
@@ -18,7 +17,7 @@ from selfplay.agent import Agent
 from selfplay.errors import CheckpointError
 from selfplay.league import equilibrium, opponents, payoff
 from selfplay.league.pool import Pool
-from selfplay.storage import artifact
+from selfplay.storage import artifact, json_text
 from selfplay.types import Weights
 
 
@@ -120,7 +119,7 @@ class League:
         ]
         told = {"roles": self.table.roles, "generation": newest, "opponents": self.shares(newest), "results": entries}
         try:
-            artifact.replace_file(path, json.dumps(told, indent=1).encode())
+            artifact.replace_file(path, json_text.dumps(told, indent=1).encode())
         except OSError as error:
             self.note(f"{path.name} was not written: {error.strerror or error}.")
 

@@ -18,6 +18,7 @@ class Budget:
     def __init__(self, config: Any) -> None:
         """config: an agent's, with the sections run, replay and learner."""
         self.config = config
+        self.reserve = 0.0  # seconds at the end that are kept for the last evaluation
         self._began: float | None = None  # when the run would have begun, had it never stopped
 
     def start(self, seconds: float) -> None:
@@ -43,7 +44,13 @@ class Budget:
         return min(1.0, max(shares))
 
     def _time_share(self, status: Status) -> float:
-        return status.seconds / 60 / self.config.run.minutes if self.config.run.minutes else 0.0
+        minutes = self.config.run.minutes
+        return status.seconds / max(60 * minutes - self.reserve, 1e-9) if minutes else 0.0
+
+    def left(self, status: Status) -> float:
+        """Seconds of a budget in minutes that are left, the reserve included; infinite where there is none."""
+        minutes = self.config.run.minutes
+        return 60 * minutes - status.seconds if minutes else float("inf")
 
     def ending(self, generation: int) -> str:
         """Which part of the budget is used up after `generation` generations, as a sentence."""

@@ -30,7 +30,7 @@ from selfplay.agent import Agent
 from selfplay.errors import CheckpointError, FolderError
 from selfplay.learning.replay import Replay
 from selfplay.loop import ownership
-from selfplay.storage import artifact, lock
+from selfplay.storage import artifact, json_text, lock
 
 KEPT_STATES = 2
 STATE_FILES = (artifact.MANIFEST, "state.json")  # without either, a folder is no state
@@ -112,9 +112,9 @@ class Folder:
         }
         try:
             artifact.replace_file(
-                self.path / "config.json", json.dumps({"preset": preset, **values}, indent=1).encode()
+                self.path / "config.json", json_text.dumps({"preset": preset, **values}, indent=1).encode()
             )
-            artifact.replace_file(self.path / "run.json", json.dumps(about, indent=1).encode())
+            artifact.replace_file(self.path / "run.json", json_text.dumps(about, indent=1).encode())
         except OSError as error:
             raise FolderError(f"cannot write to the run folder '{self.path}' ({error.strerror}).") from None
 
@@ -135,7 +135,7 @@ class Folder:
             rest["actors"] = actors[1]
         taken = [int(path.name) for path in (self.path / "state").iterdir() if ownership.NUMBER.fullmatch(path.name)]
         number = max(taken, default=-1) + 1
-        files["state.json"] = json.dumps(rest).encode()
+        files["state.json"] = json_text.dumps(rest).encode()
         artifact.write(self._state_path(number), files, {"kind": "training state", "generation": rest["generation"]})
         self._tidy()
 

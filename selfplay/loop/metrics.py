@@ -6,18 +6,20 @@ Knows names and numbers, not what they measure.
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from selfplay import config
-from selfplay.storage import artifact
+from selfplay.storage import artifact, json_text
 
 FILE = "metrics.jsonl"
 
 
 def read(folder: Path) -> list[dict[str, Any]]:
     """The lines {"step": generation, name: value, …} of a run's metrics.jsonl, none where it has no such file. A torn
-    last line is dropped; names of earlier versions are today's. Raises OSError where the file cannot be read."""
+    last line is dropped; names of earlier versions are today's; null is read as NaN. Raises OSError where the file
+    cannot be read."""
     try:
         written = (folder / FILE).read_text(errors="replace")
     except FileNotFoundError:
@@ -29,7 +31,7 @@ def read(folder: Path) -> list[dict[str, Any]]:
         except ValueError:
             continue
         if isinstance(line, dict) and "step" in line:
-            lines.append({_current(name): value for name, value in line.items()})
+            lines.append(json_text.numbers({_current(name): value for name, value in line.items()}))
     return lines
 
 
@@ -50,31 +52,56 @@ class MetricsWriter:
         """One line, {"step": …, name: value, …}; and one scalar each for TensorBoard."""
         try:
             with (self._folder / FILE).open("a") as file:
-                file.write(json.dumps({"step": step, **metrics}) + "\n")
-            if self._writer is None:
-                from torch.utils.tensorboard import SummaryWriter  # imports slowly
-
-                self._writer = SummaryWriter(str(self._folder / "tensorboard"), purge_step=step)
-            for name, value in metrics.items():
-                self._writer.add_scalar(name, value, step)
-            self._writer.flush()
+                file.write(json_text.dumps({"step": step, **metrics}) + "\n")
+            self._scalars(step, metrics)
         except OSError as error:
             self.failure = f"metrics are not being written: {error.strerror or error}"
 
+    def add(self, step: int, metrics: Mapping[str, float]) -> None:
+        """Adds metrics to the line of this step, which was written without them."""
+        try:
+            lines = read(self._folder)
+            for line in lines:
+                if line["step"] == step:
+                    line |= metrics
+            self._replace(lines)
+            self._scalars(step, next(({**line} for line in lines if line["step"] == step), {}))
+        except OSError as error:
+            self.failure = f"metrics are not being written: {error.strerror or error}"
+
+    def _scalars(self, step: int, metrics: Mapping[str, float]) -> None:
+        for name, value in metrics.items():
+            if name != "step":
+                self._events(step).add_scalar(name, value, step)
+        self._events(step).flush()
+
+    def _events(self, step: int) -> Any:
+        """The writer of TensorBoard's events, in which this session's begin with this step."""
+        if self._writer is None:
+            from torch.utils.tensorboard import SummaryWriter  # imports slowly
+
+            self._writer = SummaryWriter(str(self._folder / "tensorboard"), purge_step=step)
+        return self._writer
+
     def picture(self, step: int, name: str, image: Any) -> None:
         """An image [rows, columns, 3] uint8 for TensorBoard."""
-        if self._writer is not None:
-            self._writer.add_image(name, image, step, dataformats="HWC")
+        try:
+            self._events(step).add_image(name, image, step, dataformats="HWC")
+        except OSError as error:
+            self.failure = f"metrics are not being written: {error.strerror or error}"
 
     def cut(self, before: int) -> None:
         """Drops the lines of step `before` and later: a run resumed from an older state takes back what it had written
         since."""
         try:
             if lines := read(self._folder):
-                text = "".join(json.dumps(line) + "\n" for line in lines if line["step"] < before)
-                artifact.replace_file(self._folder / FILE, text.encode())
+                self._replace([line for line in lines if line["step"] < before])
         except OSError as error:
             self.failure = f"metrics are not being written: {error.strerror or error}"
+
+    def _replace(self, lines: list[dict[str, Any]]) -> None:
+        text = "".join(json_text.dumps(line) + "\n" for line in lines)
+        artifact.replace_file(self._folder / FILE, text.encode())
 
     def close(self) -> None:
         if self._writer is not None:

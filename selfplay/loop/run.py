@@ -19,6 +19,7 @@ import numpy as np
 
 from selfplay import device as devices
 from selfplay.agent import Agent
+from selfplay.display import SECONDS
 from selfplay.errors import ActorPoolError, CheckpointError, OutOfMemory
 from selfplay.league.league import League
 from selfplay.league.pool import Pool
@@ -26,6 +27,7 @@ from selfplay.learning.learner import Learner
 from selfplay.learning.mining import HardExampleMiner
 from selfplay.learning.replay import Replay
 from selfplay.loop import folder as folders
+from selfplay.loop import measuring
 from selfplay.loop.actor_pool import ActorPool, InlineActorPool
 from selfplay.loop.budget import Budget
 from selfplay.loop.config import RunConfig
@@ -120,8 +122,9 @@ class Run:
         fail. Other errors may have come in mid-update: then the state saved last stands."""
         self._should_stop = should_stop
         self.budget.start(self.status.seconds)
-        if not self.status.history:
-            self._evaluate()  # where learning starts from
+        self._reserve()
+        if self._evaluation_is_due() and not self._used_up():  # of generation 0, or left out when a session stopped
+            self._evaluate_later()
         try:
             while not (self._used_up() or should_stop()):
                 if self._published != self.status.generation:
@@ -135,9 +138,7 @@ class Run:
         if self._used_up() and self.telemetry.learned:
             self._end_generation()  # what was learned since the last one
         elif self._used_up() and not self.telemetry.evaluated():  # the budget ended with a generation, or was cut since
-            self._evaluate()
-            self.telemetry.forget(self.status.generation)
-            self._write_metrics()
+            self._evaluate_later()
         self._show("saving")
         self._save()
         stopped = should_stop() and not self._used_up()
@@ -240,6 +241,7 @@ class Run:
         self.status.generation += 1
         self._generation_start, self._target_steps = self.replay.inserted, None
         self._show("saving")
+        self.telemetry.rates(self._reuse(), at_end=True)
         weights = self._weights = self.learner.weights()
         self.pool.save(self.status.generation, weights, self._meta())
         self.telemetry.end_generation()
@@ -248,7 +250,7 @@ class Run:
             if self.league.by_results:
                 self._show("playing matches")
                 self.league.play_matches(self.status.generation, weights)
-        if self.status.generation % self.config.evaluate_every == 0 or self._used_up():
+        if self._evaluation_is_due() or self._used_up():
             self._evaluate()
         metrics = self._write_metrics()
         self.telemetry.ask_for_alarms()
@@ -256,10 +258,36 @@ class Run:
         if self.on_generation is not None:
             self.on_generation(self.status.generation, metrics)
 
+    def _evaluation_is_due(self) -> bool:
+        return self.status.generation % self.config.evaluate_every == 0 and not self.telemetry.evaluated()
+
     def _evaluate(self) -> None:
+        """Evaluates the newest generation within the budget. Where the run is to stop the evaluation is left out, and
+        made when the run goes on."""
         self._show("evaluating")
+        minutes = self.config.minutes
+        watch = measuring.Measuring(
+            measuring.most(minutes, self.budget.left(self.status)), lambda done: self._show(f"evaluating, {done:.0%}")
+        )
         with contextlib.suppress(Stopped), self._cuts():
-            self.telemetry.evaluate(self._weights, self.league.first())
+            self.telemetry.evaluate(self._weights, self.league.first(), watch)
+            if said := watch.sentence(self.status.generation, minutes):
+                self.telemetry.note(said)
+        self._reserve()
+
+    def _reserve(self) -> None:
+        """Keeps time at the end of the budget for the last evaluation."""
+        took = self.status.history[-1][1].get(SECONDS, 0.0) if self.status.history else 0.0
+        self.budget.reserve = measuring.reserve(self.config.minutes, took)
+
+    def _evaluate_later(self) -> None:
+        """Evaluates generation 0, which has a line of metrics once it is evaluated, or one whose line is written."""
+        self._evaluate()
+        if self.telemetry.evaluated() and self.status.generation == 0:
+            self.telemetry.forget(0)
+            self.telemetry.write(self.learner.learning_rate(self._schedule()), {})
+        elif self.telemetry.evaluated():
+            self.telemetry.add_evaluation()
 
     def _write_metrics(self) -> dict[str, float]:
         """Writes this generation's line of metrics, and returns it."""
@@ -289,9 +317,12 @@ class Run:
     def _show(self, phase: str) -> None:
         self.status.phase = phase
         self._tick()
-        drawn = self.learner.steps * self.agent.config.learner.batch_size
-        self.telemetry.rates(drawn / max(self.replay.inserted, 1))
+        self.telemetry.rates(self._reuse())
         self.report(self.status)
+
+    def _reuse(self) -> float:
+        """How often a row was drawn, on average."""
+        return self.learner.steps * self.agent.config.learner.batch_size / max(self.replay.inserted, 1)
 
     # -- saving and going on ---------------------------------------------------------------------------------
 

@@ -19,7 +19,8 @@ from selfplay.display import SECONDS
 from selfplay.loop import folder as folders
 from selfplay.loop import plots
 from selfplay.loop.metrics import MetricsWriter
-from selfplay.types import SampleBatch, Status, Weights
+from selfplay.storage import json_text
+from selfplay.types import SampleBatch, Status, Watch, Weights
 
 
 class Telemetry:
@@ -65,15 +66,18 @@ class Telemetry:
         """Starts the interval over which rates are measured."""
         self._since = (time.perf_counter(), dict(self._sums))
 
-    def rates(self, reuse: float) -> None:
+    def rates(self, reuse: float, at_end: bool = False) -> None:
         """Sums per second since the weights in use were published, and ratios over the same time. reuse: how often a
-        row was drawn, on average."""
+        row was drawn, on average. at_end: of the generation, whose rates these are however short it was; in between,
+        the ones before are kept until there is half a second to tell from."""
+        if at_end:
+            self.status.rates = {}
         if self._since is None:
             return
         then, before = self._since
-        seconds = time.perf_counter() - then
+        seconds = max(time.perf_counter() - then, 1e-6)
         done = {key: value - before.get(key, 0.0) for key, value in self._sums.items()}
-        if seconds < 0.5 or not done.get("delivered"):
+        if (seconds < 0.5 and not at_end) or not done.get("delivered"):
             return
         rates = {}
         for spec in self.agent.display.rates:
@@ -94,10 +98,13 @@ class Telemetry:
         """Whether the present generation has been evaluated."""
         return bool(self.status.history) and self.status.history[-1][0] == self.status.generation
 
-    def evaluate(self, weights: Weights, first: Weights) -> None:
+    def evaluate(self, weights: Weights, first: Weights, watch: Watch) -> None:
         """Evaluates this generation, and writes its plots and pictures. first: the weights that the run began with."""
         status, started = self.status, time.perf_counter()
-        status.metrics = self.agent.evaluate(weights, first)
+        metrics = self.agent.evaluate(weights, first, watch)
+        if not metrics and not watch(1.0):
+            return  # cut off before anything was measured
+        status.metrics = metrics
         pictures = self.agent.pictures(weights)
         status.metrics[SECONDS] = time.perf_counter() - started
         status.history.append((status.generation, status.metrics))
@@ -131,11 +138,20 @@ class Telemetry:
         line |= {f"rate/{key}": value for key, value in status.rates.items()}
         line |= more
         if self.evaluated():
-            line |= {f"evaluation/{key}": value for key, value in status.metrics.items()}
+            line |= self._evaluation()
         self.metrics.write(status.generation, line)
         if self.metrics.failure:
             self.note(self.metrics.failure)
         return line
+
+    def add_evaluation(self) -> None:
+        """Adds the evaluation to this generation's line of metrics, which was written without it."""
+        self.metrics.add(self.status.generation, self._evaluation())
+        if self.metrics.failure:
+            self.note(self.metrics.failure)
+
+    def _evaluation(self) -> dict[str, float]:
+        return {f"evaluation/{key}": value for key, value in self.status.metrics.items()}
 
     def ask_for_alarms(self) -> None:
         """Notes what looks wrong to the agent, each alarm once a session."""
@@ -163,8 +179,8 @@ class Telemetry:
     def load_state(self, state: Mapping[str, Any]) -> None:
         status = self.status
         status.generation, status.games, status.seconds = state["generation"], state["games"], state["seconds"]
-        status.losses = state["losses"]
-        status.history = [(generation, metrics) for generation, metrics in state["history"]]
+        status.losses = json_text.numbers(state["losses"])
+        status.history = [(generation, json_text.numbers(metrics)) for generation, metrics in state["history"]]
         status.metrics = status.history[-1][1] if status.history else {}
         self._sums, self._loss_sums = state["sums"], state["loss_sums"]
         # Runs of earlier versions counted updates, each of which had all losses.

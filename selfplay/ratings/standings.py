@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import csv
 import io
-import json
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import pairwise
@@ -18,6 +17,7 @@ import numpy as np
 
 from selfplay.league import payoff
 from selfplay.ratings import cycles, elo
+from selfplay.storage import json_text
 
 SAMPLES = 1000  # tournaments of the bootstrap
 FEWEST_BLOCKS = 5  # with fewer to resample, intervals are the likelihood's
@@ -190,7 +190,7 @@ def as_json(standings: Standings, terms: Mapping[str, Any], measures: Mapping[st
     body = {
         "terms": dict(terms),
         "players": [
-            {key: _finite(value) for key, value in row._asdict().items() if key != "player"} for row in standings.rows
+            {key: value for key, value in row._asdict().items() if key != "player"} for row in standings.rows
         ],
         "draw": fit.draw, "advantage": fit.advantage, "advantage_error": fit.advantage_error,
         "crosstable": [
@@ -200,11 +200,7 @@ def as_json(standings: Standings, terms: Mapping[str, Any], measures: Mapping[st
         ],
         "notes": standings.notes,
     } | ({} if measures is None else {"measures": dict(measures)})  # fmt: skip
-    return json.dumps(body, indent=1, allow_nan=False) + "\n"
-
-
-def _finite(value: Any) -> Any:
-    return None if isinstance(value, float) and not math.isfinite(value) else value
+    return json_text.dumps(body, indent=1) + "\n"
 
 
 def as_csv(standings: Standings) -> str:

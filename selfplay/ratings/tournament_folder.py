@@ -19,7 +19,7 @@ from typing import Any
 
 from selfplay.errors import FolderError
 from selfplay.ratings.tournament import MatchTask, Participant, TaskResult, TournamentResults
-from selfplay.storage import artifact, lock
+from selfplay.storage import artifact, json_text, lock
 
 FORMAT = 1
 OUTPUTS = ("games.jsonl", "ratings.json", "ratings.csv", "ratings.md", "crosstable.csv", "elo.png")
@@ -57,9 +57,9 @@ class TournamentFolder:
 
     def _check_terms(self, terms: dict[str, Any]) -> None:
         path = self.folder / "arena.json"
-        terms = json.loads(json.dumps(terms))
+        terms = json.loads(json_text.dumps(terms))
         if not path.exists():
-            artifact.replace_file(path, json.dumps(terms, indent=1).encode())
+            artifact.replace_file(path, json_text.dumps(terms, indent=1).encode())
             return
         try:
             saved = json.loads(path.read_text("utf-8"))
@@ -116,7 +116,7 @@ class TournamentFolder:
                     records.write(result.text.encode())
                     self._ends[file] = records.tell()
                     entry |= {"file": file, "end": records.tell()}
-            self._lines.write(json.dumps(entry).encode() + b"\n")
+            self._lines.write(json_text.dumps(entry).encode() + b"\n")
             self._lines.flush()
         except OSError as error:
             raise FolderError(

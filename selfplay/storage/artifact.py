@@ -23,6 +23,7 @@ import torch
 from safetensors import SafetensorError
 
 from selfplay.errors import CheckpointError
+from selfplay.storage import json_text
 
 FORMAT = 1
 MANIFEST = "manifest.json"
@@ -103,8 +104,8 @@ def _aside(folder: Path) -> Path:
 
 def _sealed(manifest: Mapping[str, Any]) -> bytes:
     """The manifest as JSON, its own digest included: a flipped bit in `meta` must not go unnoticed either."""
-    body = json.dumps(manifest, indent=1)
-    return json.dumps({**manifest, "sha256": digest(body.encode())}, indent=1).encode()
+    body = json_text.dumps(manifest, indent=1)
+    return json_text.dumps({**manifest, "sha256": digest(body.encode())}, indent=1).encode()
 
 
 def read(folder: Path) -> tuple[dict[str, Any], dict[str, bytes]]:

@@ -138,7 +138,9 @@ def test_a_player_who_moves_again_keeps_the_sign() -> None:
         for row, _, _, _ in moves:
             assert row["outcome"] == worth * (1 if row["state"]["to_play"] == 0 else -1)
     assert {-1, 1} <= set(firsts)
-    assert stats["first_wins"] == sum(worth > 0 for worth in firsts)
+    began = [1 if moves[0][0]["state"]["to_play"] == 0 else -1 for moves in seen]
+    assert {-1, 1} == set(began)  # an odd number of random plies leaves the first move to the other player
+    assert stats["first_wins"] == sum(worth * sign > 0 for worth, sign in zip(firsts, began, strict=True))
     assert stats["draws"] == sum(worth == 0 for worth in firsts)
     assert len(rows) == sum(map(len, seen))
 

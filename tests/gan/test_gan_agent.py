@@ -13,6 +13,7 @@ import tiny
 import torch
 
 from selfplay import config as configs
+from selfplay.agent import unwatched
 from selfplay.errors import ConfigError, TrainingDiverged
 from selfplay.gan import actor, agent, presets
 from selfplay.gan.config import GanConfig
@@ -20,7 +21,7 @@ from selfplay.league.pool import Pool
 from selfplay.learning.learner import Learner
 from selfplay.loop import folder as folders
 from selfplay.storage import artifact
-from selfplay.types import Batch, Status, Weights
+from selfplay.types import Batch, Status, Watch, Weights
 
 RING = [
     "network.width=8", "network.depth=2", "network.latent=4", "learner.batch_size=32", "replay.window_min=200",
@@ -62,7 +63,7 @@ MITIGATIONS = {
 class Agent(agent.Gan):
     """Judged by a sum over its weights instead of 10,000 samples."""
 
-    def evaluate(self, weights: Weights, first: Weights) -> dict[str, float]:
+    def evaluate(self, weights: Weights, first: Weights, watch: Watch = unwatched) -> dict[str, float]:
         return {"total": abs(sum(float(value.double().sum()) for value in weights["generator"].values())) % 1}
 
     def pictures(self, weights: Weights) -> dict[str, np.ndarray]:

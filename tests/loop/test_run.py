@@ -78,8 +78,8 @@ def test_a_run_leaves_what_it_promises(whole_run: Path) -> None:
         "lock.pid",
     }  # fmt: skip
     assert Pool(whole_run / "checkpoints").generations() == [0, 1, 2, 3, 4]
-    assert [line["step"] for line in lines_of(whole_run)] == [1, 2, 3, 4]
-    assert all("evaluation/accuracy" in line and "loss/net/policy_loss" in line for line in lines_of(whole_run))
+    assert [line["step"] for line in lines_of(whole_run)] == [0, 1, 2, 3, 4]
+    assert all("evaluation/accuracy" in line and "loss/net/policy_loss" in line for line in lines_of(whole_run)[1:])
     assert (whole_run / "evaluation.csv").read_text().splitlines()[-1].startswith("4,")
     assert len(list((whole_run / "state").iterdir())) == folders.KEPT_STATES
     state = json.loads((newest_state(whole_run) / "state.json").read_text())
@@ -142,7 +142,7 @@ def test_a_run_stopped_in_mid_generation_keeps_its_rows_and_updates(tmp_path: Pa
         )  # fmt: skip
         run.train(lambda: False)
         assert (status.generation, status.phase) == (4, "finished")
-    assert [line["step"] for line in lines_of(path)] == [1, 2, 3, 4]
+    assert [line["step"] for line in lines_of(path)] == [0, 1, 2, 3, 4]
 
 
 def test_a_run_stopped_before_its_first_row_can_go_on(tmp_path: Path) -> None:
@@ -155,7 +155,7 @@ def test_leftovers_of_a_run_that_was_killed_before_its_first_state_are_not_adopt
     tiny.train(tmp_path / "run", other)
     shutil.rmtree(tmp_path / "run" / "state")
     status = tiny.train(tmp_path / "run", tiny.config(run={"generations": 2}))
-    assert [line["step"] for line in lines_of(tmp_path / "run")] == [1, 2]
+    assert [line["step"] for line in lines_of(tmp_path / "run")] == [0, 1, 2]
     assert status.generation == 2 and status.notes[:-1] == []
 
 
@@ -343,7 +343,7 @@ def test_a_budget_in_minutes_ends_a_run_with_a_generation_of_what_was_learned(tm
     status = tiny.train(tmp_path / "run", wanted)
     assert status.progress == 1.0 and "The budget of 0.1 minutes is used up." in status.notes
     lines = lines_of(tmp_path / "run")
-    assert [line["step"] for line in lines] == list(range(1, status.generation + 1))
+    assert [line["step"] for line in lines] == list(range(status.generation + 1))
     if lines:
         assert "evaluation/accuracy" in lines[-1], "the last generation is always measured"
 
@@ -440,7 +440,7 @@ def test_a_torn_last_line_survives_and_the_log_goes_on(tmp_path: Path) -> None:
     with (path / "metrics.jsonl").open("ab") as file:
         file.write(b'{"step": 3, "secon\xff')
     tiny.train(path)
-    assert [line["step"] for line in lines_of(path)] == [1, 2, 3, 4]
+    assert [line["step"] for line in lines_of(path)] == [0, 1, 2, 3, 4]
 
 
 def test_metrics_cut_to_an_earlier_step_take_back_what_came_after(tmp_path: Path) -> None:

@@ -20,7 +20,7 @@ import torch
 from rock_paper_scissors import actor, loss, match, network
 from test_run import damage, differences, lines_of, newest_state
 
-from selfplay.agent import Agent
+from selfplay.agent import Agent, unwatched
 from selfplay.cli.live import evaluation
 from selfplay.errors import TrainingDiverged
 from selfplay.league.pool import Pool
@@ -28,7 +28,7 @@ from selfplay.learning.learner import Update
 from selfplay.loop import folder as folders
 from selfplay.loop import run as runs
 from selfplay.storage import artifact
-from selfplay.types import Batch, MatchResult, Status, Weights
+from selfplay.types import Batch, MatchResult, Status, Watch, Weights
 
 SELFPLAY = Path(__file__).resolve().parents[2] / "selfplay"
 PACKAGES = ("loop", "learning", "storage", "league", "ratings")
@@ -243,8 +243,8 @@ class Bare(Agent):
     def make_batch(self, rows: np.ndarray, rng: np.random.Generator) -> Batch:
         return self._like.make_batch(rows, rng)
 
-    def evaluate(self, weights: Weights, first: Weights) -> dict[str, float]:
-        return self._like.evaluate(weights, first)
+    def evaluate(self, weights: Weights, first: Weights, watch: Watch = unwatched) -> dict[str, float]:
+        return self._like.evaluate(weights, first, watch)
 
     def play_match(self, row: Weights, column: Weights, seed: int) -> MatchResult:
         return self._like.play_match(row, column, seed)

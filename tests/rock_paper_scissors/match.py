@@ -9,13 +9,13 @@ import numpy as np
 import torch
 
 from rock_paper_scissors import actor, loss, network
-from selfplay.agent import Agent
+from selfplay.agent import Agent, unwatched
 from selfplay.display import Display, RateSpec
 from selfplay.league.config import PoolConfig
 from selfplay.learning.config import LearnerConfig, MiningConfig, ReplayConfig
 from selfplay.learning.learner import Update
 from selfplay.loop.config import RunConfig
-from selfplay.types import Batch, MatchResult, Status, Weights
+from selfplay.types import Batch, MatchResult, Status, Watch, Weights
 
 REPLAY = ReplayConfig(samples_per_insert=20, window_min=64, window_fraction=1e-6, learn_after=1)
 LEARNER = LearnerConfig(
@@ -61,7 +61,7 @@ class Thrower(Agent):
         one, other = (network.mixture(weights[actor.ROLE]["points"]) for weights in (row, column))
         return MatchResult(float(one @ network.POINTS @ other), 100.0, 0.0)
 
-    def evaluate(self, weights: Weights, first: Weights) -> dict[str, float]:
+    def evaluate(self, weights: Weights, first: Weights, watch: Watch = unwatched) -> dict[str, float]:
         return {"exploitability": exploitability(network.mixture(weights[actor.ROLE]["points"]))}
 
     def pictures(self, weights: Weights) -> dict[str, np.ndarray]:

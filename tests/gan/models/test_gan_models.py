@@ -42,7 +42,7 @@ def config(model: str, *more: str) -> settings.GanConfig:
 class Agent(agent.Gan):
     """Not judged: that takes thousands of samples."""
 
-    def evaluate(self, weights: Any, first: Any) -> dict[str, float]:
+    def evaluate(self, weights: Any, first: Any, watch: Any = None) -> dict[str, float]:
         return {"names": float(len(weights))}
 
     def pictures(self, weights: Any) -> dict[str, np.ndarray]:
