@@ -26,8 +26,8 @@ from selfplay.league.pool import Pool
 from selfplay.learning.learner import Learner
 from selfplay.learning.mining import HardExampleMiner
 from selfplay.learning.replay import Replay
+from selfplay.loop import budget as budgets
 from selfplay.loop import folder as folders
-from selfplay.loop import measuring
 from selfplay.loop.actor_pool import ActorPool, InlineActorPool
 from selfplay.loop.budget import Budget
 from selfplay.loop.config import RunConfig
@@ -266,8 +266,9 @@ class Run:
         made when the run goes on."""
         self._show("evaluating")
         minutes = self.config.minutes
-        watch = measuring.Measuring(
-            measuring.most(minutes, self.budget.left(self.status)), lambda done: self._show(f"evaluating, {done:.0%}")
+        watch = budgets.Measuring(
+            budgets.longest_evaluation(minutes, self.budget.left(self.status)),
+            lambda done: self._show(f"evaluating, {done:.0%}"),
         )
         with contextlib.suppress(Stopped), self._cuts():
             self.telemetry.evaluate(self._weights, self.league.first(), watch)
@@ -278,7 +279,7 @@ class Run:
     def _reserve(self) -> None:
         """Keeps time at the end of the budget for the last evaluation."""
         took = self.status.history[-1][1].get(SECONDS, 0.0) if self.status.history else 0.0
-        self.budget.reserve = measuring.reserve(self.config.minutes, took)
+        self.budget.reserve = budgets.reserve(self.config.minutes, took)
 
     def _evaluate_later(self) -> None:
         """Evaluates generation 0, which has a line of metrics once it is evaluated, or one whose line is written."""

@@ -13,7 +13,7 @@ import pytest
 import tiny
 
 from selfplay.alphazero.agent import AlphaZero
-from selfplay.loop import measuring
+from selfplay.loop import budget as budgets
 from selfplay.loop import metrics as run_metrics
 from selfplay.storage import json_text
 from selfplay.types import Watch, Weights
@@ -41,7 +41,7 @@ class Slow(tiny.Agent):
 def test_an_evaluation_is_cut_short_at_its_share_of_the_minutes_and_says_so(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(measuring, "LEAST", 0.0)
+    monkeypatch.setattr(budgets, "LEAST_EVALUATION", 0.0)
     wanted = tiny.config(run={"generations": None, "minutes": 0.1})
     phases = set()
     with tiny.Session(tmp_path, wanted, agent=Slow) as run:
@@ -70,7 +70,7 @@ def test_time_is_kept_at_the_end_for_the_last_evaluation(tmp_path: Path) -> None
 def test_an_evaluation_may_take_a_tenth_of_the_minutes_what_is_left_and_a_few_seconds_always(
     minutes: float | None, left: float, most: float
 ) -> None:
-    assert measuring.most(minutes, left) == most
+    assert budgets.longest_evaluation(minutes, left) == most
 
 
 def test_generation_0_is_among_the_metrics_and_the_events_with_its_pictures(tmp_path: Path) -> None:
