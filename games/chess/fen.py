@@ -6,7 +6,8 @@ wrong with a text is said in one sentence, as `base.IllegalMove`.
 
 from __future__ import annotations
 
-from typing import Any
+import re
+from typing import Any, NamedTuple
 
 import chess
 import numpy as np
@@ -16,10 +17,14 @@ from games.chess import geometry
 from games.chess.rules import Chess
 
 MAX_FEN = 120  # characters; the longest sensible one has about 90
+MAX_EPD = 4000  # characters, operations included
 MAX_MOVE_NUMBER = 9999
-MAX_CLOCK = 100
+MAX_CLOCK = 250  # the record of a position has one byte for it
 
 _UPSIDE_DOWN = 56
+_COUNTER = re.compile(r"-|\d{1,6}", re.ASCII)
+_COUNTERS = re.compile(r"(?:-|\d{1,6})(?:\s+(?:-|\d{1,6}))?\s*;?\s*", re.ASCII)
+_OPERATION = re.compile(r"([A-Za-z]\w{0,14})((?:\s+(?:\"[^\"]*\"|[^\s\";]+))*)\s*(?:;|$)", re.ASCII)
 _FAULTS = {  # python-chess's names of what it finds, in the order in which they are told
     "EMPTY": "the board is empty",
     "NO_WHITE_KING": "white has no king",
@@ -31,8 +36,6 @@ _FAULTS = {  # python-chess's names of what it finds, in the order in which they
     "TOO_MANY_WHITE_PIECES": "white has more than sixteen pieces",
     "TOO_MANY_BLACK_PIECES": "black has more than sixteen pieces",
     "OPPOSITE_CHECK": "the side that is not to move is in check",
-    "BAD_CASTLING_RIGHTS": "it lets a king castle that is not at home, or with a rook that is not there",
-    "INVALID_EP_SQUARE": "no pawn can just have passed its en passant square",
     "TOO_MANY_CHECKERS": "more pieces give check than one move can make",
     "IMPOSSIBLE_CHECK": "no last move can have given this check",
 }
@@ -41,25 +44,131 @@ _FAULTS = {  # python-chess's names of what it finds, in the order in which they
 # Positions
 
 
-def from_fen(game: Chess, text: str, chess960: bool = False) -> np.ndarray:
-    """[1] state_dtype. Raises IllegalMove, saying what is wrong, for text that is no FEN or no possible position.
+class Position(NamedTuple):
+    """A position that was read."""
 
-    chess960: castling rights may belong to kings and rooks of any file (X-FEN or Shredder-FEN).
+    states: np.ndarray  # [1] state_dtype
+    warnings: tuple[str, ...]  # what was read otherwise than it stands, a sentence each
+    operations: dict[str, str]  # of EPD, by opcode: {"bm": "Nf3", "id": "a name"}
+
+
+def from_fen(game: Chess, text: str, chess960: bool = False) -> np.ndarray:
+    """[1] state_dtype. Raises IllegalMove, saying what is wrong, for text that is no FEN or no possible position."""
+    return parse(game, text, chess960).states
+
+
+def parse(game: Chess, text: str, chess960: bool = False) -> Position:
+    """A position from FEN or EPD as people write it. Counters may be missing, castling letters stand in any order, and
+    rights that no king and rook have, or an en passant square that no pawn has passed, are dropped with a warning.
+
+    Castling rights of Chess960 are told by their letters and by kings that are not on file e. chess960: letters KQkq
+    mean the outermost rooks also for kings on file e. Raises IllegalMove as `from_fen`.
     """
     shown = base.shorten(text)
-    if len(text) > MAX_FEN or not text.isascii() or not 4 <= len(text.split()) <= 6:
+    fields = text.split() if len(text) <= MAX_EPD and text.isascii() else []
+    fields, operations = _split(fields, text)
+    if not 2 <= len(fields) <= 6 or sum(map(len, fields)) > MAX_FEN:
         raise base.IllegalMove(
-            f"'{shown}' is no FEN: that has four to six fields (pieces, side to move, castling, en passant, clock,"
+            f"'{shown}' is no FEN: that has two to six fields (pieces, side to move, castling, en passant, clock,"
             f" move number) and at most {MAX_FEN} characters."
         )
+    warnings = [] if len(fields) >= 4 else ["castling rights and en passant are not given; there are none"]
+    pieces, turn, castling, en_passant, clock, number = [*fields, *("-", "-", "0", "1")[len(fields) - 2 :]]
     try:
-        board = chess.Board(" ".join(text.split()), chess960=chess960)
+        board = chess.Board(f"{pieces} {turn} - - 0 1", chess960=True)
+        board.halfmove_clock = _counter(operations.get("hmvc", clock), "clock", 0)
+        board.fullmove_number = _counter(operations.get("fmvn", number), "move number", 1)
     except ValueError as error:
         raise base.IllegalMove(f"'{shown}' is no FEN: {base.shorten(str(error), 100)}.") from None
     fault = _fault(board)
     if fault:
         raise base.IllegalMove(f"'{shown}' is not a possible position: {fault}.")
-    return game.settled(_state_of(game, board))
+    warnings += _set_castling(board, castling, chess960, shown) + _set_en_passant(board, en_passant, shown)
+    if board.halfmove_clock > MAX_CLOCK:
+        warnings.append(f"the clock {board.halfmove_clock} is read as {MAX_CLOCK}")
+        board.halfmove_clock = MAX_CLOCK
+    return Position(_settled(game, board), tuple(warnings), operations)
+
+
+def _split(fields: list[str], text: str) -> tuple[list[str], dict[str, str]]:
+    """The fields of a FEN, and the operations that stand behind the first four, or all six, where it is EPD."""
+    if len(fields) > 4 and (";" in text or not _COUNTER.fullmatch(fields[4])):
+        first = 6 if len(fields) > 6 and all(_COUNTER.fullmatch(field) for field in fields[4:6]) else 4
+        rest = text.split(None, first)[first]
+        if first == 4 and _COUNTERS.fullmatch(rest):
+            return [*fields[:4], *rest.rstrip("; \t\r\n").split()], {}
+        found = {name: value.strip().strip('"') for name, value in _OPERATION.findall(rest)}
+        if found and not _OPERATION.sub("", rest).strip(" ;\t\r\n"):
+            return fields[:first], found
+        raise base.IllegalMove(
+            f"'{base.shorten(rest)}' is neither counters nor operations of EPD such as 'hmvc 0; fmvn 1;'."
+        )
+    if fields:
+        fields[-1] = fields[-1].removesuffix(";")
+    return [field for field in fields if field], {}
+
+
+def _counter(text: str, what: str, least: int) -> int:
+    if text == "-":
+        return least
+    if not text.isascii() or not text.isdigit():
+        raise ValueError(f"its {what} is '{base.shorten(text)}', and no number")
+    return max(least, int(text))
+
+
+def _set_castling(board: Any, letters: str, chess960: bool, shown: str) -> list[str]:
+    """Gives the rights to a board [in place]; a sentence where there are none for a letter. Raises IllegalMove."""
+    wrong = "" if letters == "-" else letters.strip("KQkqABCDEFGHabcdefgh")
+    if wrong or not letters:
+        raise base.IllegalMove(f"'{shown}' is no FEN: '{base.shorten(letters)}' are no castling rights such as KQkq.")
+    dropped = ""
+    for letter in dict.fromkeys(letters.replace("-", "")):
+        rook = _rook_of(board, letter, chess960)
+        if rook is None:
+            dropped += letter
+        else:
+            board.castling_rights |= 1 << rook
+    return [f"no king and rook can castle by the right {dropped}, which is dropped"] if dropped else []
+
+
+def _rook_of(board: Any, letter: str, chess960: bool) -> int | None:
+    """The square of the rook that a castling letter means; None where king or rook are not there."""
+    white = letter.isupper()
+    first = 0 if white else 56
+    king = board.king(white)
+    if king is None or not first < king < first + 7:
+        return None
+    rooks = [square for square in board.pieces(chess.ROOK, white) if first <= square < first + 8]
+    if letter in "KQkq":
+        side = [square for square in rooks if (square > king) == (letter in "Kk")]
+        if king == first + 4 and not chess960:
+            side = [square for square in side if square in (first, first + 7)]
+        return max(side, key=lambda square: abs(square - king), default=None)
+    named = first + "abcdefgh".index(letter.lower())
+    return named if named in rooks and named != king else None
+
+
+def _set_en_passant(board: Any, square: str, shown: str) -> list[str]:
+    """Sets the square on a board [in place]; a sentence where no pawn can have passed it. Raises IllegalMove."""
+    if square == "-":
+        return []
+    if square not in chess.SQUARE_NAMES:
+        raise base.IllegalMove(f"'{shown}' is no FEN: '{base.shorten(square)}' is no en passant square such as e3.")
+    board.ep_square = chess.parse_square(square)
+    if not board.status() & (chess.STATUS_INVALID_EP_SQUARE | chess.STATUS_IMPOSSIBLE_CHECK):
+        return []
+    board.ep_square = None
+    return [f"no pawn can just have passed the en passant square {square}, which is dropped"]
+
+
+def _settled(game: Chess, board: Any) -> np.ndarray:
+    """[1] state_dtype: the position, over where there is no move or too little material: draws by the clock have to be
+    claimed, and a position that somebody asks about goes on."""
+    states = _state_of(game, board)
+    clock, states["clock"] = states["clock"].copy(), 0
+    states = game.settled(states)
+    states["clock"] = clock
+    return states
 
 
 def _fault(board: Any) -> str | None:
@@ -75,8 +184,6 @@ def _fault(board: Any) -> str | None:
         promoted = sum(max(n - start, 0) for n, start in zip(count[1:], (2, 2, 2, 1), strict=True))
         if promoted > 8 - count[0]:
             return f"{name} has more promoted pieces than missing pawns"
-    if board.halfmove_clock > MAX_CLOCK:
-        return f"its clock is {board.halfmove_clock}, but the game is drawn after {MAX_CLOCK} plies"
     if not 1 <= board.fullmove_number <= MAX_MOVE_NUMBER:
         return f"its move number is {board.fullmove_number}, but must be 1 to {MAX_MOVE_NUMBER}"
     return None

@@ -1,4 +1,4 @@
-"""Notation of chess: moves in UCI and SAN, positions as FEN, games as PGN. The parsing is in `fen.py` and `pgn.py`."""
+"""Notation of chess: moves in UCI and SAN, positions as FEN, games as PGN. The parsing is in `fen.py` and `pgn`."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ from collections.abc import Iterable, Iterator
 
 import numpy as np
 
-from games.chess import fen, geometry, pgn, rules
+from games.chess import fen, geometry, rules
+from games.chess.pgn import reader, writer
 from games.notation import Notation
 from games.text.records import GameRecord
 
@@ -38,10 +39,14 @@ class ChessNotation(Notation):
     def to_fen(self, state: np.void) -> str:
         return fen.to_fen(state)
 
+    def record_moves(self, record: GameRecord) -> list[str]:
+        """SAN."""
+        return writer.move_texts(self.game, record)
+
     def write_record(self, record: GameRecord) -> str:
         """PGN."""
-        return pgn.write_record(self.game, record)
+        return writer.write(self.game, record)
 
     def iterate_records(self, lines: Iterable[str]) -> Iterator[GameRecord]:
         """PGN, main lines."""
-        return iter(pgn.read_records(self.game, "".join(lines)))
+        return reader.iterate(lines, self.game)

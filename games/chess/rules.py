@@ -1,7 +1,7 @@
 """The rules of chess behind the game contract: records, actions, planes, keys, Chess960. The work is done in kernels.
 
 The board is always seen by the player to move, whose pawns go up, so that one colour's code, planes and actions serve
-both. The text of moves is UCI. FEN and records are in `fen.py` and `pgn.py`, which use python-chess.
+both. The text of moves is UCI. FEN and records are in `fen.py` and `pgn`, which use python-chess.
 """
 
 from __future__ import annotations

@@ -39,7 +39,7 @@ def test_moves_after_a_third_occurrence_are_played() -> None:
     ids=["white", "black"],
 )
 def test_fifty_moves_are_played_on_with_the_same_side_and_number(position: str, number: int) -> None:
-    states = notation_of(GAME).from_fen(position)
+    states = GAME.settled(notation_of(GAME).from_fen(position))
     assert states["terminal"][0]
     going = GAME.unclaimed(states)
     assert not going["terminal"][0] and GAME.legal_actions(going)[1][0] > 0

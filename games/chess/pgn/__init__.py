@@ -1,0 +1,1 @@
+"""PGN of chess games: tokens, texts of moves, reading, writing."""
