@@ -69,7 +69,7 @@ class RayActorPool:
         """address, owner, note: as for `processes.Processes`. Raises ActorPoolError when Ray or the actors cannot be
         started."""
         if address is None:
-            _check_size(size, actor_gpus, note)
+            check(size, actor_gpus, note)
 
         def start(ray: Any, index: int, before: int) -> Any:
             # A failed call is repeated by another actor. Its rows were never delivered, so no game counts twice; its
@@ -160,7 +160,7 @@ class RayActorPool:
         self._processes.close()
 
 
-def _check_size(size: int, gpus: float, note: Callable[[str], None]) -> None:
+def check(size: int, gpus: float, note: Callable[[str], None] = lambda sentence: None) -> None:
     """Refuses what this machine has not got, and says what shared cores mean. Raises ActorPoolError."""
     cores, found = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1, 0
     if gpus:
@@ -168,8 +168,8 @@ def _check_size(size: int, gpus: float, note: Callable[[str], None]) -> None:
         if size * gpus > found:
             has = "no GPU" if not found else f"{found} GPU{'s' * (found > 1)}"
             raise ActorPoolError(
-                f"run.actor_gpus={gpus:g} asks for {size * gpus:g} GPUs for {size} actors, and this machine has {has}: "
-                "set run.actor_gpus=0, and actors compute on the CPU."
+                f"run.actor_gpus={gpus:g} asks for {gpus:g} of a GPU for each of {size} actors, and this machine "
+                f"has {has}: set run.actor_gpus=0, and actors compute on the CPU."
             )
     if size > MOST_A_CORE * cores:
         raise ActorPoolError(

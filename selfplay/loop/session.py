@@ -11,8 +11,8 @@ from typing import Any
 from selfplay import config as configs
 from selfplay.agent import Agent
 from selfplay.loop import folder as folders
+from selfplay.loop import ray_pool, stop_signal
 from selfplay.loop import run as runs
-from selfplay.loop import stop_signal
 from selfplay.types import Status
 
 
@@ -28,6 +28,9 @@ def train(
     shown: gives the function that takes every status. address: of a Ray cluster. during: entered once the run is open
     and its config is written, and left before the run is closed. stop: whose `with` block has been entered; None: one
     of its own. Raises UserError, and what callbacks raise."""
+    wanted = agent.config.run
+    if wanted.actors and address is None:
+        ray_pool.check(wanted.actors, wanted.actor_gpus or 0.0)
     with contextlib.ExitStack() as stack:
         stop = stop or stack.enter_context(stop_signal.StopSignal())
         report = stack.enter_context(_Display(shown, stop))

@@ -218,7 +218,6 @@ def test_after_a_trainer_was_killed_the_next_start_works_and_nothing_of_the_firs
         with trainers.Trainer(run, "--generations", str(reached + 2), "--actors", "2") as again:
             assert again.ended(120) == 0, again.said
             assert "Resumed at generation" in again.said
-            assert ("that a session which was killed had left running" in again.said) == (keeper == "is killed too")
         assert trainers.wait_until(lambda: not trainers.of_run(run), 15), trainers.of_run(run)
 
 
@@ -258,14 +257,15 @@ def test_a_small_object_store_and_a_slow_learner_keep_memory_flat_and_spill_noth
             return step(batch, progress)
 
         run.learner.step = slowly  # type: ignore[method-assign]
-        end = time.monotonic() + 25
+        end = time.monotonic() + 120
 
         def over() -> bool:
             assert len(pool._calls) <= 2, "one call in flight for each actor"
             members = psutil.Process().children(recursive=True)
             with contextlib.suppress(psutil.Error):
                 used.append(sum(process.memory_info().rss for process in members))
-            return time.monotonic() > end
+            passed = run.replay.inserted * run.agent.row_dtype.itemsize
+            return passed > 4 * store or time.monotonic() > end
 
         run.train(over)
         folder = Path(pool._processes._connection._node._folder)
