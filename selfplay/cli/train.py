@@ -122,6 +122,7 @@ def _train(chosen: Choice, arguments: argparse.Namespace, stop: StopSignal) -> i
     device.tune_process()
     agent = registry.make_agent(config)
     show = panel.make(name, path, arguments.plain, agent.display)
+    stop.say = show.say if isinstance(show, panel.LivePanel) else None
     status = session.train(name, path, agent, show, arguments.address, stop=stop)
     if status.phase == "stopped":
         try:

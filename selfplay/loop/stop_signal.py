@@ -10,13 +10,13 @@ import os
 import signal
 import socket
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from types import FrameType
 from typing import Any
 
 SIGNALS = tuple(getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name))
 PATIENCE = 1.5  # seconds after the second signal until a command ends, whatever it is doing
-SAID = b"\nStopping: saving first. Ctrl-C again stops at once.\n"
+SAID = "Stopping: saving first. Ctrl-C again stops at once."
 
 
 class Stopped(BaseException):
@@ -35,6 +35,7 @@ class StopSignal:
     def __init__(self, patience: float | None = None) -> None:
         """patience: seconds after the second signal until this process is ended for good; None: it is left alone."""
         self.number = 0  # of the first signal; 0: none came
+        self.say: Callable[[str], None] | None = None  # writes a line where a panel is drawn on the terminal
         self._patience = patience
         self._cutting = False  # whether the first signal may raise Stopped
         self._before: dict[int, Any] = {}
@@ -83,12 +84,19 @@ class StopSignal:
                     continue
                 seen += 1
                 if seen == 1:
-                    # Not print: that may be what was interrupted.
-                    _write(2, SAID)
+                    self._acknowledge()
                 elif self._patience is not None and not self._over.wait(self._patience):
                     if os.isatty(1):
                         _write(1, b"\x1b[?25h\n")  # a panel hides the cursor
                     os._exit(self.exit_code)
+
+    def _acknowledge(self) -> None:
+        """Above a panel, so that neither overwrites the other; else on standard error."""
+        if self.say is not None and os.isatty(2):
+            with contextlib.suppress(OSError):  # a terminal that is gone
+                self.say(SAID)
+            return
+        _write(2, f"\n{SAID}\n".encode())  # not print: that may be what was interrupted
 
     def __enter__(self) -> StopSignal:
         if threading.current_thread() is not threading.main_thread():

@@ -15,7 +15,7 @@ from selfplay.alphazero.display import DISPLAY as BOARDS
 from selfplay.cli.live import evaluation, layout, lines, panel
 from selfplay.display import Display
 from selfplay.gan.display import DISPLAY as GANS
-from selfplay.loop import plots
+from selfplay.loop import plots, stop_signal
 from selfplay.types import Status
 
 BOARD = {"accuracy": 0.95, "raw_accuracy": 0.9, "contested_accuracy": 0.92, "mistakes": 30.0, "positions": 600.0,
@@ -219,3 +219,18 @@ def test_a_phase_that_lasts_says_how_long(monkeypatch: pytest.MonkeyPatch) -> No
     with console.capture() as capture:
         console.print(show.draw(gan_status()))
     assert "generation 3 · learning 1:05" in capture.get()
+
+
+def test_a_stop_is_acknowledged_above_the_panel(monkeypatch: pytest.MonkeyPatch) -> None:
+    window = Window()
+    console = Console(file=window, width=80, height=24, force_terminal=True, color_system=None)
+    stop = stop_signal.StopSignal()
+    with panel.LivePanel("preset", Path("runs/it"), console, GANS) as show:
+        stop.say = show.say
+        show(gan_status())
+        monkeypatch.setattr(stop_signal.os, "isatty", lambda number: True)
+        stop._acknowledge()
+        show._live.refresh()
+    said = window.getvalue()
+    assert said.count(stop_signal.SAID) == 1
+    assert said.index(stop_signal.SAID) < said.rindex("preset · generation 3")
