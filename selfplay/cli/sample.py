@@ -40,6 +40,7 @@ MAX_COUNT = 1_000_000
 MAX_INTERPOLATIONS = 100
 STEPS = 10  # images of an interpolation
 STEPS_OF_POINTS = 60
+SETS, STUDENT = 5, 2.776  # sets of samples to measure, and Student's 97.5 % for the interval of their mean
 IMAGES, POINTS = 100, 2_000  # samples by default
 
 
@@ -72,7 +73,7 @@ def run(arguments: argparse.Namespace) -> int:
     loaded = load.load(folder)
     _check_against(arguments, loaded)
     if arguments.evaluate:
-        _evaluate(folder, loaded)
+        _evaluate(folder, loaded, arguments.seed)
         return 0
     import numpy as np
 
@@ -265,8 +266,9 @@ def _sum(generator: TrainedGenerator, terms: list[tuple[int, int]], rng: np.rand
     return pictures.scatter(reals, x, pictures.mixture_centres(generator.source.train), paths)
 
 
-def _evaluate(folder: Path, loaded: LoadedGan) -> None:
-    """Prints each metric of the samples next to that of held-out reals, the best that can be expected."""
+def _evaluate(folder: Path, loaded: LoadedGan, seed: int) -> None:
+    """Prints each metric of the samples, as the mean of several independent sets of them with a 95 % interval of that
+    mean, next to that of held-out reals, the best that can be expected."""
     import numpy as np
 
     from selfplay.cli.live import evaluation
@@ -275,15 +277,21 @@ def _evaluate(folder: Path, loaded: LoadedGan) -> None:
     from selfplay.gan.metrics import latent_arithmetic
     from selfplay.league import pool
 
-    source, rng = loaded.agent.source, np.random.default_rng((0, 5))
+    source, rng = loaded.agent.source, np.random.default_rng((seed, 5))
     weights = pool.load_weights(folder)[1]
-    found = loaded.agent.evaluate(weights, weights)
-    found |= latent_arithmetic.metrics(loaded.generator, np.random.default_rng((0, 6)))
+    sets = []
+    for which in range(SETS):
+        measured = loaded.agent.measure(weights, (seed, which))
+        sets.append(measured | latent_arithmetic.metrics(loaded.generator, np.random.default_rng((seed, which, 6))))
     floors = source.judge.metrics(lambda n: source.held_out.sample(n, rng), rng)
-    print(f"{'metric':28} {'samples':>12} {'held-out reals':>16}")
+    found = {name: float(np.mean([one.get(name, np.nan) for one in sets])) for name in sets[0]}
+    print(f"{'metric':28} {'samples':>12} {'± 95 %':>10} {'held-out reals':>16}")
     for name, value in found.items():
+        values = [one.get(name, np.nan) for one in sets]
+        error = float(STUDENT * np.std(values, ddof=1) / np.sqrt(SETS))
         beside = number(floors[name]) if name in floors else ""
-        print(f"{name.replace('_', ' '):28} {number(value):>12} {beside:>16}")
+        print(f"{name.replace('_', ' '):28} {number(value):>12} {error:>10.2g} {beside:>16}")
+    print(f"Means of {SETS} independent sets of samples (seed {seed}); the interval is of the mean over such sets.")
     print(evaluation.sentence(int(loaded.meta["generation"]), found, DISPLAY))
 
 

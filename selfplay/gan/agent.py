@@ -102,15 +102,16 @@ class Gan(Agent):
     def evaluate(self, weights: Weights, first: Weights, watch: Watch = unwatched) -> dict[str, float]:
         return self.measure(weights, self.config.run.seed, watch)
 
-    def measure(self, weights: Weights, seed: int, watch: Watch = unwatched) -> dict[str, float]:
+    def measure(self, weights: Weights, seed: int | tuple[int, ...], watch: Watch = unwatched) -> dict[str, float]:
         """Metrics of samples that follow from the seed; the judge's at least, where time runs out."""
-        rng = np.random.default_rng((seed, 2))
+        seeds = seed if isinstance(seed, tuple) else (seed,)
+        rng = np.random.default_rng((*seeds, 2))
         made = self.generator(weights)
         metrics = self.source.judge.metrics(lambda n: made.sample(n, rng), rng)
         if watch(0.7):
-            metrics |= self._balance(weights, made, np.random.default_rng((seed, 3)))
+            metrics |= self._balance(weights, made, np.random.default_rng((*seeds, 3)))
         if watch(0.9):
-            metrics |= self.model.metrics(self._trained(weights), np.random.default_rng((seed, 5)))
+            metrics |= self.model.metrics(self._trained(weights), np.random.default_rng((*seeds, 5)))
         return metrics
 
     def _balance(
@@ -141,4 +142,4 @@ class Gan(Agent):
         return {"samples": pictures.samples(self.generator(weights), rng)}
 
     def alarms(self, status: Status) -> dict[str, str]:
-        return alarms.sound(status)
+        return alarms.sound(status, model.CRITIC in self.roles)

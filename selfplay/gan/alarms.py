@@ -40,28 +40,37 @@ class Seen(NamedTuple):
     generation: int
     progress: float  # share of the run's budget used, in [0, 1]
     losses: Mapping[str, float]  # means over the generation
-    metrics: Mapping[str, float]  # of the last evaluation
-    modes: list[tuple[float, float]]  # (found, share found) of each evaluation so far
+    metrics: Mapping[str, float]  # of this generation; none where it was not evaluated
+    modes: list[tuple[float, float]]  # (found, share found) of each evaluation so far; none where this has none
     quality: float | None  # the first metric, where it is a share
+    critic: bool = True  # whether there is one to learn against
 
     @property
     def wins(self) -> float:
         return self.losses.get(WINS, 0.5)
 
 
-def sound(status: Status) -> dict[str, str]:
-    """Sentences by the names of the alarms that there is cause for at the end of this generation."""
-    seen = look(status)
+def sound(status: Status, critic: bool = True) -> dict[str, str]:
+    """Sentences by the names of the alarms that there is cause for at the end of this generation. critic: whether the
+    generator learns against one."""
+    seen = look(status)._replace(critic=critic)
     return {name: sentence for name, rule in RULES.items() if (sentence := rule(seen))}
 
 
 def look(status: Status) -> Seen:
-    metrics = {name: value for name, value in status.metrics.items() if name != SECONDS}
+    fresh = bool(status.history) and status.history[-1][0] == status.generation
+    metrics = {name: value for name, value in status.metrics.items() if fresh and name != SECONDS}
     first = next(iter(metrics.values()), None)
-    history = [metrics for generation, metrics in status.history if generation > 0]
+    history = [metrics for generation, metrics in status.history if fresh and generation > 0]
     modes = [(metrics["modes_found"], metrics["modes"]) for metrics in history if "modes_found" in metrics]
     quality = first if first is not None and 0 <= first <= 1 else None
     return Seen(status.generation, status.progress, status.losses, metrics, modes, quality)
+
+
+def _try(seen: Seen, against_critic: str) -> str:
+    """What to try, as a sentence: settings of an autoencoder where there is no critic."""
+    without = "a larger network.width or network.latent, or a smaller autoencoder.beta"
+    return f"Try {against_critic if seen.critic else without}."
 
 
 def vanished(seen: Seen) -> str:
@@ -115,8 +124,8 @@ def never_found(seen: Seen) -> str:
         return ""
     return (
         f"with {seen.progress:.0%} of the run done {found:,.0f} modes ({share:.0%}) were found at most, and runs that "
-        "end well have nearly all by then. Try objective.loss=rpgan with objective.r1 and r2 at 0.1 or more, or "
-        "another learner.learning_rate."
+        "end well have nearly all by then. "
+        + _try(seen, "objective.loss=rpgan with objective.r1 and r2 at 0.1 or more, or another learner.learning_rate")
     )
 
 
@@ -127,10 +136,10 @@ def falling(seen: Seen) -> str:
     lost_modes = max(1.0, FALLEN * best / share) if share else 0.0
     if not share or any(best - found <= lost_modes for found, _ in seen.modes[-2:]):
         return ""
-    return (
-        f"modes fell from {best:,.0f} to {now:,.0f}: the generator forgets what it could, and the critic lets it. "
-        "Try objective.past_fakes=0.5, which shows the critic old fakes too, larger objective.r1 and r2, or a smaller "
-        "learner.learning_rate."
+    return f"modes fell from {best:,.0f} to {now:,.0f}: the generator forgets what it could. " + _try(
+        seen,
+        "objective.past_fakes=0.5, which shows the critic old fakes too, larger objective.r1 and r2, or a "
+        "smaller learner.learning_rate",
     )
 
 
@@ -140,7 +149,10 @@ def shrunk(seen: Seen) -> str:
         return ""
     return (
         f"modes are {spread:.2f} × as wide as they should be: they shrink to points, which a count of modes does not "
-        "see. Try a larger objective.final_penalty, a smaller learner.final_learning_rate, or another network.latent."
+        "see. "
+        + _try(
+            seen, "a larger objective.final_penalty, a smaller learner.final_learning_rate, or another network.latent"
+        )
     )
 
 
@@ -150,7 +162,8 @@ def repeating(seen: Seen) -> str:
         return ""
     return (
         f"two samples are alike {1 / share:,.0f} times as often as two reals (birthday test): the generator makes few "
-        "different ones. Try larger objective.r1 and r2, objective.past_fakes=0.5, or a larger network.latent."
+        "different ones. "
+        + _try(seen, "larger objective.r1 and r2, objective.past_fakes=0.5, or a larger network.latent")
     )
 
 

@@ -198,7 +198,7 @@ class Folder:
             raise CheckpointError(f"{path} is damaged: its SHA-256 is not the one written.")
         rows = artifact.unpack_array(data, str(path))
         if rows.dtype != agent.row_dtype:
-            raise CheckpointError(f"{path} holds rows of another layout.")
+            raise FolderError(_other_rows(self.path, rows.dtype, agent.row_dtype))
         return rows
 
     def has_state(self) -> bool:
@@ -265,6 +265,17 @@ def evaluation_file(run: Path) -> Path:
     """evaluation.csv of a run's folder, by the name it has there: an earlier version's, where that wrote it last."""
     now, old = run / EVALUATION, run / "strength.csv"
     return old if old.exists() and not now.exists() else now
+
+
+def _other_rows(path: Path, saved: np.dtype, wanted: np.dtype) -> str:
+    """Settings may change what a row holds: no damage, but rows that the run can't go on with."""
+    held, needed = set(saved.names or ()), set(wanted.names or ())
+    what = [f"lack {', '.join(sorted(needed - held))}"] if needed - held else []
+    what += [f"hold {', '.join(sorted(held - needed))} besides"] if held - needed else []
+    return (
+        f"the rows of '{path}' {' and '.join(what) or 'have another layout'}, which these settings change (of a GAN, "
+        "objective.past_fakes): choose another run folder, or give the settings it was started with."
+    )
 
 
 def _difference(path: Path, saved: Mapping[str, Any], wanted: Mapping[str, Any]) -> str:

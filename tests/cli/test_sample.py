@@ -131,10 +131,13 @@ def test_sums_of_classes_shift_the_first(sample: Any, tmp_path: Path) -> None:
 
 def test_samples_are_measured_beside_held_out_reals(sample: Any, ring: Path) -> None:
     lines = sample(ring, "--evaluate").out.splitlines()
-    assert lines[0].split() == ["metric", "samples", "held-out", "reals"]
-    cells = {line[:28].strip(): line[28:].split() for line in lines[1:-1]}
-    assert float(cells["high quality"][0]) < 0.1 and float(cells["high quality"][1]) == pytest.approx(0.989, abs=0.005)
-    assert cells["modes found"][1] == "8" and len(cells["auc"]) == 1
+    assert lines[0].split() == ["metric", "samples", "±", "95", "%", "held-out", "reals"]
+    cells = {line[:28].strip(): line[28:].split() for line in lines[1:-2]}
+    assert float(cells["high quality"][0]) < 0.1 and float(cells["high quality"][2]) == pytest.approx(0.989, abs=0.005)
+    assert cells["modes found"][2] == "8" and len(cells["auc"]) == 2
+    assert lines[-2].startswith("Means of 5 independent sets of samples (seed 1)")
+    other = sample(ring, "--evaluate", "--seed", "4").out.splitlines()
+    assert other[1:-2] != lines[1:-2] and sample(ring, "--evaluate", "--seed", "4").out.splitlines() == other
     assert lines[-1].startswith("generation 7: ")
 
 

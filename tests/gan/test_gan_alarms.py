@@ -201,3 +201,19 @@ def test_runs_without_a_critic_or_modes_are_silent() -> None:
     status = Status(generation=5, progress=1.0, losses={"autoencoder/loss": 0.1}, metrics=figures)
     assert alarms.sound(status) == {}
     assert alarms.sound(Status()) == {}
+
+
+def test_figures_of_an_earlier_generation_sound_no_alarm() -> None:
+    stale = {"high_quality": 0.9, "distinct": 0.02, "copies": 0.5, "spread": 0.1}
+    status = Status(generation=1, progress=0.1, metrics=stale, history=[(0, stale)])
+    assert alarms.sound(status) == {}
+    status.history.append((1, stale))
+    assert alarms.sound(status).keys() == {"repeating", "memorised", "shrunk"}
+
+
+def test_what_to_try_without_a_critic_is_no_setting_of_a_critic() -> None:
+    figures = {"high_quality": 0.1, "distinct": 0.02, "spread": 0.1, "modes_found": 1.0, "modes": 0.1}
+    history = [(generation, figures) for generation in range(1, 5)]
+    heard = alarms.sound(Status(generation=4, progress=1.0, metrics=figures, history=history), critic=False)
+    assert {"repeating", "shrunk", "never_found"} <= heard.keys()
+    assert not any("objective." in sentence for sentence in heard.values())

@@ -206,8 +206,10 @@ def split(images: Images, one_in: int = HELD_OUT) -> tuple[Images, Images]:
     """(training part, held-out part): of each class, one image in `one_in` is held out, those with the smallest
     SHA-256. This depends on no random numbers, and on the order of images only among identical ones.
 
-    Raises DataError if either part would be empty.
+    Raises DataError if either part would be empty, and for images that are all alike.
     """
+    if len(images.pixels) > 1 and (images.pixels == images.pixels[0]).all():
+        raise files.DataError(f"All {len(images.pixels)} images of {images.name} are alike: expected different ones.")
     names = np.array([hashlib.sha256(image.tobytes()).hexdigest() for image in images.pixels])
     labels = np.zeros(len(names), np.int64) if images.labels is None else images.labels
     held_out = np.zeros(len(names), dtype=bool)
@@ -234,9 +236,13 @@ def stacked_digits(held_out: bool = False) -> StackedDigits:
 
 
 def from_idx(images: Path, labels: Path | None = None) -> Images:
-    """Images [N, 1, R, C] of IDX files. Raises DataError if they cannot be used."""
-    pixels, classes = files.read_idx_images(images, labels)
-    return Images(Path(images).name, pixels, classes, 0 if classes is None else int(classes.max()) + 1)
+    """Images [N, 1, R, C] of IDX files; the labels that occur, in order, are the classes 0, 1, …, whatever gaps are
+    between them. Raises DataError if they cannot be used."""
+    pixels, found = files.read_idx_images(images, labels)
+    if found is None:
+        return Images(Path(images).name, pixels, None, 0)
+    there, classes = np.unique(found, return_inverse=True)
+    return Images(Path(images).name, pixels, classes.astype(np.int64), len(there))
 
 
 def from_cifar10(paths: Sequence[Path]) -> Images:

@@ -13,8 +13,11 @@ import numpy as np
 
 from selfplay.errors import ConfigError
 from selfplay.gan.config import DataConfig
-from selfplay.gan.data import datasets
-from selfplay.gan.metrics import judge, readers
+from selfplay.gan.data import datasets, files
+from selfplay.gan.metrics import judge, quality, readers
+
+LEAST_TRAIN = 2 * quality.BLOCKS  # images: two a block
+LEAST_HELD_OUT = 4  # two a half
 
 
 @dataclass(frozen=True, eq=False)
@@ -80,5 +83,11 @@ def _of_files(config: DataConfig) -> DataSource:
     else:
         images = datasets.from_cifar10(sorted(Path(config.path).glob("data_batch_*.bin")))
     train, held_out = datasets.split(images)
+    if len(train.pixels) < LEAST_TRAIN or len(held_out.pixels) < LEAST_HELD_OUT:
+        raise files.DataError(
+            f"{images.name} leaves {len(train.pixels)} images to learn from and holds out {len(held_out.pixels)} (one "
+            f"in {datasets.HELD_OUT} of each class), too few to measure by: expected at least {LEAST_TRAIN} and "
+            f"{LEAST_HELD_OUT}. Give more images, or leave out data.labels where classes are small."
+        )
     weights = Path(config.inception) if config.inception else None
     return DataSource(train, held_out, 1.0, judge.ImageJudge(train, held_out, weights))

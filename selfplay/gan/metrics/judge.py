@@ -186,10 +186,10 @@ class FeatureDistances:
         copying = quality.memorisation(self.train, self.held_out, some)
         return {
             "coverage": near.coverage,
-            "frechet_ratio": distance / floor,
+            "frechet_ratio": _ratio(distance, floor),
             "frechet": distance,
             "frechet_floor": floor,
-            "held_out_frechet_ratio": held_out / held_out_floor,
+            "held_out_frechet_ratio": _ratio(held_out, held_out_floor),
             "kernel": kernel.value,
             "kernel_error": kernel.error,
             "precision": near.precision,
@@ -228,17 +228,34 @@ def taught(train: datasets.Images, held_out: datasets.Images, x: np.ndarray, ask
 
 
 def pooled(x: np.ndarray) -> np.ndarray:
-    """[N, D] float64: images [N, P, R, C], averaged to at most 8 rows and columns."""
-    sides = [max(side for side in range(1, POOLED + 1) if length % side == 0) for length in x.shape[2:]]
-    rows, columns = sides
-    blocks = x.reshape(*x.shape[:2], rows, x.shape[2] // rows, columns, x.shape[3] // columns)
-    return blocks.mean(axis=(3, 5), dtype=np.float64).reshape(len(x), -1)
+    """[N, D] float64: images [N, P, R, C], averaged to at most 8 rows and columns: by blocks of one size where that
+    leaves more than half as many, by blocks that differ by a pixel or overlap by one where it doesn't, as on sides that
+    are prime. No side of several pixels becomes a single one."""
+    rows = _averaged(x.swapaxes(2, 3)).swapaxes(2, 3)
+    return _averaged(rows).reshape(len(x), -1)
+
+
+def _averaged(x: np.ndarray) -> np.ndarray:
+    """[…, at most 8] float64: means of blocks along the last axis of x."""
+    length = x.shape[-1]
+    blocks = max(number for number in range(1, POOLED + 1) if length % number == 0)
+    if blocks <= POOLED // 2:
+        blocks = min(length, POOLED)
+    edges = [(number * length // blocks, -(-(number + 1) * length // blocks)) for number in range(blocks)]
+    return np.stack([x[..., first:end].mean(axis=-1, dtype=np.float64) for first, end in edges], axis=-1)
 
 
 def _some(images: datasets.Images) -> datasets.Images:
     """The same IMAGE_SAMPLES of them each time, or all if there are fewer."""
     rows = np.sort(np.random.default_rng(0).permutation(len(images.pixels))[:IMAGE_SAMPLES])
     return datasets.part(images, rows, images.name)
+
+
+def _ratio(distance: float, floor: float) -> float:
+    """distance / floor; of reals that are all alike, whose floor is 0, 1 for fakes like them and ∞ for others."""
+    if floor > 0:
+        return distance / floor
+    return float("inf") if distance > 0 else 1.0
 
 
 def _share(right: np.ndarray) -> float:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
 from selfplay.errors import ConfigError
 from selfplay.gan.data import datasets, files
@@ -153,6 +154,55 @@ def test_averaged_pixels_are_means_of_equal_blocks() -> None:
         assert found[1, 2, row, column] == pytest.approx(block.mean())
     assert judge.pooled(np.zeros((1, 3, 32, 32))).shape == (1, 3 * 64)
     assert judge.pooled(np.zeros((1, 2, 6, 7))).shape == (1, 2 * 42)
+
+
+@pytest.mark.parametrize("shape", ["17x17x1", "13x29x3", "19x1x1", "1x23x4", "11x8x3", "28x28x1", "31x22x4"])
+def test_on_sides_of_any_length_grey_noise_collapse_and_permuted_pixels_score_below_reals(shape: str) -> None:
+    rows, columns, planes = map(int, shape.split("x"))
+    rng = np.random.default_rng(rows)
+    heights, widths = np.linspace(0, 1, rows)[None, :, None], np.linspace(0, 1, columns)[None, None]
+
+    def reals(n: int) -> np.ndarray:
+        """A bright spot at a random place, of another size on each plane."""
+        at = rng.uniform(0.15, 0.85, (2, n, 1, 1))
+        squares = (heights - at[0]) ** 2 * (rows > 1) + (widths - at[1]) ** 2 * (columns > 1)
+        return np.stack([np.exp(-squares * (30 + 10 * plane)) for plane in range(planes)], axis=1)
+
+    pixels = np.rint(reals(600) * 255).astype(np.uint8)
+    train, held_out = datasets.split(datasets.Images("spots", pixels, None, 0))
+    measured = judge.ImageJudge(train, held_out)
+
+    def coverage(x: np.ndarray) -> tuple[float, float]:
+        found = figures(measured, lambda n: (np.resize(x, (n, *x.shape[1:])).astype(np.float32) * 2 - 1, None))
+        return found["coverage"], found["frechet_ratio"]
+
+    good, near = coverage(reals(600))
+    assert good > 0.85 and near < 4
+    order = rng.permutation(rows * columns)
+    bad = {
+        "grey": np.full((600, planes, rows, columns), pixels.mean() / 255),
+        "noise": rng.uniform(0, 1, (600, planes, rows, columns)),
+        "collapsed": reals(1),
+        "permuted": reals(600).reshape(600, planes, -1)[..., order].reshape(600, planes, rows, columns),
+    }
+    for name, x in bad.items():
+        covered, far = coverage(x)
+        assert covered < 0.6 * good and far > 3 * near, (name, covered, far)
+
+
+def test_no_side_of_several_pixels_is_averaged_to_one() -> None:
+    for length in range(1, 70):
+        found = judge.pooled(np.arange(2.0 * length).reshape(2, 1, length, 1)).shape[1]
+        assert min(length, 5) <= found <= 8
+    x = np.random.default_rng(0).standard_normal((3, 2, 17, 11))
+    pool = torch.nn.AdaptiveAvgPool2d(8)(torch.from_numpy(x)).numpy()  # an independent way to the same means
+    assert judge.pooled(x) == pytest.approx(pool.reshape(3, -1))
+
+
+def test_reals_that_are_all_alike_have_a_ratio_of_1_or_none() -> None:
+    distances = judge.FeatureDistances(np.ones((30, 3)), np.ones((8, 3)))
+    assert distances.metrics(np.ones((30, 3)), np.random.default_rng(0))["frechet_ratio"] == 1
+    assert distances.metrics(np.zeros((30, 3)), np.random.default_rng(0))["frechet_ratio"] == np.inf
 
 
 def test_the_distance_of_halves_is_the_mean_over_splits_that_anyone_can_repeat() -> None:
