@@ -99,6 +99,15 @@ class Notation:
         game without FEN."""
         raise IllegalMove(f"positions of {self.game.name} have no FEN; give the moves that lead there instead.")
 
+    def is_position(self, line: str) -> bool:
+        """Whether a line of a book looks like a position, right or wrong, and not like moves."""
+        return False
+
+    def read_position(self, line: str) -> tuple[np.ndarray, dict[str, str], tuple[str, ...]]:
+        """(states [1], what else the line says by name, a sentence for everything that was not taken as it stands) of a
+        position in a book. Raises IllegalMove, saying what is wrong."""
+        return self.from_fen(line), {}, ()
+
     def to_fen(self, state: np.void) -> str | None:
         """The position as FEN, or None where there is none for it."""
         return None

@@ -32,6 +32,13 @@ class CheckersNotation(Notation):
         """[1] state_dtype: PDN's FEN, such as "B:W21,22,K24:B1,2,K30"; see `fen.py`."""
         return fen.read(text, self.game)
 
+    def is_position(self, line: str) -> bool:
+        return line[:1].upper() in ("B", "W", "?") and ":" in line[1:3]
+
+    def read_position(self, line: str) -> tuple[np.ndarray, dict[str, str], tuple[str, ...]]:
+        states, warnings = fen.parse(line, self.game)
+        return states, {}, tuple(warnings)
+
     def to_fen(self, state: np.void) -> str | None:
         """PDN's FEN; None in the middle of a jump."""
         return None if state["jumper"] else fen.write(state)

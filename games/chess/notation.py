@@ -36,6 +36,14 @@ class ChessNotation(Notation):
         """[1] state_dtype; see `fen.from_fen`."""
         return fen.from_fen(self.game, text, self.game.chess960)
 
+    def is_position(self, line: str) -> bool:
+        return line.partition(" ")[0].count("/") >= 6
+
+    def read_position(self, line: str) -> tuple[np.ndarray, dict[str, str], tuple[str, ...]]:
+        """FEN or EPD, with the operations of EPD."""
+        position = fen.parse(self.game, line, self.game.chess960)
+        return position.states, position.operations, position.warnings
+
     def to_fen(self, state: np.void) -> str:
         return fen.to_fen(state)
 

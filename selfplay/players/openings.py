@@ -15,6 +15,8 @@ import games
 from games.base import Game, IllegalMove
 from games.knowledge import Knowledge
 from games.notation import Notation
+from games.text import decoding, files
+from games.text.records import GameRecord
 from selfplay.errors import ConfigError
 
 MAX_BOOK = 50_000_000  # bytes
@@ -138,59 +140,30 @@ def exact_judge(game: Game) -> ValueFunction | None:
 
 
 def book(game: Game, path: Path) -> list[Opening]:
-    """The openings in a file: games in the game's record format (whole games end before their last ply), or lines of
-    FEN or of moves, with comments after #. Raises ConfigError, naming file and line."""
+    """The openings in a file: records of games (those that are over end before their last ply), or lines of positions
+    or of moves, with comments after #; `games.text.files` tells which. Raises ConfigError, naming file and line."""
     try:
         if path.stat().st_size > MAX_BOOK:
             raise ConfigError(f"the book '{path}' is larger than {MAX_BOOK // 2**20} MB.")
-        text = path.read_text("utf-8", errors="replace")
+        with path.open("rb") as stream:
+            suffix = path.suffix.removeprefix(".")
+            records = list(files.iterate(games.facet(game, Notation), decoding.Lines(stream), suffix))
     except OSError as error:
         raise ConfigError(f"cannot read the book '{path}': {error.strerror}.") from None
-    is_record = path.suffix.lstrip(".") == games.facet(game, Notation).record_suffix
-    found = _records(game, text, path) if is_record else _lines(game, text, path)
-    going_on = [opening for opening in found if not opening.states(game)["terminal"][0]]
-    if not going_on:
-        raise ConfigError(f"the book '{path}' has no position in which there is something to play.")
-    return going_on
-
-
-def _records(game: Game, text: str, path: Path) -> list[Opening]:
-    try:
-        records = games.facet(game, Notation).read_records(text)
     except IllegalMove as error:
         raise ConfigError(f"the book '{path}', {error}") from None
-    openings = [Opening(record.start, tuple(record.actions)) for record in records]
-    return [
-        opening._replace(actions=opening.actions[:-1]) if opening.states(game)["terminal"][0] else opening
-        for opening in openings
-    ]
+    found = [_going_on(game, record) for record in records]
+    openings = [opening for opening in found if not opening.states(game)["terminal"][0]]
+    if not openings:
+        raise ConfigError(f"the book '{path}' has no position in which there is something to play.")
+    return openings
 
 
-def _lines(game: Game, text: str, path: Path) -> list[Opening]:
-    found = []
-    for number, line in enumerate(text.splitlines(), start=1):
-        line = line.partition("#")[0].strip()
-        if not line:
-            continue
-        try:
-            found.append(_line(game, line))
-        except IllegalMove as error:
-            raise ConfigError(f"the book '{path}', line {number}: {error}") from None
-    return found
-
-
-def _line(game: Game, line: str) -> Opening:
-    notation = games.facet(game, Notation)
-    if notation.has_fen:
-        try:
-            return Opening(notation.from_fen(line), ())
-        except IllegalMove as error:
-            try:
-                return Opening(notation.state_after(line), ())
-            except IllegalMove:
-                raise error from None
-    states, actions = game.initial_states(1), []
-    for text in notation.split(line):
-        actions.append(notation.action_from_string(states[0], text))
-        states = game.step(states, np.array(actions[-1:])).states
-    return Opening(game.initial_states(1), tuple(actions))
+def _going_on(game: Game, record: GameRecord) -> Opening:
+    """A game up to the first position in which it was over by our rules, without the ply that led there."""
+    states = record.start
+    for number, action in enumerate(record.actions):
+        states = game.step(states, np.array([action])).states
+        if states["terminal"][0]:
+            return Opening(record.start, tuple(record.actions[:number]))
+    return Opening(record.start, tuple(record.actions))

@@ -209,7 +209,7 @@ def test_a_book_of_lines_or_of_games_gives_its_openings(tmp_path: Path) -> None:
     assert [one.actions for one in openings.book(CONNECT_FOUR, lines)] == [(3, 3), (3, 3, 2)]
     fens = tmp_path / "fens.txt"
     fens.write_text("B:W21,22,K24:B1,2,K30\n11-15 22-18 15x22 25x18\n")
-    assert [len(one.actions) for one in openings.book(CHECKERS, fens)] == [0, 0]
+    assert [len(one.actions) for one in openings.book(CHECKERS, fens)] == [0, 4]
     games_file = tmp_path / "games.txt"
     record = GameRecord(TIC_TAC_TOE.initial_states(1), [0, 3, 1, 4, 2], {}, {})
     games_file.write_text(notation_of(TIC_TAC_TOE).write_record(record))
@@ -218,7 +218,10 @@ def test_a_book_of_lines_or_of_games_gives_its_openings(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("text", "words"),
-    [("48\n", "line 1: '8' is not a legal move"), ("\n# nothing\n", "nothing to play|something to play")],
+    [
+        ("48\n", "line 1, column 2: ply 2: '8' is not a legal move"),
+        ("\n# nothing\n", "nothing to play|something to play"),
+    ],
 )
 def test_a_wrong_book_is_refused_in_one_sentence(tmp_path: Path, text: str, words: str) -> None:
     path = tmp_path / "book.epd"

@@ -64,14 +64,14 @@ def run(arguments: argparse.Namespace, game: Game) -> int:
 def _read(notation: Notation, name: str) -> Iterator[GameRecord]:
     """The games of a file. Raises UserError with its name."""
     from games.base import IllegalMove
-    from games.text import decoding, plain
+    from games.text import decoding, files
 
-    as_plain = name.removesuffix(".gz").removesuffix(".bz2").endswith(".txt")
+    suffix = Path(name.removesuffix(".gz").removesuffix(".bz2")).suffix.removeprefix(".")
     try:
         with _opened(name) as stream:
             lines = decoding.Lines(stream)
             told = False
-            for record in plain.iterate(notation, lines) if as_plain else notation.iterate_records(lines):
+            for record in files.iterate(notation, lines, suffix):
                 if lines.warning and not told:
                     told = True
                     record = record._replace(warnings=(lines.warning, *record.warnings))

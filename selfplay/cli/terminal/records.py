@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import games
 from games.notation import Notation
-from games.text import plain
+from games.text import decoding, files, plain
 from selfplay.errors import UserError
 
 if TYPE_CHECKING:
@@ -66,11 +66,11 @@ def load(game: Game, name: str, number: int = 1) -> tuple[GameRecord, int]:
     try:
         if path.stat().st_size > MAX_BYTES:
             raise UserError(f"'{path}' has more than {MAX_BYTES // 10**6} MB: cut the game you want out of it.")
-        text = path.read_text("utf-8", errors="replace")
+        with path.open("rb") as stream:
+            suffix = path.suffix.removeprefix(".")
+            found = list(files.iterate(games.facet(game, Notation), decoding.Lines(stream), suffix))
     except OSError as error:
         raise UserError(f"'{path}' cannot be read ({error.strerror}).") from None
-    notation = games.facet(game, Notation)
-    found = plain.read(notation, text) if path.suffix == ".txt" else notation.read_records(text)
     if not 1 <= number <= len(found):
         raise UserError(f"'{path}' holds {len(found)} game{'s' * (len(found) != 1)}: there is no number {number}.")
     return found[number - 1], len(found)
