@@ -28,6 +28,7 @@ COMMANDS = {
     "games": "list the games, check that a game keeps its contract, count its move tree",
     "runs": "list runs, show one",
     "doctor": "check this machine and installation, and say what to do about what is wrong",
+    "verify": "check every file of a run or tournament for damage, and repair it on request",
 }
 
 EPILOG = """examples:

@@ -17,7 +17,7 @@ from selfplay.agent import Agent
 from selfplay.errors import CheckpointError
 from selfplay.league import equilibrium, opponents, payoff
 from selfplay.league.pool import Pool
-from selfplay.storage import artifact, json_text
+from selfplay.storage import json_text, records
 from selfplay.types import Weights
 
 
@@ -119,7 +119,7 @@ class League:
         ]
         told = {"roles": self.table.roles, "generation": newest, "opponents": self.shares(newest), "results": entries}
         try:
-            artifact.replace_file(path, json_text.dumps(told, indent=1).encode())
+            records.replace(path, json_text.dumps(told, indent=1).encode())
         except OSError as error:
             self.note(f"{path.name} was not written: {error.strerror or error}.")
 

@@ -30,7 +30,7 @@ from selfplay.agent import Agent
 from selfplay.errors import CheckpointError, FolderError
 from selfplay.learning.replay import Replay
 from selfplay.loop import ownership
-from selfplay.storage import artifact, json_text, lock
+from selfplay.storage import artifact, json_text, lock, records
 
 KEPT_STATES = 2
 STATE_FILES = (artifact.MANIFEST, "state.json")  # without either, a folder is no state
@@ -70,6 +70,7 @@ class Folder:
                 f"'{path}' is being trained by process {held.holder}: wait for it, or choose another run folder."
             ) from None
         self._shards: list[dict[str, Any]] = []
+        self._settings: dict[str, bytes] = {}  # config.json and run.json, of which each state keeps a copy
         self._damaged: list[int] = []  # states that were passed over
         try:
             self._put_right()
@@ -111,10 +112,9 @@ class Folder:
             "packages": {name: metadata.version(name) for name in names},
         }
         try:
-            artifact.replace_file(
-                self.path / "config.json", json_text.dumps({"preset": preset, **values}, indent=1).encode()
-            )
-            artifact.replace_file(self.path / "run.json", json_text.dumps(about, indent=1).encode())
+            for name, told in (("config.json", {"preset": preset, **values}), ("run.json", about)):
+                self._settings[name] = json_text.dumps(told, indent=1).encode()
+                records.replace(self.path / name, self._settings[name])
         except OSError as error:
             raise FolderError(f"cannot write to the run folder '{self.path}' ({error.strerror}).") from None
 
@@ -129,7 +129,7 @@ class Folder:
         oldest = replay.inserted - len(replay)
         self._shards = [shard for shard in self._shards if shard["last"] > oldest]
         rest = rest | {"inserted": replay.inserted, "window": len(replay), "shards": self._shards}
-        files = {"learner.safetensors": artifact.pack_tensors(tensors)}
+        files = {"learner.safetensors": artifact.pack_tensors(tensors), **self._settings}
         if actors:
             files |= {f"{name}.npy": artifact.pack_array(array) for name, array in actors[0].items()}
             rest["actors"] = actors[1]
@@ -159,13 +159,28 @@ class Folder:
         warnings: list[str] = []
         for number in reversed(self._states()):
             try:
-                return self._read_state(number, agent, warnings)
+                state = self._read_state(number, agent, warnings)
+                state.warnings.extend(self._changed_records())
+                return state
             except CheckpointError as error:
                 warnings.append(f"Passed over a damaged state: {error}")
                 self._damaged.append(number)
         if warnings:
             raise CheckpointError(f"no training state in '{self.path}' can be used. {warnings[0]}")
         return None
+
+    def _changed_records(self) -> list[str]:
+        """A sentence where files on record are not as they were written."""
+        try:
+            changed = sorted(name for name, state in records.check(self.path).items() if state != "torn")
+        except CheckpointError as error:
+            return [str(error)]
+        if not changed:
+            return []
+        return [
+            f"Not as written, and not needed to go on: {', '.join(changed)} in '{self.path}' "
+            f"(`selfplay verify {self.path}` says more)."
+        ]
 
     def _read_state(self, number: int, agent: Agent, warnings: list[str]) -> State:
         path = self._state_path(number)
@@ -252,13 +267,18 @@ class Folder:
 
     def write_evaluation(self, history: list[tuple[int, dict[str, float]]]) -> None:
         """evaluation.csv: one line an evaluated generation."""
-        names = list(dict.fromkeys(name for _, metrics in history for name in metrics))
-        text = io.StringIO()
-        writer = csv.writer(text)
-        writer.writerow(["generation", *names])
-        for generation, metrics in history:
-            writer.writerow([generation, *(f"{metrics[name]:.6g}" if name in metrics else "" for name in names)])
-        artifact.replace_file(self.path / EVALUATION, text.getvalue().encode())
+        records.replace(self.path / EVALUATION, evaluation_table(history))
+
+
+def evaluation_table(history: list[tuple[int, dict[str, float]]]) -> bytes:
+    """The content of evaluation.csv."""
+    names = list(dict.fromkeys(name for _, metrics in history for name in metrics))
+    text = io.StringIO()
+    writer = csv.writer(text)
+    writer.writerow(["generation", *names])
+    for generation, metrics in history:
+        writer.writerow([generation, *(f"{metrics[name]:.6g}" if name in metrics else "" for name in names)])
+    return text.getvalue().encode()
 
 
 def evaluation_file(run: Path) -> Path:

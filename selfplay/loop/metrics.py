@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from selfplay import config
-from selfplay.storage import artifact, json_text
+from selfplay.storage import json_text, records
 
 FILE = "metrics.jsonl"
 
@@ -51,8 +51,7 @@ class MetricsWriter:
     def write(self, step: int, metrics: dict[str, float]) -> None:
         """One line, {"step": …, name: value, …}; and one scalar each for TensorBoard."""
         try:
-            with (self._folder / FILE).open("a") as file:
-                file.write(json_text.dumps({"step": step, **metrics}) + "\n")
+            records.append(self._folder / FILE, json_text.dumps({"step": step, **metrics}).encode() + b"\n")
             self._scalars(step, metrics)
         except OSError as error:
             self.failure = f"metrics are not being written: {error.strerror or error}"
@@ -101,7 +100,7 @@ class MetricsWriter:
 
     def _replace(self, lines: list[dict[str, Any]]) -> None:
         text = "".join(json_text.dumps(line) + "\n" for line in lines)
-        artifact.replace_file(self._folder / FILE, text.encode())
+        records.replace(self._folder / FILE, text.encode())
 
     def close(self) -> None:
         if self._writer is not None:

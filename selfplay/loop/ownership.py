@@ -21,7 +21,8 @@ NUMBER = re.compile(r"\d{6,}")  # names of artifacts
 _NUMBERED = re.compile(rf"{NUMBER.pattern}|\.{NUMBER.pattern}\.(partial|aside|dropped)")
 _SHARDS = re.compile(rf"{SHARD.pattern}|\.{SHARD.pattern}\.partial")
 _CONTENTS = {"checkpoints": _NUMBERED, "state": _NUMBERED, "replay": _SHARDS, "tensorboard": re.compile("events.*")}
-_FILES = ("lock", "lock.pid", ".config.json.partial", "run.json", ".run.json.partial", "metrics.jsonl")
+_FILES = ("lock", "lock.pid", ".config.json.partial", "run.json", ".run.json.partial", "metrics.jsonl", "digests.json",
+          ".digests.json.partial")  # fmt: skip
 _IGNORED = (".gitkeep", ".gitignore", ".DS_Store")
 
 

@@ -25,6 +25,7 @@ import games
 from selfplay import config as configs
 from selfplay.display import Display
 from selfplay.errors import ConfigError, FolderError, suggest
+from selfplay.storage import records
 
 ENTRY_POINT_GROUP = "selfplay.presets"
 
@@ -132,6 +133,7 @@ def read_saved(run: Path) -> Saved | None:
     file = run / "config.json"
     if not file.exists():
         return None
+    records.require(file)
     try:
         values = json.loads(file.read_text("utf-8"))
         preset = str(values.pop("preset"))

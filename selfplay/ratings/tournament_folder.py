@@ -17,12 +17,15 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from selfplay.errors import FolderError
+from selfplay.errors import CheckpointError, FolderError
 from selfplay.ratings.tournament import MatchTask, Participant, TaskResult, TournamentResults
-from selfplay.storage import artifact, json_text, lock
+from selfplay.storage import artifact, json_text, lock, records
 
 FORMAT = 1
-OUTPUTS = ("games.jsonl", "ratings.json", "ratings.csv", "ratings.md", "crosstable.csv", "elo.png")
+TERMS, RESULTS = "arena.json", "games.jsonl"
+DAMAGE = (ValueError, KeyError, TypeError, AttributeError, RecursionError)  # what reading a damaged line raises
+_CHECK = "sha256"  # of the rest of its line, the first 16 digits; lines of earlier versions have none
+OUTPUTS = (RESULTS, "ratings.json", "ratings.csv", "ratings.md", "crosstable.csv", "elo.png")
 
 
 class TournamentFolder:
@@ -40,7 +43,7 @@ class TournamentFolder:
                 (folder / "games").mkdir(parents=True, exist_ok=True)
                 self._lock = lock.Lock(folder / "lock")
                 undo.callback(self._lock.release)
-                self._lines = (folder / "games.jsonl").open("a+b")
+                self._lines = (folder / RESULTS).open("a+b")
                 undo.callback(self._lines.close)
                 self._check_terms({"format": FORMAT, **terms})
                 self._load()
@@ -56,14 +59,15 @@ class TournamentFolder:
             undo.pop_all()
 
     def _check_terms(self, terms: dict[str, Any]) -> None:
-        path = self.folder / "arena.json"
+        path = self.folder / TERMS
         terms = json.loads(json_text.dumps(terms))
         if not path.exists():
-            artifact.replace_file(path, json_text.dumps(terms, indent=1).encode())
+            records.replace(path, json_text.dumps(terms, indent=1).encode())
             return
         try:
+            records.require(path)
             saved = json.loads(path.read_text("utf-8"))
-        except (OSError, ValueError):
+        except (OSError, ValueError, RecursionError, CheckpointError):
             raise FolderError(f"{path} is damaged: choose another folder with --out.") from None
         other = [key for key in {**saved, **terms} if saved.get(key) != terms.get(key)]
         if other:
@@ -78,16 +82,19 @@ class TournamentFolder:
         number_of = {(player.name, player.digest): k for k, player in enumerate(self.results.participants)}
         self._lines.seek(0)
         good = 0
-        for line in self._lines:
+        for number, line in enumerate(self._lines, 1):
+            if not line.endswith(b"\n"):
+                break
             try:
-                entry = json.loads(line)
+                entry = unseal(line)
                 players = [number_of.get((name, digest)) for name, digest in entry["players"]]
                 result = _read(entry)
                 file, end = (str(entry["file"]), int(entry["end"])) if "file" in entry else ("", 0)
-            except (ValueError, KeyError, TypeError):
-                break
-            if not line.endswith(b"\n"):
-                break
+            except DAMAGE:
+                raise FolderError(
+                    f"{self.folder / RESULTS} is damaged in line {number}, and good results follow or may follow: "
+                    f"`selfplay verify {self.folder} --repair` takes that line out, and its games are played again."
+                ) from None
             good += len(line)
             if file:
                 self._ends[file] = end
@@ -109,14 +116,16 @@ class TournamentFolder:
         entry = {"players": [[first.name, first.digest], [second.name, second.digest]], **_written(result)}
         try:
             if result.text:
+                text = result.text.encode()
                 file = f"{_safe(first.name)} - {_safe(second.name)}.{self._suffix}"
-                with (self.folder / "games" / file).open("ab") as records:
-                    if file not in self._ends and records.tell():  # a pairing's first game, cut short by a kill
-                        records.truncate(0)
-                    records.write(result.text.encode())
-                    self._ends[file] = records.tell()
-                    entry |= {"file": file, "end": records.tell()}
-            self._lines.write(json_text.dumps(entry).encode() + b"\n")
+                with (self.folder / "games" / file).open("ab") as games:
+                    if file not in self._ends and games.tell():  # a pairing's first game, cut short by a kill
+                        games.truncate(0)
+                    begin = games.tell()
+                    games.write(text)
+                    end = self._ends[file] = games.tell()
+                entry |= {"file": file, "begin": begin, "end": end, "records": artifact.digest(text)[:16]}
+            self._lines.write(seal(entry))
             self._lines.flush()
         except OSError as error:
             raise FolderError(
@@ -137,6 +146,24 @@ class TournamentFolder:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+
+def seal(entry: Mapping[str, Any]) -> bytes:
+    """A line of games.jsonl, with the digest of what it says."""
+    check = artifact.digest(json_text.dumps(entry).encode())[:16]
+    return json_text.dumps({**entry, _CHECK: check}).encode() + b"\n"
+
+
+def unseal(line: bytes) -> dict[str, Any]:
+    """What a line of games.jsonl says. Raises one of DAMAGE where it is not as it was written."""
+    entry: dict[str, Any] = json.loads(line)
+    check = entry.pop(_CHECK, None)
+    if check is not None and line != seal(entry):
+        raise ValueError(line)
+    if len(entry["players"]) != 2:
+        raise ValueError(entry["players"])
+    _read(entry)
+    return entry
 
 
 def _written(result: TaskResult) -> dict[str, Any]:

@@ -22,11 +22,12 @@ import safetensors.torch
 import torch
 from safetensors import SafetensorError
 
-from selfplay.errors import CheckpointError
+from selfplay.errors import CheckpointError, shorten
 from selfplay.storage import json_text
 
 FORMAT = 1
 MANIFEST = "manifest.json"
+MAX_MANIFEST = 2**20  # bytes; ours have a few thousand
 _DAMAGE = (ValueError, KeyError, TypeError, AttributeError, RecursionError)  # what reading a damaged JSON file raises
 
 
@@ -116,8 +117,7 @@ def read(folder: Path) -> tuple[dict[str, Any], dict[str, bytes]]:
     files = {}
     for name in digests:
         path = folder / name
-        if Path(name).name != name or os.path.islink(path):
-            raise CheckpointError(f"{folder / MANIFEST} names {name!a}, which is outside its folder; do not trust it.")
+        _require_plain(folder, name)
         if not os.path.isfile(path):  # missing, or something that reading would wait for
             raise CheckpointError(f"{path} is missing; use another checkpoint.")
         try:
@@ -133,7 +133,7 @@ def _manifest(folder: Path) -> tuple[dict[str, Any], dict[str, str]]:
     """(meta, digests by file name)."""
     path = folder / MANIFEST
     try:
-        data = path.read_bytes()
+        data = _first_bytes(path)
         manifest = json.loads(data)
         version, meta, digests = manifest["format"], manifest["meta"], manifest["files"]
     except FileNotFoundError:
@@ -146,6 +146,49 @@ def _manifest(folder: Path) -> tuple[dict[str, Any], dict[str, str]]:
     if not (isinstance(meta, dict) and isinstance(digests, dict)) or data != _sealed(written):
         raise CheckpointError(f"{path} is damaged: it is not as it was written; use another checkpoint.")
     return meta, digests
+
+
+def _first_bytes(path: Path) -> bytes:
+    """A manifest's bytes. Raises ValueError where there are too many, or none to be had without waiting."""
+    if path.exists() and not path.is_file():
+        raise ValueError(path)
+    with path.open("rb") as file:
+        data = file.read(MAX_MANIFEST + 1)
+    if len(data) > MAX_MANIFEST:
+        raise ValueError(path)
+    return data
+
+
+def check(folder: Path) -> tuple[dict[str, Any], dict[str, str]]:
+    """(meta, what is wrong with each file: "missing" or "damaged") of an artifact, in the memory of one block. Raises
+    CheckpointError where the manifest cannot be used."""
+    meta, digests = _manifest(folder)
+    found = {}
+    for name, written in digests.items():
+        path = folder / name
+        _require_plain(folder, name)
+        if not os.path.isfile(path):
+            found[name] = "missing"
+        elif digest_of(path) != written:
+            found[name] = "damaged"
+    return meta, found
+
+
+def digest_of(path: Path) -> str | None:
+    """SHA-256 of a file's content, read block by block; None where the system refuses to read it."""
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError:
+        return None
+
+
+def _require_plain(folder: Path, name: str) -> None:
+    """Raises CheckpointError for a name that leads out of its folder."""
+    if Path(name).name != name or os.path.islink(folder / name):
+        raise CheckpointError(
+            f"{folder / MANIFEST} names '{shorten(name, 80)}', which is outside its folder; do not trust it."
+        )
 
 
 def write_file(path: Path, data: bytes) -> None:

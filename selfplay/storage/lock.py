@@ -26,19 +26,33 @@ class Lock:
     def __init__(self, path: Path) -> None:
         """Raises Held at once where another holder has it, OSError where the file cannot be written."""
         self._lock = filelock.FileLock(path, thread_local=False)
-        self._holder = path.with_name(f"{path.name}.pid")
         try:
             self._lock.acquire(blocking=False)
         except filelock.Timeout:
-            raise Held(self._read_holder()) from None
-        self._holder.write_text(str(os.getpid()))
+            raise Held(_read_holder(path)) from None
+        path.with_name(f"{path.name}.pid").write_text(str(os.getpid()))
 
-    def _read_holder(self) -> str:
+    @classmethod
+    def holder(cls, path: Path) -> str | None:
+        """Who holds the lock on `path`, as text; None where nobody does, or it cannot be told. Changes nothing."""
+        import fcntl
+
         try:
-            return self._holder.read_text().strip() or "unknown"
+            with path.open("rb") as file:
+                fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return _read_holder(path)
         except OSError:
-            return "unknown"
+            return None
+        return None
 
     def release(self) -> None:
         """Lets others have it; asking twice does nothing more."""
         self._lock.release()
+
+
+def _read_holder(path: Path) -> str:
+    try:
+        return path.with_name(f"{path.name}.pid").read_text().strip() or "unknown"
+    except (OSError, ValueError):
+        return "unknown"

@@ -227,7 +227,7 @@ def test_scores_come_back_with_their_variance_and_leave_no_record(tmp_path: Path
         one.add(score(0, 1, 0))
         one.add(score(0, 1, 1, points=0.5))
     line = json.loads((tmp_path / "games.jsonl").read_text().splitlines()[0])
-    assert list(line) == ["players", "opening", "points", "games", "variance", "figures"]
+    assert list(line) == ["players", "opening", "points", "games", "variance", "figures", "sha256"]
     assert list((tmp_path / "games").iterdir()) == []
     with opened(tmp_path) as again:
         cell = again.results.table("player").get("a", "b")

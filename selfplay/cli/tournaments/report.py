@@ -29,7 +29,7 @@ def write(out: Path, report: TournamentReport) -> None:
     """ratings.json, .csv and .md, crosstable.csv, elo.png."""
     from selfplay.loop import plots
     from selfplay.ratings import standings
-    from selfplay.storage import artifact
+    from selfplay.storage import records
 
     found, title = report.standings, report.title
     for name, text in (
@@ -37,7 +37,7 @@ def write(out: Path, report: TournamentReport) -> None:
         ("ratings.csv", standings.as_csv(found)), ("crosstable.csv", standings.crosstable_csv(found)),
         ("ratings.md", standings.as_markdown(found, title, report.conditions, report.extra)),
     ):  # fmt: skip
-        artifact.replace_file(out / name, text.encode())
+        records.replace(out / name, text.encode())
     curves: dict[str, list[plots.Point]] = {}
     lines: dict[str, float] = {}
     for row in found.rows:
