@@ -37,7 +37,7 @@ def test_a_run_is_trained_told_and_gone_on_with_by_everyone(selfplay: Any, monke
     ends: list[api.GenerationEnd] = []
     run = train(2, on_generation=ends.append)
     assert run.path == Path("runs/tic-tac-toe") and run.preset == "tic-tac-toe"
-    assert [line["step"] for line in run.metrics()] == [1, 2] == [end.generation for end in ends]
+    assert [line["step"] for line in run.metrics()] == [0, 1, 2] == [0, *(end.generation for end in ends)]
     assert ends[-1].metrics == {name: value for name, value in run.metrics()[-1].items() if name != "step"}
     assert ends[-1].checkpoint == run.generations()[-1]
     agent = run.agent()
@@ -47,12 +47,12 @@ def test_a_run_is_trained_told_and_gone_on_with_by_everyone(selfplay: Any, monke
     listed = selfplay("runs", "list")
     assert "runs/tic-tac-toe" in listed.out and listed.code == 0
     assert selfplay("train", "tic-tac-toe", "--generations", 3, "--plain").code == 0
-    assert run.config.network.channels == 8 and len(run.metrics()) == 3
+    assert run.config.network.channels == 8 and len(run.metrics()) == 4
     # And a call goes on with what a command has trained.
-    assert len(api.train("tic-tac-toe", generations=4, progress=False).metrics()) == 4
+    assert len(api.train("tic-tac-toe", generations=4, progress=False).metrics()) == 5
     pandas = pytest.importorskip("pandas")
     frame = api.TrainingRun("runs/tic-tac-toe").to_frame()
-    assert isinstance(frame, pandas.DataFrame) and frame["step"].tolist() == [1, 2, 3, 4]
+    assert isinstance(frame, pandas.DataFrame) and frame["step"].tolist() == [0, 1, 2, 3, 4]
 
 
 def test_an_error_of_a_callback_ends_the_run_after_it_is_saved() -> None:
@@ -63,8 +63,8 @@ def test_an_error_of_a_callback_ends_the_run_after_it_is_saved() -> None:
         train(3, on_generation=fail)
     assert caught.traceback[-1].name == "fail"  # the user's own line, and nothing around it
     run = selfplay.TrainingRun("runs/tic-tac-toe")
-    assert len(run.metrics()) == 1 and run.agent().generation == 1
-    assert len(train(2).metrics()) == 2  # the folder is free, and nothing was lost
+    assert len(run.metrics()) == 2 and run.agent().generation == 1
+    assert len(train(2).metrics()) == 3  # the folder is free, and nothing was lost
 
 
 class Remembers:
@@ -102,9 +102,9 @@ def test_ctrl_c_saves_before_it_is_raised() -> None:
     with pytest.raises(KeyboardInterrupt, match="stopped and saved"):
         train(50, on_generation=press)
     run = selfplay.TrainingRun("runs/tic-tac-toe")
-    before = len(run.metrics())
+    before = run.metrics()[-1]["step"]
     assert before < 5
-    assert len(train(before + 1).metrics()) == before + 1
+    assert len(train(before + 1).metrics()) == before + 2
 
 
 def test_progress_is_a_function_or_lines_or_nothing(capsys: pytest.CaptureFixture[str]) -> None:
@@ -124,7 +124,7 @@ def test_a_config_of_ones_own_is_trained_and_named_by_its_game(selfplay: Any) ->
     run = api.train(config, run="runs/own", generations=1, settings={**TINY, "network.channels": 12}, progress=False)
     assert run.config.network.channels == 12 and run.preset == "tic-tac-toe"
     assert selfplay("train", "tic-tac-toe", "--run", "runs/own", "--generations", 2, "--plain").code == 0
-    assert run.config.network.channels == 12 and len(run.metrics()) == 2
+    assert run.config.network.channels == 12 and len(run.metrics()) == 3
 
 
 def test_a_toml_file_is_trained_under_its_own_name() -> None:
