@@ -293,8 +293,8 @@ def _other_rows(path: Path, saved: np.dtype, wanted: np.dtype) -> str:
     what = [f"lack {', '.join(sorted(needed - held))}"] if needed - held else []
     what += [f"hold {', '.join(sorted(held - needed))} besides"] if held - needed else []
     return (
-        f"the rows of '{path}' {' and '.join(what) or 'have another layout'}, which these settings change (of a GAN, "
-        "objective.past_fakes): choose another run folder, or give the settings it was started with."
+        f"the rows of '{path}' {' and '.join(what) or 'have another layout'}, which these settings change: choose "
+        "another run folder, or give the settings it was started with."
     )
 
 
