@@ -163,6 +163,24 @@ def to_values(config: Any) -> dict[str, Any]:
     return values
 
 
+def flat(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Nested settings as {dotted key: value}; a setting that is a table becomes one key for each of its entries."""
+    found: dict[str, Any] = {}
+    for key, value in values.items():
+        if isinstance(value, Mapping):
+            found |= {f"{key}.{name}": held for name, held in flat(value).items()}
+        else:
+            found[key] = list(value) if isinstance(value, tuple) else value
+    return found
+
+
+def shown(value: Any) -> str:
+    """A value as a user writes it after "key="."""
+    if isinstance(value, (list, tuple)):
+        return ",".join(map(str, value)) or "none"
+    return str(value).lower() if isinstance(value, bool) or value is None else f"{value}"
+
+
 def _field_types(cls: Any) -> dict[str, msgspec.inspect.Type]:
     info = msgspec.inspect.type_info(cls)
     assert isinstance(info, msgspec.inspect.DataclassType)

@@ -23,7 +23,7 @@ class Budget:
     sessions."""
 
     def __init__(self, config: Any) -> None:
-        """config: an agent's, with the sections run, replay and learner."""
+        """config: an agent's, with the section run."""
         self.config = config
         self.reserve = 0.0  # seconds at the end that are kept for the last evaluation
         self._began: float | None = None  # when the run would have begun, had it never stopped
@@ -40,14 +40,13 @@ class Budget:
         made = status.generation / wanted if wanted else 0.0
         status.progress = min(1.0, max(self._time_share(status), made))
 
-    def schedule(self, status: Status, steps: int) -> float:
-        """Share of the budget used after `steps` updates, in [0, 1], as schedules see it. Of a budget in generations it
-        is the share of the updates that these call for, so that schedules are smooth and the same after a stop; of one
-        in minutes, of the time; the larger of the two where there are both."""
-        shares, config = [self._time_share(status)], self.config
-        if config.run.generations:
-            rows = config.run.generations * config.run.generation_rows
-            shares.append(steps * config.learner.batch_size / (rows * config.replay.samples_per_insert))
+    def schedule(self, status: Status, made: float) -> float:
+        """Share of the budget used, in [0, 1], as schedules see it. made: share of this generation's updates that is
+        done. Of a budget in generations it is the share of these, so that schedules are smooth and the same after a
+        stop; of one in minutes, of the time; the larger of the two where there are both."""
+        shares, wanted = [self._time_share(status)], self.config.run.generations
+        if wanted:
+            shares.append((status.generation + min(1.0, max(0.0, made))) / wanted)
         return min(1.0, max(shares))
 
     def _time_share(self, status: Status) -> float:

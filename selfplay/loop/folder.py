@@ -118,6 +118,14 @@ class Folder:
         except OSError as error:
             raise FolderError(f"cannot write to the run folder '{self.path}' ({error.strerror}).") from None
 
+    def settings(self) -> dict[str, Any]:
+        """The settings that config.json holds, by dotted key of today; none where there is none that can be read."""
+        try:
+            values = json.loads((self.path / "config.json").read_bytes())
+            return config.flat(config.with_current_keys({k: v for k, v in values.items() if k != "preset"}))
+        except (OSError, ValueError, AttributeError):
+            return {}
+
     # -- training state --------------------------------------------------------------------------------------
 
     def save_state(

@@ -23,6 +23,7 @@ from selfplay.display import SECONDS
 from selfplay.errors import ActorPoolError, CheckpointError, OutOfMemory
 from selfplay.league.league import League
 from selfplay.league.pool import Pool
+from selfplay.learning.due import Due
 from selfplay.learning.learner import Learner
 from selfplay.learning.mining import HardExampleMiner
 from selfplay.learning.replay import Replay
@@ -62,6 +63,7 @@ class Run:
         self.league = League(agent, self.pool, self.config.seed, self.telemetry.note)
         self.learner = Learner(agent.updates(), agent.config.learner)
         self.replay = Replay(agent.row_dtype, agent.config.replay)
+        self.due = Due(agent.config.replay, agent.config.learner)
         self.miner = HardExampleMiner(agent.config.mining)
         self.rng = np.random.default_rng(np.random.SeedSequence(self.config.seed, spawn_key=(2**31,)))
         self._generation_start = 0  # rows inserted when this generation began
@@ -164,8 +166,10 @@ class Run:
     def _turn(self) -> None:
         """Collects the actors' sample batches, and makes the updates that their rows call for."""
         owed = self._updates_owed()
-        lag = owed * self.agent.config.learner.batch_size / self.agent.config.replay.samples_per_insert
-        self.actors.pause(lag > self.config.generation_rows)
+        # With the rows that they are making, actors would be a generation ahead: they wait for the learner.
+        ahead = min(self.actors.size * self.config.rollout_rows, self.config.generation_rows // 2)
+        ahead += self.due.rows_behind(self.replay.inserted, self.learner.steps)
+        self.actors.pause(ahead > self.config.generation_rows)
         self._show("learning" if owed else "playing")
         for batch in self.actors.collect(wait=not owed):
             self._take(batch)
@@ -175,6 +179,8 @@ class Run:
         limit = 0.5 if self.actors.size else float("inf")
         while self._updates_owed() and time.perf_counter() - started < limit and not self._should_stop():
             self._learn()
+            if self.actors.size and self._generation_is_over():  # what is still owed belongs to the next one
+                break
 
     def _take(self, batch: SampleBatch) -> None:
         """Keeps what is sound of an actor's sample batch; a batch with other rows counts against its actor."""
@@ -191,11 +197,7 @@ class Run:
             self.actors.accepted(batch)
 
     def _updates_owed(self) -> int:
-        config = self.agent.config
-        if self.replay.inserted < config.replay.learn_after:
-            return 0
-        wanted = self.replay.inserted * config.replay.samples_per_insert / config.learner.batch_size
-        return max(0, int(wanted) - self.learner.steps)
+        return self.due.owed(self.replay.inserted, self.learner.steps)
 
     def _learn(self) -> None:
         size = self.agent.config.learner.batch_size
@@ -228,18 +230,29 @@ class Run:
         )
 
     def _schedule(self) -> float:
-        return self.budget.schedule(self.status, self.learner.steps)
+        return self.budget.schedule(self.status, self.share())
+
+    def share(self) -> float:
+        """Share of this generation's updates that is made; beyond 1 for those on rows beyond its own."""
+        return self.due.share(self._generation_start, self.config.generation_rows, self.learner.steps)
+
+    def _generation_end(self) -> int:
+        """Rows inserted at its end; what actors of other processes send meanwhile belongs to the next generation."""
+        rows = self.replay.inserted
+        return min(rows, self._generation_start + self.config.generation_rows) if self.actors.size else rows
 
     def _generation_is_over(self) -> bool:
         """Whether the generation has its rows, and the updates that were owed when it got them are done."""
         if self._target_steps is None and self.replay.inserted - self._generation_start >= self.config.generation_rows:
             self._target_steps = self.learner.steps + self._updates_owed()
+            if self.actors.size:
+                self._target_steps = min(self._target_steps, self.due.at(self._generation_end()))
         return self._target_steps is not None and self.learner.steps >= max(self._target_steps, 1)
 
     def _end_generation(self) -> None:
         """Saves the new generation, lets it play matches, and evaluates it when that is due; the last one always is."""
         self.status.generation += 1
-        self._generation_start, self._target_steps = self.replay.inserted, None
+        self._generation_start, self._target_steps = self._generation_end(), None
         self._show("saving")
         self.telemetry.rates(self._reuse(), at_end=True)
         weights = self._weights = self.learner.weights()
@@ -323,7 +336,7 @@ class Run:
 
     def _reuse(self) -> float:
         """How often a row was drawn, on average."""
-        return self.learner.steps * self.agent.config.learner.batch_size / max(self.replay.inserted, 1)
+        return self.due.draws(self.learner.steps) / max(self.replay.inserted, 1)
 
     # -- saving and going on ---------------------------------------------------------------------------------
 
@@ -348,6 +361,7 @@ class Run:
         rest |= {
             "generation_start": self._generation_start,
             "target_steps": self._target_steps,
+            "due": self.due.state(),
             "sessions": self._sessions + 1,
             "league": self.league.state(),
             "mining": self.miner.state(),
@@ -371,7 +385,9 @@ class Run:
         self.league.load_state(rest.get("league", []))  # runs of earlier versions have none
         self.miner.load_state(rest.get("mining", self.miner.state()))  # nor this
         status.steps, status.rows, status.window = self.learner.steps, self.replay.inserted, len(self.replay)
-        self._generation_start, self._target_steps = rest["generation_start"], rest["target_steps"]
+        self._generation_start = rest["generation_start"]
+        held = rest.get("due") or self.folder.settings()  # states of earlier versions have none
+        self._target_steps = self.due.load_state(held, self.replay.inserted, self.learner.steps, rest["target_steps"])
         self._sessions = rest["sessions"]
         self.rng = random_stream.unpack(rest["rng"])
         for warning in state.warnings:

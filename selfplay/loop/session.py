@@ -4,7 +4,9 @@ agent as it is made, and reports its status to a function; knows neither presets
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import signal
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +15,7 @@ from selfplay.agent import Agent
 from selfplay.loop import folder as folders
 from selfplay.loop import ray_pool, stop_signal
 from selfplay.loop import run as runs
+from selfplay.loop.budget import Budget
 from selfplay.types import Status
 
 
@@ -40,11 +43,33 @@ def train(
         except stop_signal.Stopped:
             return Status(phase="stopped")
         stack.callback(run.close)
+        _note_changes(run, folder.settings())
         folder.write_config(name, configs.to_values(agent.config))
         if during is not None:
             stack.enter_context(during)
         run.train(stop.asked)
         return run.status
+
+
+def _note_changes(run: runs.Run, saved: Mapping[str, Any]) -> None:
+    """Notes which settings are not those of the session before, and what another budget does to the learning rate.
+    saved: settings by dotted key; none of a new run."""
+    config = run.agent.config
+    now = configs.flat(configs.to_values(config))
+    changed = [key for key in now if key in saved and saved[key] != now[key]]
+    if not changed:
+        return
+    told = ", ".join(f"{key} {configs.shown(saved[key])} → {configs.shown(now[key])}" for key in changed)
+    run.telemetry.note(f"Goes on with changed settings: {told}.")
+    lengths = {name: saved.get(f"run.{name}") for name in ("minutes", "generations")}
+    before = Budget(dataclasses.replace(config, run=dataclasses.replace(config.run, **lengths)))
+    old, new = (run.learner.learning_rate(b.schedule(run.status, run.share())) for b in (before, run.budget))
+    if not 0.8 < new / old < 1.25:
+        run.telemetry.note(
+            f"The learning rate goes from {old:.2g} to {new:.2g} at once, since it follows the share of the budget "
+            f"that is used; to keep it: --set learner.learning_rate={old:.2g} --set "
+            f"learner.final_learning_rate={old:.2g}."
+        )
 
 
 class _Display:

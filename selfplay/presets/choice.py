@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 from selfplay import config as configs
 from selfplay.errors import ConfigError, FolderError
-from selfplay.presets import files, registry
+from selfplay.presets import files, registry, resume
 
 RUNS = Path("runs")  # where runs are, unless told otherwise
 
@@ -47,7 +47,10 @@ def choose(source: object, path: Path | None, assignments: Iterable[str]) -> Cho
         preset, config = files.read(source, over=saved.config if saved else None)
     elif isinstance(source, str) and saved:
         config = saved.config
-    return Choice(name, path, preset, _override(config, assignments, preset))
+    config = _override(config, assignments, preset)
+    if saved and (path / "state").is_dir() and any((path / "state").iterdir()):
+        resume.check(path, saved.config, config)
+    return Choice(name, path, preset, config)
 
 
 def _saved(name: str, path: Path) -> registry.Saved | None:
