@@ -167,7 +167,7 @@ class Run:
         """Collects the actors' sample batches, and makes the updates that their rows call for."""
         owed = self._updates_owed()
         # With the rows that they are making, actors would be a generation ahead: they wait for the learner.
-        ahead = min(self.actors.size * self.config.rollout_rows, self.config.generation_rows // 2)
+        ahead = min(self.actors.size * self.config.rollout_rows, self.config.generation_rows / 2)
         ahead += self.due.rows_behind(self.replay.inserted, self.learner.steps)
         self.actors.pause(ahead > self.config.generation_rows)
         self._show("learning" if owed else "playing")

@@ -164,6 +164,7 @@ def test_pictures_alarms_and_results_are_told(tmp_path: Path) -> None:
 
 
 def test_a_picture_that_cannot_be_written_does_not_stop_a_run(tmp_path: Path) -> None:
+    (tmp_path / "config.json").write_text('{"preset": "rock-paper-scissors"}')  # a run's folder: others are refused
     for name in ("mixture.png", "payoffs.json"):
         (tmp_path / name).mkdir()
     status = train(tmp_path, config(2, pool={"opponents": "nash"}))
