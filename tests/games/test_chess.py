@@ -370,7 +370,7 @@ def test_mate_on_the_hundredth_ply_still_wins() -> None:
     assert ended(at("7k/8/6K1/8/8/8/8/R7 w - - 99 80"), "a1a8") == WIN
     assert ended(at("7k/8/6K1/8/8/8/8/R7 w - - 99 80"), "a1a7") == DRAW
     assert ended(at("7k/8/6K1/8/8/8/8/R7 w - - 98 80"), "a1a7") == ON
-    assert at("7k/8/6K1/8/8/8/8/R7 w - - 100 80")["terminal"][0]
+    assert not at("7k/8/6K1/8/8/8/8/R7 w - - 100 80")["terminal"][0], "a draw that was not claimed ends no game"
 
 
 def test_the_third_occurrence_is_a_draw_and_the_second_is_seen_in_the_planes() -> None:

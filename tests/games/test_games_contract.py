@@ -361,6 +361,13 @@ class _PlayoutsChangeTheirInput(_Plain):
         return outcome
 
 
+class _WonGamesAreTakenUpAgain(_Plain):
+    def unclaimed(self, states):
+        going = states.copy()
+        going["terminal"] = False
+        return going
+
+
 BROKEN = {
     _NoVersion: "declarations_are_complete",
     _StartIsTheEnd: "initial_states_are_ready_to_play",
@@ -405,6 +412,7 @@ BROKEN = {
     _PlayoutsOfTheFirstSeed: "playouts_are_the_games_of_the_contract",
     _PlayoutsForgetToCount: "playouts_are_the_games_of_the_contract",
     _PlayoutsChangeTheirInput: "playouts_are_the_games_of_the_contract",
+    _WonGamesAreTakenUpAgain: "unclaimed_draws_can_be_played_on",
 }
 
 

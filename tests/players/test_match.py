@@ -14,6 +14,7 @@ import games
 from games.base import Game
 from games.text import records
 from games.text.records import GameRecord
+from selfplay.agent import unwatched
 from selfplay.alphazero import evaluation
 from selfplay.alphazero.config import EvaluationConfig
 from selfplay.errors import ConfigError
@@ -299,11 +300,11 @@ def test_strength_without_an_eval_set_is_points_against_the_opponents_asked_for(
     config = EvaluationConfig(num_simulations=4, opponents=("random", "first"), games=4)
     evaluator = inference.NetworkEvaluator(CHECKERS, tiny.NETWORK)
     evaluator.load(tiny.random_weights(CHECKERS, 1))
-    found = evaluation.measure(CHECKERS, evaluator, evaluator, tiny.CONFIG.search, config, seed=1)
+    found = evaluation.measure(CHECKERS, evaluator, evaluator, tiny.CONFIG.search, config, 1, unwatched)
     assert set(found) == {"score_random", "score_first", "games", "simulations"}
     assert found["score_first"] == 0.5, "the same player on both sides, from both sides"
     assert 0 <= found["score_random"] <= 1 and found["games"] == 4
-    again = evaluation.measure(CHECKERS, evaluator, evaluator, tiny.CONFIG.search, config, seed=1)
+    again = evaluation.measure(CHECKERS, evaluator, evaluator, tiny.CONFIG.search, config, 1, unwatched)
     assert found == again
 
 
