@@ -37,8 +37,8 @@ class ChessUciText:
         return self.game.uci(state, action, self.game.chess960)
 
     def action(self, state: np.void, text: str) -> int:
-        """Takes either way to write castling. Raises IllegalMove, naming the legal moves."""
-        return self.notation.action_from_string(state, text)
+        """Takes either way to write castling, and capitals. Raises IllegalMove, naming the legal moves."""
+        return self.notation.action_from_string(state, text.lower())
 
 
 class ChessProtocols(Protocols):

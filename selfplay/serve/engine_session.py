@@ -80,6 +80,7 @@ class EngineSession:
         self.config = player.config
         start = self.game.initial_states(1)
         self._position = _Position(start, [], start)
+        self.refused = ""  # why the position that was told last could not be taken: there is no move for it
         self._told: tuple[str | None, list[str]] = (None, [])  # the position as the protocol named it
         self._analyzer: Analyzer | None = None
         self._only: tuple[int, ...] = ()  # actions that its tree's root was restricted to; empty: it was not
@@ -116,7 +117,7 @@ class EngineSession:
             self._only = ()
         self.config, self.settings = config, settings
         if option.idle:
-            return f"{option.name} has no effect here: it is noise for self-play."
+            return f"{option.name} has no effect here: {option.idle}."
         if value == "gumbel":
             return "sequential halving needs to know its last simulation from the first: PUCT searches in its place."
         return None
@@ -153,10 +154,23 @@ class EngineSession:
         return points is not None and points == float(self.to_play)
 
     def set_position(self, start: str | None, moves: Sequence[str]) -> None:
-        """The position after `moves` from `start` (None: the game's). Raises IllegalMove, and keeps the old one.
+        """The position after `moves` from `start` (None: the game's). Raises IllegalMove, and there is no position
+        then until the next one is told, as the other side has another in mind than the old one.
 
         Interfaces go on where our rules see a draw that players might claim, or a game that is too long: there the
         game is taken up anew, without its history."""
+        try:
+            self._set_position(start, moves)
+        except ValueError as error:
+            self.refuse(str(error))
+            raise
+        self.refused = ""
+
+    def refuse(self, why: str) -> None:
+        """Leaves the session without a position until the next one is told."""
+        self.refused = why
+
+    def _set_position(self, start: str | None, moves: Sequence[str]) -> None:
         if len(moves) > MAX_MOVES:
             raise base.IllegalMove(f"{len(moves)} moves are too many; a game may have {MAX_MOVES}.")
         said, known = self._told
@@ -204,9 +218,9 @@ class EngineSession:
 
     def play(self, request: SearchRequest, tell: Callable[[Report], None] | None = None) -> PlayResult:
         """Searches the position as the request says. Reports go to `tell`. Raises IllegalMove for moves in
-        request.only."""
+        request.only. Without a position there is no move."""
         position = self._position
-        if self.over:
+        if self.over or self.refused:
             self._wait(request)
             return PlayResult(None, None, None, [])
         analyzer = self._analyzer_for(request)

@@ -33,6 +33,7 @@ class HubServer(pipe.Server):
     """A Hub engine on a pair of streams."""
 
     default_game = "checkers"
+    position_word = "pos"
 
     def __init__(self, load: Callable[[], EngineSession], meta: Mapping[str, Any], source: Any, sink: Any) -> None:
         super().__init__(load, meta, source, sink)
@@ -68,7 +69,8 @@ class HubServer(pipe.Server):
         return notations.HubNotation(text)
 
     def obey(self, line: str) -> bool:
-        word, _, rest = line.partition(" ")
+        word, *after = line.split(maxsplit=1)  # at any white space
+        rest = after[0] if after else ""
         if word == "quit":
             return False
         if word in self._commands:
@@ -118,7 +120,9 @@ class HubServer(pipe.Server):
         _limit(request, level)
         answer = engine.play(request, lambda report: self.say(_info(report)))
         self.finish(request)
-        if answer.move is None:
+        if engine.refused:
+            self.complain(f"there is no position to search, as the last one was refused: {engine.refused}")
+        elif answer.move is None:
             self.complain("the game is over in this position.")
         reply = f" ponder={answer.reply}" if answer.reply else ""
         self.say(f"done move={answer.move or _quoted('')}{reply}")

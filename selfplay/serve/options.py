@@ -28,14 +28,14 @@ class Option(NamedTuple):
     high: float | None = None
     choices: tuple[str, ...] = ()
     search: bool = False
-    idle: bool = False  # accepted without effect
+    idle: str = ""  # why it is accepted without effect; empty: it has one
 
 
 _MAX = 1_000_000
 
 ENGINE = (
     Option("hash", "Hash", 256, 1, 65536),  # MB
-    Option("threads", "Threads", 1, 1, 1),  # one batch has too little work for two, which would wait for each other
+    Option("threads", "Threads", 1, 1, 1024, idle="a batch of one game has too little work for a second thread"),
     Option("leaves", "Leaves Per Batch", 16, 1, 256),
     Option("multi_pv", "MultiPV", 1, 1, 256),
     Option("level", "Level", levels.FULL.number, 1, levels.FULL.number),
@@ -44,8 +44,9 @@ ENGINE = (
     Option("verbose", "VerboseMoveStats", False),
 )
 
-# Noise at the root, which belongs to self-play: accepted without effect.
+# Noise at the root.
 _NOISE = ("dirichlet_alpha", "dirichlet_fraction", "gumbel_scale")
+_FOR_SELF_PLAY = "it is noise for self-play"
 
 
 @functools.cache
@@ -60,7 +61,7 @@ def of_search() -> tuple[Option, ...]:
     found = []
     for field in told.fields:
         name = "".join(word.capitalize() for word in field.name.split("_"))
-        option = Option(field.name, name, field.default, search=True, idle=field.name in _NOISE)
+        option = Option(field.name, name, field.default, search=True, idle=_FOR_SELF_PLAY * (field.name in _NOISE))
         kind = field.type
         if isinstance(kind, msgspec.inspect.LiteralType):
             option = option._replace(choices=tuple(map(str, kind.values)))

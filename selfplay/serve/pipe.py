@@ -38,6 +38,7 @@ class Server:
     error."""
 
     default_game: str  # whose packaged agent plays where no checkpoint is named
+    position_word: str  # the command that tells a position
 
     @staticmethod
     def check(meta: Mapping[str, Any]) -> None:
@@ -139,12 +140,18 @@ class Server:
             whole = chunk.endswith(b"\n")
             if not whole and len(chunk) >= MAX_LINE:
                 if not too_long:
-                    self.complain(f"a line of more than {MAX_LINE} bytes was left out.")
+                    self._leave_out(chunk.decode(errors="replace"))
                 too_long = True
             elif too_long:  # its end
                 too_long = False
             elif text := chunk.decode(errors="replace").strip():
                 yield text
+
+    def _leave_out(self, beginning: str) -> None:
+        why = f"a line of more than {MAX_LINE} bytes was left out."
+        self.complain(why)
+        if self.position_word in beginning[:100].split():
+            self.do(lambda engine: engine.refuse(why))
 
     def _work(self) -> None:
         self._begin.wait(PATIENCE)

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from selfplay import __version__
-from selfplay.errors import ConfigError, shorten
+from selfplay.errors import ConfigError, UserError, shorten
 from selfplay.players import time_manager
 from selfplay.players.external import centipawns
 from selfplay.serve import options, pipe
@@ -29,6 +29,9 @@ OURS = (  # what concerns the protocol alone
     options.Option("ponder", "Ponder", False),
     options.Option("analyse", "UCI_AnalyseMode", False),
     options.Option("show_wdl", "UCI_ShowWDL", False),
+    options.Option("syzygy_path", "SyzygyPath", "", idle="no tablebases are read"),
+    options.Option("own_book", "OwnBook", False, idle="there is no book"),
+    options.Option("opponent", "UCI_Opponent", "", idle="every opponent is played alike"),
 )
 MAX_PERFT = 100  # moves; more than can ever be counted
 _NUMBERS = ("wtime", "btime", "winc", "binc", "movestogo", "depth", "nodes", "mate", "movetime", "perft")
@@ -46,6 +49,7 @@ class UciServer(pipe.Server):
     """A UCI engine on a pair of streams."""
 
     default_game = "chess"
+    position_word = "position"
 
     def __init__(self, load: Callable[[], EngineSession], meta: Mapping[str, Any], source: Any, sink: Any) -> None:
         super().__init__(load, meta, source, sink)
@@ -63,7 +67,7 @@ class UciServer(pipe.Server):
             "ucinewgame": lambda _: self.do(lambda engine: engine.new_game()),
             "position": self._set_position, "go": self._go, "stop": lambda _: self.stop(),
             "ponderhit": lambda _: self.ponder_hit(),
-            "d": lambda _: self.do(lambda engine: self.say(*engine.drawing())),
+            "d": lambda _: self.do(lambda engine: self.say(*engine.drawing())),  # of the last that was understood
         }  # fmt: skip
 
     @staticmethod
@@ -89,13 +93,13 @@ class UciServer(pipe.Server):
         """Words before a command are skipped, as UCI asks for."""
         rest = line
         while rest:
-            word, _, rest = rest.partition(" ")
+            word, *after = rest.split(maxsplit=1)  # at any white space
+            rest = after[0] if after else ""
             if word == "quit":
                 return False
             if word in self._commands:
-                self._commands[word](rest.strip())
+                self._commands[word](rest)
                 return True
-            rest = rest.strip()
         self.complain(f"unknown command: {shorten(line, 60)}")
         return True
 
@@ -146,6 +150,8 @@ class UciServer(pipe.Server):
 
             text_of_960 = _text_of(self._game, {**self._game_options, "chess960": bool(value)})
             engine.notation = notations.UciNotation(text_of_960)
+        elif option in OURS and option.idle:
+            self.complain(f"{option.name} has no effect here: {option.idle}.")
         elif (option in options.ENGINE or option.search) and (remark := engine.set(option, value)):
             self.complain(remark)
 
@@ -155,7 +161,7 @@ class UciServer(pipe.Server):
         moves = words[end + 1 :]
         kinds = [(words.index(kind), kind) for kind in ("startpos", "fen") if kind in words[:end]]
         if not kinds:
-            self.complain("position needs startpos or fen.")
+            self.do(_without_position)
             return
         place, kind = min(kinds)
         start = None if kind == "startpos" else " ".join(words[place + 1 : end])
@@ -170,6 +176,9 @@ class UciServer(pipe.Server):
             self.ask(SearchRequest(only=only), lambda engine, request: self._search(engine, request, asked))
 
     def _perft(self, engine: EngineSession, request: SearchRequest, moves: int) -> None:
+        if engine.refused:
+            self.complain(f"there is no position to count from, as the last one was refused: {engine.refused}")
+            return
         total = 0
         for move, count in engine.perft(min(max(moves, 1), MAX_PERFT), request):
             self.say(f"{move}: {count}")
@@ -180,7 +189,9 @@ class UciServer(pipe.Server):
     def _search(self, engine: EngineSession, request: SearchRequest, asked: Mapping[str, float]) -> None:
         _limit(request, asked, engine.to_play)
         request.analysis = self._analyse
-        if engine.over:
+        if engine.refused:
+            self.complain(f"there is no position to search, as the last one was refused: {engine.refused}")
+        elif engine.over:
             self.say(f"info depth 0 score {'mate 0' if engine.lost() else 'cp 0'}")
 
         def tell(report: Report) -> None:
@@ -195,7 +206,8 @@ class UciServer(pipe.Server):
         for variation in answer.moves:
             self.complain(_statistics(variation))
         self.finish(request)
-        self.say(f"bestmove {answer.move or '(none)'}" + (f" ponder {answer.reply}" if answer.reply else ""))
+        nothing = "0000" if engine.refused else "(none)"
+        self.say(f"bestmove {answer.move or nothing}" + (f" ponder {answer.reply}" if answer.reply else ""))
 
     # -- told ----------------------------------------------------------------------------------------------
 
@@ -218,6 +230,12 @@ class UciServer(pipe.Server):
             )
         if self._debug:
             yield f"info string {info.evaluations} evaluations, mean depth {info.mean_depth:.2f}"
+
+
+def _without_position(engine: EngineSession) -> None:
+    why = "position needs startpos or fen."
+    engine.refuse(why)
+    raise UserError(why)
 
 
 def _read_go(words: list[str]) -> tuple[dict[str, float], list[str]]:
@@ -261,7 +279,7 @@ def _limit(request: SearchRequest, asked: Mapping[str, float], to_play: int) -> 
 
 
 def _announcement(option: options.Option) -> str:
-    kind, default = "string", str(option.default)
+    kind, default = "string", str(option.default) or "<empty>"
     if isinstance(option.default, bool):
         kind, default = "check", default.lower()
     elif option.choices:

@@ -178,8 +178,6 @@ def test_a_draw_by_repetition_is_played_on(run: Path) -> None:
 @pytest.mark.parametrize(
     ("line", "hint"),
     [
-        ("pos pos=Bw", "is not a position"),
-        (f'pos pos={START} moves="1-2"', "move 1: '1-2' is not a legal move"),
         ("set-param name=c-puct value=-1", "c-puct is a number"),
         ("set-param name=variant value=frisian", "english"),
         ("set-param name=x", "no parameter"),
@@ -189,6 +187,24 @@ def test_a_mistake_is_told_and_the_position_is_kept(engine: Program, line: str, 
     engine.send(f'pos pos={START} moves="11-15"')
     said = engine.ask(line, "level nodes=5", "go think", until="done")
     assert said[0].startswith('error message="') and said[0].endswith('"') and hint in said[0]
+    text().actions(states_after("11-15")[0], move_of(said))
+
+
+@pytest.mark.parametrize(
+    ("line", "hint"),
+    [
+        ("pos pos=Bw", "is not a position"),
+        (f'pos pos={START} moves="1-2"', "move 1: '1-2' is not a legal move"),
+        (f'pos\tpos={START}\tmoves="9-13 9-13"', "move 2: '9-13'"),
+    ],
+    ids=["no position", "first move", "second move, tabs"],
+)
+def test_after_a_refused_position_no_move_of_another_is_answered(engine: Program, line: str, hint: str) -> None:
+    engine.send(f'pos pos={START} moves="11-15"')
+    said = engine.ask(line, "level nodes=5", "go think", until="done")
+    assert hint in said[0] and "was refused" in said[1] and said[-1] == 'done move=""'
+    engine.send(f'pos\tpos={START}  moves="11-15"')
+    said = engine.ask("go\tthink", until="done")
     text().actions(states_after("11-15")[0], move_of(said))
 
 

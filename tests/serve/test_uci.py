@@ -405,15 +405,15 @@ def test_options_reach_the_search(chess_run: Path) -> None:
 @pytest.mark.parametrize(
     ("line", "hint"),
     [
-        ("position startpos moves e2e5", "move 1: 'e2e5' is not a legal move"),
-        ("position fen 8/8/8 w - - 0 1", "info string"),
-        ("position fen", "info string"),
-        ("position", "startpos or fen"),
         ("setoption name Nonsense value 3", "no option is called 'Nonsense'"),
         ("setoption", "no option"),
         ("setoption name Hash value lots", "whole number from 1 to 65536"),
         ("setoption name CPuct value 0", "c_puct"),
         ("setoption name GumbelScale value 0.5", "no effect"),
+        ("setoption name Threads value 4", "Threads has no effect here"),
+        ("setoption name SyzygyPath value /tables/5 men", "SyzygyPath has no effect here"),
+        ("setoption\tname  OwnBook\tvalue\ttrue", "OwnBook has no effect here"),
+        ("setoption name UCI_Opponent value GM 2800 human A. Person", "UCI_Opponent has no effect here"),
         ("\x00\x01 quatsch", "unknown command"),
     ],
 )
@@ -422,6 +422,60 @@ def test_a_mistake_is_told_in_one_line_and_the_position_is_kept(engine: Program,
     said = engine.ask(line, "isready", until="readyok")
     assert len(said) == 2 and said[0].startswith("info string ") and hint in said[0], said
     assert "4P3" in engine.ask("d", until="Fen")[-1]
+
+
+@pytest.mark.parametrize(
+    ("line", "hint"),
+    [
+        ("position startpos moves d2d5", "move 1: 'd2d5' is not a legal move"),
+        ("position startpos moves d2d4 d7d5 e1e3", "move 3: 'e1e3'"),
+        ("position fen 8/8/8 w - - 0 1", "info string"),
+        ("position fen", "info string"),
+        ("position", "startpos or fen"),
+        ("position moves d2d4", "startpos or fen"),
+        (b"position startpos moves " + b"d2d4 " * 100_000, "was left out"),
+    ],
+    ids=["first move", "third move", "no FEN", "empty FEN", "alone", "no start", "too long"],
+)
+def test_after_a_refused_position_no_move_of_another_is_answered(engine: Program, line: str | bytes, hint: str) -> None:
+    engine.send("position startpos moves e2e4")
+    said = engine.ask(line, "go nodes 20")
+    assert all(each.startswith("info string ") for each in said[:-1]) and hint in said[0], said
+    assert "was refused" in said[1] and said[-1] == "bestmove 0000"
+    engine.send("go infinite")
+    said = engine.ask("isready", until="readyok")
+    assert not any(each.startswith("bestmove") for each in said), "an endless search waits for stop"
+    assert engine.ask("stop")[-1] == "bestmove 0000"
+    said = engine.ask("position startpos moves d2d4", "go nodes 20")
+    board = chess.Board()
+    board.push_uci("d2d4")
+    assert board.is_legal(chess.Move.from_uci(said[-1].split()[1])), "the next position is answered"
+
+
+@pytest.mark.parametrize(
+    ("position", "placement"),
+    [
+        ("4k3/6P1/8/8/8/8/8/4K3 w - - 0 1 moves g7g8R", "4k1R1/8/8/8/8/8/8/4K3 b"),
+        ("4k3/8/8/8/8/8/p7/4K3 b - - 0 1 moves A2A1N", "4k3/8/8/8/8/8/8/n3K3 w"),
+    ],
+    ids=["white", "black"],
+)
+def test_capitals_in_moves_are_read(engine: Program, position: str, placement: str) -> None:
+    assert placement in engine.ask(f"position fen {position}", "d", until="Fen")[-1]
+
+
+def test_words_are_told_apart_by_any_white_space(engine: Program) -> None:
+    engine.send("position\tfen\t4k3/8/8/8/8/8/8/4K2R  w\tK - 0\t1\tmoves\th1h5\v")
+    assert "4k3/8/8/7R/8/8/8/4K3 b" in engine.ask("d", until="Fen")[-1]
+    assert engine.ask("\tjoho\t isready\f", until="readyok") == ["readyok"]
+    assert engine.ask("go\tnodes\t10")[-1].startswith("bestmove e8")
+
+
+def test_options_of_common_interfaces_are_announced(chess_run: Path) -> None:
+    found = announced(chess_run)
+    assert found["Threads"] == "spin default 1 min 1 max 1024"
+    assert found["SyzygyPath"] == "string default <empty>"
+    assert {"Hash", "MultiPV", "Ponder", "OwnBook", "Move Overhead", "UCI_ShowWDL", "UCI_Opponent"} <= set(found)
 
 
 def test_unknown_words_before_a_command_are_skipped(engine: Program) -> None:
