@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 MAX_LINE = 1 << 18  # bytes; the longest sensible line, a game of 5,000 moves, has a tenth of it
 PATIENCE = 0.25  # seconds to wait for the first line before the engine is loaded anyway
 _GOODBYE = 1.0  # seconds that the engine has to end before it is left behind
+_LOADING = 30.0  # seconds that it has where it was asked for something while it was loaded, as by commands from a file
 
 Job = Callable[["EngineSession"], None]
 
@@ -81,9 +82,10 @@ class Server:
                     break
                 self._begin.set()
         finally:
+            asked = bool(self._waiting) or not self._jobs.empty()
             self._jobs.put(None)
             self.stop()
-        self._worker.join(_GOODBYE if self.loaded else 0)
+        self._worker.join(_GOODBYE if self.loaded else _LOADING * asked)
         return 0
 
     def stop(self) -> None:

@@ -452,6 +452,17 @@ def test_after_a_refused_position_no_move_of_another_is_answered(engine: Program
     assert board.is_legal(chess.Move.from_uci(said[-1].split()[1])), "the next position is answered"
 
 
+@pytest.mark.parametrize("end", ["quit\n", ""], ids=["quit", "end of file"])
+def test_commands_from_a_file_are_answered_though_it_ends_before_the_agent_is_loaded(chess_run: Path, end: str) -> None:
+    commands = f"uci\nisready\nposition startpos moves e2e4\nd\ngo nodes 5\n{end}"
+    done = subprocess.run(
+        [sys.executable, "-m", "selfplay", "uci", str(chess_run)], cwd=ROOT, input=commands, capture_output=True,
+        text=True, timeout=100, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0 and "readyok" in done.stdout and "4P3" in done.stdout
+    assert done.stdout.splitlines()[-1].startswith("bestmove ")
+
+
 @pytest.mark.parametrize(
     ("position", "placement"),
     [
@@ -513,10 +524,9 @@ def test_the_end_of_the_input_ends_a_search_at_once(chess_run: Path) -> None:
         assert program.errors() == ""
 
 
-def test_the_end_of_the_input_while_loading_ends_at_once(chess_run: Path) -> None:
+def test_the_end_of_the_input_while_loading_ends_at_once_where_nothing_was_asked(chess_run: Path) -> None:
     with Program("uci", chess_run) as program:
         program.ask("uci", until="uciok")
-        program.send("position startpos", "go infinite")
         began = time.monotonic()
         assert program.close() == 0
         assert time.monotonic() - began < 3
