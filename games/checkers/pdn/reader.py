@@ -8,14 +8,16 @@ played on. Knows tags and results; what the moves mean is found in `replay.py`.
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Iterable, Iterator
 
 from games import base
 from games.checkers import fen, moves, rules
 from games.checkers.pdn import replay, tokens
-from games.text import records
-from games.text.records import GameRecord, RecordError
+from games.text import game_reader, records
+from games.text.game_reader import GameReader
+from games.text.records import GameRecord
 from games.text.scanner import Token
 
 GAME_TYPE = "21"  # English checkers in the list of PDN
@@ -30,114 +32,52 @@ _POINTS = {"1-0": 1.0, "2-0": 1.0, "0-1": 0.0, "0-2": 0.0, "1/2-1/2": 0.5, "1/2"
 _UNKNOWN = ("*", "?", "", "-")
 _LOST_BY_BOTH = "0-0"
 _NAME_OF = {"Black": "First", "White": "Second"}
-_REMARKS = ("comment", "variation", "warning")  # tokens that begin no game
 _MEANINGFUL = {name.lower(): name for name in ("FEN", "GameType", "Result")}  # whatever their letters' case
 
 
 def iterate(lines: Iterable[str], game: rules.Checkers | None = None) -> Iterator[GameRecord]:
     """The games of a text, line by line, one at a time. Raises RecordError in one sentence at the first thing that is
     wrong, and at the end of a text without a game."""
-    reader = _FileReader(game or rules.Checkers())
-    try:
-        for token in tokens.tokens(lines):
-            yield from reader.take(token)
-    except RecordError as error:
-        raise error.of_game(reader.now.number) from None
-    yield from reader.finish()
+    make = functools.partial(_GameReader, game or rules.Checkers())
+    return game_reader.iterate(tokens.tokens(lines), make, "there is no game in this text.")
 
 
-class _FileReader:
-    """The games of one text as they are read, token by token. A finished game is kept until the next one begins, for
-    what may still belong to it: a comment in the line of its result, a second "*"."""
-
-    def __init__(self, game: rules.Checkers) -> None:
-        self.game = game
-        self.ended: _GameReader | None = None
-        self.now = _GameReader(game, 1)
-
-    def take(self, token: Token) -> Iterator[GameRecord]:
-        if token.kind == "tag" and (self.now.in_moves or self.now.is_over_at(token)):
-            yield from self._end()
-        if self.ended is not None and not self.now.touched and self.ended.takes_too(token):
-            return
-        if self.ended is not None and token.kind not in (*_REMARKS, "numbers"):
-            yield self.ended.record()
-            self.ended = None
-        self.now.take(token)
-        if self.now.done:
-            yield from self._end()
-
-    def _end(self) -> Iterator[GameRecord]:
-        if self.ended is not None:
-            yield self.ended.record()
-        self.ended, self.now = self.now, _GameReader(self.game, self.now.number + 1)
-
-    def finish(self) -> Iterator[GameRecord]:
-        """The last game, with all remarks behind it."""
-        if self.now.tags or self.now.in_moves:
-            yield from self._end()
-        elif self.ended is not None:
-            self.ended.adopt(self.now)
-        if self.ended is None:
-            raise RecordError("there is no game in this text.")
-        yield self.ended.record()
-
-
-class _GameReader:
+class _GameReader(GameReader):
     """One game as it is read."""
 
+    idle = (*game_reader.REMARKS, "numbers")
+
     def __init__(self, game: rules.Checkers, number: int) -> None:
-        self.game, self.number = game, number
-        self.line = self.last_line = 0
+        super().__init__(number)
+        self.game = game
         self.last_move: Token | None = None
-        self.tags: dict[str, str] = {}
         self.start = game.initial_states(1)
         self.replay = replay.Replay(game, self.start)
         self.remarks: list[tuple[int, str]] = []  # comments, each with the number of whole moves before it
         self.said: list[str] = []  # moves and comments, for what a set-up command cuts off
-        self.warnings: list[str] = []
-        self.result = ""
-        self.counts = {"tags": 0, "comments": 0, "variations": 0}
-        self.in_moves = self.numbered = self.done = False
+        self.numbered = False
 
     @property
     def touched(self) -> bool:
-        return bool(self.tags) or self.in_moves or self.numbered
+        return super().touched or self.numbered
 
-    def is_over_at(self, token: Token) -> bool:
-        """Whether a tag begins another game after one of tags alone: the first tag, once more, behind a Result."""
-        names = list(self.tags)
-        return bool(names) and token.name == names[0] and self._tag_of("result") is not None
+    def begins_another(self, token: Token) -> bool:
+        """After tags alone, it is their first one once more, behind a Result."""
+        if super().begins_another(token):
+            return True
+        first = next(iter(self.tags), None)
+        return token.kind == "tag" and token.name == first and self._tag_of("result") is not None
 
     def _tag_of(self, name: str) -> str | None:
         """The value of a tag, whatever the case of its letters."""
         return next((text for tag, text in self.tags.items() if tag.lower() == name), None)
-
-    def take(self, token: Token) -> None:
-        if not self.line:
-            self.line = token.line
-        self.last_line = token.line
-        try:
-            getattr(self, f"_{token.kind}")(token)
-        except RecordError as error:
-            raise error.of_game(self.number) from None
-        except base.IllegalMove as error:
-            raise self._error(str(error), token) from None
-
-    def _error(self, message: str, token: Token) -> RecordError:
-        return RecordError(message, self.number, token.line, token.column, token.text)
-
-    def _warn(self, token: Token, sentence: str) -> None:
-        self.warnings.append(f"line {token.line}: {sentence}")
 
     # -- tokens ------------------------------------------------------------------------------------------
 
     def _tag(self, token: Token) -> None:
         name, value = token.name, token.text
         meaning = _MEANINGFUL.get(name.lower(), "")
-        self.counts["tags"] += 1
-        if self.counts["tags"] > MAX_TAGS:
-            raise self._error(f"a game has more than {MAX_TAGS} tags.", token)
+        self._count(token, "tags", MAX_TAGS)
         if name in self.tags:
             if self.tags[name] == value:
                 return
@@ -201,9 +141,7 @@ class _GameReader:
         self.numbered = True
 
     def _comment(self, token: Token) -> None:
-        self.counts["comments"] += 1
-        if self.counts["comments"] > MAX_COMMENTS:
-            raise self._error(f"a game has more than {MAX_COMMENTS} comments.", token)
+        self._count(token, "comments", MAX_COMMENTS)
         if not token.text:
             return
         line = self.replay.lines[0]
@@ -211,12 +149,7 @@ class _GameReader:
         self.said.append(f"({token.text})")
 
     def _variation(self, token: Token) -> None:
-        self.counts["variations"] += 1
-        if self.counts["variations"] > MAX_COMMENTS:
-            raise self._error(f"a game has more than {MAX_COMMENTS} variations.", token)
-
-    def _warning(self, token: Token) -> None:
-        self._warn(token, token.text)
+        self._count(token, "variations", MAX_COMMENTS)
 
     def _result(self, token: Token) -> None:
         if not self.touched:
@@ -224,18 +157,12 @@ class _GameReader:
         self.result = _plain(token.text)
         self.in_moves = self.done = True
 
-    def takes_too(self, token: Token) -> bool:
-        """Whether a token behind the result still belongs to this game, which then takes it."""
-        if token.kind == "result" and ("*" in (token.text, self.result) or _plain(token.text) == self.result):
-            self.result = _plain(token.text) if self.result == "*" else self.result
-        elif token.kind in _REMARKS and token.line == self.last_line:
-            self.take(token)
-        else:
-            return False
-        return True
+    @staticmethod
+    def plain(result: str) -> str:
+        return _plain(result)
 
-    def adopt(self, rest: _GameReader) -> None:
-        """Takes the comments after the last game of a text."""
+    def adopt(self, rest: GameReader) -> None:
+        assert isinstance(rest, _GameReader)
         self.remarks += [(self.replay.lines[0].moves, text) for _, text in rest.remarks]
         self.warnings += rest.warnings
 

@@ -8,6 +8,7 @@ results; what a text means as a move is found in `moves.py`.
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Iterable, Iterator
 
@@ -16,8 +17,9 @@ import numpy as np
 from games import base
 from games.chess import fen, rules
 from games.chess.pgn import moves, tokens
-from games.text import records
-from games.text.records import GameRecord, RecordError
+from games.text import game_reader, records
+from games.text.game_reader import GameReader
+from games.text.records import GameRecord
 from games.text.scanner import Token
 
 MAX_TAGS = 1000  # of a game
@@ -26,7 +28,6 @@ MAX_PLIES = 12_000  # of a game; with the rule of 75 moves the longest possible 
 _NAME_OF = {"White": "First", "Black": "Second"}
 _POINTS = {text: points for points, text in records.RESULTS.items() if points is not None}
 _UNKNOWN = ("*", "?", "", "-")
-_REMARKS = ("comment", "variation", "warning")  # tokens that begin no game
 _USUAL = ("standard", "chess", "normal", "fromposition", "regular", "classical", "?", "")
 _CHESS960 = ("chess960", "fischerandom", "fischerrandom", "chess9lx", "freestyle", "freestylechess")
 
@@ -34,96 +35,27 @@ _CHESS960 = ("chess960", "fischerandom", "fischerrandom", "chess9lx", "freestyle
 def iterate(lines: Iterable[str], game: rules.Chess) -> Iterator[GameRecord]:
     """The games of a text, line by line, one at a time. Raises RecordError in one sentence at the first thing that is
     wrong, and at the end of a text without a game."""
-    reader = _FileReader(game)
-    try:
-        for token in tokens.tokens(lines):
-            yield from reader.take(token)
-    except RecordError as error:
-        raise error.of_game(reader.now.number) from None
-    yield from reader.finish()
+    none = "there is no game of chess in this text."
+    return game_reader.iterate(tokens.tokens(lines), functools.partial(_GameReader, game), none)
 
 
-class _FileReader:
-    """The games of one text as they are read, token by token. A finished game is kept until the next one begins, for
-    what may still belong to it: a comment in the line of its result, the same result once more."""
-
-    def __init__(self, game: rules.Chess) -> None:
-        self.game = game
-        self.ended: _GameReader | None = None
-        self.now = _GameReader(game, 1)
-
-    def take(self, token: Token) -> Iterator[GameRecord]:
-        now = self.now
-        if token.kind == "tag" and (now.in_moves or (token.name == "Event" and "Event" in now.tags)):
-            yield from self._end()
-        elif self.ended is not None and not now.touched and self.ended.takes_too(token):
-            return
-        if self.ended is not None and token.kind not in _REMARKS:
-            yield self.ended.record()
-            self.ended = None
-        self.now.take(token)
-        if self.now.done:
-            yield from self._end()
-
-    def _end(self) -> Iterator[GameRecord]:
-        if self.ended is not None:
-            yield self.ended.record()
-        self.ended, self.now = self.now, _GameReader(self.game, self.now.number + 1)
-
-    def finish(self) -> Iterator[GameRecord]:
-        """The last game, with all remarks behind it."""
-        if self.now.tags or self.now.in_moves:
-            yield from self._end()
-        elif self.ended is not None:
-            self.ended.adopt(self.now)
-        if self.ended is None:
-            raise RecordError("there is no game of chess in this text.")
-        yield self.ended.record()
-
-
-class _GameReader:
+class _GameReader(GameReader):
     """One game as it is read."""
 
     def __init__(self, game: rules.Chess, number: int) -> None:
-        self.game, self.number = game, number
-        self.line = self.last_line = 0
-        self.tags: dict[str, str] = {}
+        super().__init__(number)
+        self.game = game
         self.fen: Token | None = None
         self.start = self.states = game.initial_states(1)
         self.actions: list[int] = []
         self.comments: dict[int, str] = {}
-        self.warnings: list[str] = []
         self.wrong_checks: list[str] = []
         self.drawn = 0  # plies after which a draw was not claimed
         self.misnumbered = False
-        self.result = ""
-        self.counts = dict.fromkeys(("tags", "comments", "variations"), 0)
-        self.in_moves = self.done = False
 
-    @property
-    def touched(self) -> bool:
-        return bool(self.tags) or self.in_moves
-
-    def take(self, token: Token) -> None:
-        self.line = self.line or token.line
-        self.last_line = token.line
-        try:
-            getattr(self, f"_{token.kind}")(token)
-        except RecordError as error:
-            raise error.of_game(self.number) from None
-        except base.IllegalMove as error:
-            raise self._error(str(error), token) from None
-
-    def _error(self, message: str, token: Token) -> RecordError:
-        return RecordError(message, self.number, token.line, token.column, token.text)
-
-    def _warn(self, token: Token, sentence: str) -> None:
-        self.warnings.append(f"line {token.line}: {sentence}")
-
-    def _count(self, token: Token, what: str, most: int) -> None:
-        self.counts[what] += 1
-        if self.counts[what] > most:
-            raise self._error(f"a game has more than {most} {what}.", token)
+    def begins_another(self, token: Token) -> bool:
+        """After tags alone, it is Event once more."""
+        return super().begins_another(token) or (token.kind == "tag" and token.name == "Event" and "Event" in self.tags)
 
     # -- tags --------------------------------------------------------------------------------------------
 
@@ -225,21 +157,12 @@ class _GameReader:
     def _variation(self, token: Token) -> None:
         self._count(token, "variations", MAX_REMARKS + len(self.actions))
 
-    def _warning(self, token: Token) -> None:
-        self._warn(token, token.text)
+    @staticmethod
+    def plain(result: str) -> str:
+        return _plain(result)
 
-    def takes_too(self, token: Token) -> bool:
-        """Whether a token behind the result still belongs to this game, which then takes it."""
-        if token.kind == "result" and ("*" in (token.text, self.result) or _plain(token.text) == self.result):
-            self.result = _plain(token.text) if self.result == "*" else self.result
-        elif token.kind in _REMARKS and token.line == self.last_line:
-            self.take(token)
-        else:
-            return False
-        return True
-
-    def adopt(self, rest: _GameReader) -> None:
-        """Takes the comments after the last game of a text."""
+    def adopt(self, rest: GameReader) -> None:
+        assert isinstance(rest, _GameReader)
         index = len(self.actions) - 1
         for text in rest.comments.values():
             self.comments[index] = f"{self.comments.get(index, '')} {text}".strip()
