@@ -82,7 +82,8 @@ def _run(arguments: argparse.Namespace, stop: StopSignal) -> int:
             "expected a PRESET, such as tic-tac-toe, or --config FILE.toml, and not both: `selfplay train --list` "
             "shows the presets."
         )
-    chosen = choice.choose(arguments.config or arguments.preset, arguments.run, _assignments(arguments))
+    to_train = not (arguments.write_config or arguments.settings)
+    chosen = choice.choose(arguments.config or arguments.preset, arguments.run, _assignments(arguments), to_train)
     if file := arguments.write_config:
         assert chosen.preset is not None  # it is only of a config from Python
         files.write(file, chosen.preset, chosen.config)

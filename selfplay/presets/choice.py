@@ -26,12 +26,12 @@ class Choice(NamedTuple):
     config: Any  # of one of the families
 
 
-def choose(source: object, path: Path | None, assignments: Iterable[str]) -> Choice:
-    """The run to train.
+def choose(source: object, path: Path | None, assignments: Iterable[str], to_train: bool = True) -> Choice:
+    """The run to train, or only the settings that it would have.
 
     source: a preset's name, the Path of a TOML file, or a family's config. path: the folder; runs/NAME where None.
-    assignments: "key=value", as `config.override` takes them. Raises ConfigError; FolderError for a folder that is a
-    file, or holds a run of another name."""
+    assignments: "key=value", as `config.override` takes them. to_train: refuse settings that the run in the folder
+    cannot go on with. Raises ConfigError; FolderError for a folder that is a file, or holds a run of another name."""
     preset: str | None
     if isinstance(source, Path):
         name, preset, config = source.name, None, None
@@ -48,7 +48,7 @@ def choose(source: object, path: Path | None, assignments: Iterable[str]) -> Cho
     elif isinstance(source, str) and saved:
         config = saved.config
     config = _override(config, assignments, preset)
-    if saved and (path / "state").is_dir() and any((path / "state").iterdir()):
+    if to_train and saved and (path / "state").is_dir() and any((path / "state").iterdir()):
         resume.check(path, saved.config, config)
     return Choice(name, path, preset, config)
 

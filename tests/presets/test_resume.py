@@ -62,3 +62,10 @@ def test_before_the_first_save_everything_may_change(tmp_path: Path) -> None:
     assert choice.choose("tic-tac-toe", path, ["run.seed=9"]).config == replace(
         registry.get("tic-tac-toe"), run=replace(registry.get("tic-tac-toe").run, seed=9)
     )
+
+
+def test_settings_that_a_run_cannot_go_on_with_can_still_be_looked_at(tmp_path: Path) -> None:
+    run, changed = saved_run(tmp_path / "run", "tic-tac-toe"), ["network.blocks=3"]
+    with pytest.raises(ConfigError, match=r"network\.blocks"):
+        choice.choose("tic-tac-toe", run, changed)
+    assert choice.choose("tic-tac-toe", run, changed, to_train=False).config.network.blocks == 3
