@@ -45,6 +45,7 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
     "selfplay.league": (*CORE, "selfplay.learning"),
     "selfplay.ratings": (*CORE, "selfplay.league"),
     "selfplay.loop": (*CORE, "selfplay.learning", "selfplay.league", "selfplay.ratings"),
+    "selfplay.drift": (),
     "selfplay.search": ("selfplay.errors", "selfplay.config", "games.base"),
     "selfplay.networks": ("selfplay.errors", "selfplay.config", "selfplay.device", "selfplay.search", "games.base"),
     "selfplay.players": (*CORE, *BOARD_GAMES, *PLAYING, "selfplay.ratings", "selfplay.league"),
@@ -74,8 +75,9 @@ ONLY_IN = {
     "pandas": ("selfplay.api.frames", "selfplay.api.tournaments", "selfplay.api.training"),
 }
 NEVER_IN = {
-    "torch": ("games", "selfplay.search", "selfplay.ratings"),
-    "ray": ("games",),
+    "torch": ("games", "selfplay.drift", "selfplay.search", "selfplay.ratings"),
+    "ray": ("games", "selfplay.drift"),
+    "numba": ("selfplay.drift",),
 }
 HEAVY = ("torch", "numba", "ray", "numpy", "scipy", "matplotlib", "tensorboard", "chess")
 

@@ -1,0 +1,77 @@
+"""The interface of drift detectors: one value at a time (`StreamDetector`), or two samples at once (`BatchTest`).
+
+What drifts is one of three things: the inputs, p(x); the labels or outcomes, p(y); or the outcome given the input,
+p(y|x). A detector only sees numbers, so `detects` and `unit` say what its caller feeds it.
+
+Rows of one game are not independent. The values of a stream are therefore one a game or one a batch (its mean, say),
+and a batch test takes the game of each row as `groups`: it then moves whole games between the samples. Calling either
+with single rows of longer games gives more false alarms than stated.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any, Literal, Protocol
+
+import numpy as np
+
+Drifting = Literal["covariate p(x)", "label p(y)", "concept p(y|x)"]
+Unit = Literal["game", "batch", "row"]
+Groups = tuple[np.ndarray, np.ndarray]  # game of each row of the reference, and of each of the window
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class State:
+    """What a stream detector says after one value."""
+
+    drift: bool  # an alarm, at this value; the next value begins a new stream
+    warning: bool  # on the way there; True at an alarm as well
+    statistic: float  # what is compared with the threshold; 0 while there are too few values
+    threshold: float
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Comparison:
+    """What a batch test says of two samples."""
+
+    statistic: float
+    p_value: float | None  # of as large a statistic without drift; None where the test has only a threshold
+    threshold: float  # of the statistic, at the sizes of these samples
+    drift: bool
+
+
+class StreamDetector(Protocol):
+    """Takes one value a game or batch, and says after each whether the stream has changed."""
+
+    detects: Drifting
+    unit: Unit
+
+    def update(self, value: float) -> State:
+        """The state after this value. ValueError: the value is no finite number."""
+        ...
+
+    def reset(self) -> None:
+        """Forgets everything: as after construction."""
+        ...
+
+    def state(self) -> dict[str, Any]:
+        """All that it remembers, and its settings, as plain JSON."""
+        ...
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Goes on from `state()` bit for bit. ValueError: saved by another detector, or with other settings."""
+        ...
+
+
+class BatchTest(Protocol):
+    """Compares two samples, neither of which has to be as long as the other."""
+
+    detects: Drifting
+    alpha: float  # share of false alarms
+
+    def compare(self, reference: np.ndarray, window: np.ndarray, groups: Groups | None = None) -> Comparison:
+        """Whether `window` [M] or [M, d] comes from elsewhere than `reference` [N] or [N, d].
+
+        groups: the game of each row, of each sample; None: every row is one unit. ValueError: an empty sample, a value
+        that is no number, or shapes that do not fit."""
+        ...
