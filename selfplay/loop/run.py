@@ -15,18 +15,13 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
-import numpy as np
-
 from selfplay import device as devices
 from selfplay.agent import Agent
 from selfplay.display import SECONDS
-from selfplay.errors import ActorPoolError, CheckpointError, OutOfMemory
+from selfplay.errors import ActorPoolError, CheckpointError
 from selfplay.league.league import League
 from selfplay.league.pool import Pool
-from selfplay.learning.due import Due
-from selfplay.learning.learner import Learner
-from selfplay.learning.mining import HardExampleMiner
-from selfplay.learning.replay import Replay
+from selfplay.learning.training import Training
 from selfplay.loop import budget as budgets
 from selfplay.loop import folder as folders
 from selfplay.loop.actor_pool import ActorPool, InlineActorPool
@@ -36,7 +31,6 @@ from selfplay.loop.intake import Intake
 from selfplay.loop.nodes import node
 from selfplay.loop.stop_signal import Stopped, StopSignal
 from selfplay.loop.telemetry import Telemetry
-from selfplay.storage import random_stream
 from selfplay.types import SampleBatch, Status
 
 OnStatus = Callable[[Status], None]
@@ -46,7 +40,7 @@ which nothing is lost."""
 
 
 class Run:
-    """One session of a run: owns its folder, replay, learner and actors from `__init__` to `close`."""
+    """One session of a run: owns its folder, training state and actors from `__init__` to `close`."""
 
     def __init__(
         self, agent: Agent, folder: folders.Folder, report: OnStatus, address: str | None = None,
@@ -61,19 +55,13 @@ class Run:
         self.status = self.telemetry.status
         self.pool = Pool(folder.path / "checkpoints", agent.config.pool)
         self.league = League(agent, self.pool, self.config.seed, self.telemetry.note)
-        self.learner = Learner(agent.updates(), agent.config.learner)
-        self.replay = Replay(agent.row_dtype, agent.config.replay)
-        self.due = Due(agent.config.replay, agent.config.learner)
-        self.miner = HardExampleMiner(agent.config.mining)
-        self.rng = np.random.default_rng(np.random.SeedSequence(self.config.seed, spawn_key=(2**31,)))
-        self._generation_start = 0  # rows inserted when this generation began
-        self._target_steps: int | None = None  # updates that end this generation, once it has its rows
+        self.training = Training(agent)
+        self.learner, self.replay, self.miner = self.training.learner, self.training.replay, self.training.miner
         self._sessions = 0
         self._published = -1  # generation that the actors have
         self._cuts = stop.cuts if stop else contextlib.nullcontext
         self._should_stop: Callable[[], bool] = stop.asked if stop else lambda: False
         self._intake = Intake(agent)
-        self._out_of_memory_at = -1  # learner's step at which memory ran out last
         state = folder.load_state(agent)
         if state:
             self._restore(state)
@@ -96,8 +84,7 @@ class Run:
 
     def _make_actors(self, address: str | None) -> ActorPool:
         config = self.config
-        # Where games in progress are not kept, each session draws its games from streams of its own.
-        seed = config.seed + 7919 * self._sessions
+        seed = config.seed + 7919 * self._sessions  # where games in progress are not kept: other games each session
         if left := node.end_leftovers(self.folder.path):
             self._tell(f"Ended {left} processes of Ray that a session which was killed had left running.")
         if config.actors == 0:
@@ -165,19 +152,19 @@ class Run:
 
     def _turn(self) -> None:
         """Collects the actors' sample batches, and makes the updates that their rows call for."""
-        owed = self._updates_owed()
+        owed = self.training.owed()
         # With the rows that they are making, actors would be a generation ahead: they wait for the learner.
         ahead = min(self.actors.size * self.config.rollout_rows, self.config.generation_rows / 2)
-        ahead += self.due.rows_behind(self.replay.inserted, self.learner.steps)
+        ahead += self.training.rows_behind()
         self.actors.pause(ahead > self.config.generation_rows)
         self._show("learning" if owed else "playing")
         for batch in self.actors.collect(wait=not owed):
             self._take(batch)
-        if not owed and self._updates_owed():
+        if not owed and self.training.owed():
             self._show("learning")
         started = time.perf_counter()
         limit = 0.5 if self.actors.size else float("inf")
-        while self._updates_owed() and time.perf_counter() - started < limit and not self._should_stop():
+        while self.training.owed() and time.perf_counter() - started < limit and not self._should_stop():
             self._learn()
             if self.actors.size and self._generation_is_over():  # what is still owed belongs to the next one
                 break
@@ -196,65 +183,28 @@ class Run:
         else:
             self.actors.accepted(batch)
 
-    def _updates_owed(self) -> int:
-        return self.due.owed(self.replay.inserted, self.learner.steps)
-
     def _learn(self) -> None:
-        size = self.agent.config.learner.batch_size
-        rows = self.miner.sample(self.replay, size, self.rng, self.agent.buckets)
-        batch = self.agent.make_batch(rows, self.rng)
         try:
-            self.telemetry.count_losses(self.learner.step(batch, self._schedule()))
+            self.telemetry.count_losses(self.training.step(self._schedule()))
         except (MemoryError, RuntimeError) as error:
             if not devices.is_out_of_memory(error):
                 raise
-            self._recover_memory(error)
+            saved = self.folder.load_learner if self.folder.has_state() else None
+            self._tell(self.training.recover_memory(error, saved))
         self.status.steps = self.learner.steps
 
-    def _recover_memory(self, error: Exception) -> None:
-        """Goes back to the learner saved last, since a step may have been cut short half-way; the rows are kept, so the
-        updates are made again. Raises OutOfMemory where memory runs out again before the next save."""
-        if self._out_of_memory_at >= 0 or not self.folder.has_state():
-            smaller = max(1, self.agent.config.learner.batch_size // 2)
-            raise OutOfMemory(
-                f"the learner runs out of memory ({(str(error).splitlines() or ['none left'])[0]}): try a smaller "
-                f"batch, as with --set learner.batch_size={smaller}. What was saved last is kept."
-            ) from error
-        self._out_of_memory_at = self.learner.steps
-        devices.release_memory()
-        tensors, rest = self.folder.load_learner()
-        self.learner.load_state(tensors, rest)
-        self._tell(
-            f"The learner ran out of memory at update {self._out_of_memory_at:,}: it goes on from update "
-            f"{self.learner.steps:,}, which was saved last."
-        )
-
     def _schedule(self) -> float:
-        return self.budget.schedule(self.status, self.share())
-
-    def share(self) -> float:
-        """Share of this generation's updates that is made; beyond 1 for those on rows beyond its own."""
-        return self.due.share(self._generation_start, self.config.generation_rows, self.learner.steps)
-
-    def _generation_end(self) -> int:
-        """Rows inserted at its end; what actors of other processes send meanwhile belongs to the next generation."""
-        rows = self.replay.inserted
-        return min(rows, self._generation_start + self.config.generation_rows) if self.actors.size else rows
+        return self.budget.schedule(self.status, self.training.share())
 
     def _generation_is_over(self) -> bool:
-        """Whether the generation has its rows, and the updates that were owed when it got them are done."""
-        if self._target_steps is None and self.replay.inserted - self._generation_start >= self.config.generation_rows:
-            self._target_steps = self.learner.steps + self._updates_owed()
-            if self.actors.size:
-                self._target_steps = min(self._target_steps, self.due.at(self._generation_end()))
-        return self._target_steps is not None and self.learner.steps >= max(self._target_steps, 1)
+        return self.training.generation_is_over(overlapping=self.actors.size > 0)
 
     def _end_generation(self) -> None:
         """Saves the new generation, lets it play matches, and evaluates it when that is due; the last one always is."""
         self.status.generation += 1
-        self._generation_start, self._target_steps = self._generation_end(), None
+        self.training.end_generation(overlapping=self.actors.size > 0)
         self._show("saving")
-        self.telemetry.rates(self._reuse(), at_end=True)
+        self.telemetry.rates(self.training.reuse(), at_end=True)
         weights = self._weights = self.learner.weights()
         self.pool.save(self.status.generation, weights, self._meta())
         self.telemetry.end_generation()
@@ -325,18 +275,13 @@ class Run:
 
     def _tick(self) -> None:
         self.budget.tick(self.status)
-        rows = self.replay.inserted - self._generation_start
-        self.status.generation_progress = min(1.0, rows / self.config.generation_rows)
+        self.status.generation_progress = self.training.share_of_rows()
 
     def _show(self, phase: str) -> None:
         self.status.phase = phase
         self._tick()
-        self.telemetry.rates(self._reuse())
+        self.telemetry.rates(self.training.reuse())
         self.report(self.status)
-
-    def _reuse(self) -> float:
-        """How often a row was drawn, on average."""
-        return self.due.draws(self.learner.steps) / max(self.replay.inserted, 1)
 
     # -- saving and going on ---------------------------------------------------------------------------------
 
@@ -356,40 +301,25 @@ class Run:
         )
 
     def _save(self) -> None:
-        tensors, rest = self.learner.state()
-        rest |= self.telemetry.state()
-        rest |= {
-            "generation_start": self._generation_start,
-            "target_steps": self._target_steps,
-            "due": self.due.state(),
-            "sessions": self._sessions + 1,
-            "league": self.league.state(),
-            "mining": self.miner.state(),
-            "rng": random_stream.pack(self.rng),
-            "identity": self.agent.identity(),
-        }
+        tensors, rest = self.training.state()
+        rest |= self.telemetry.state() | {"league": self.league.state()}
+        rest |= {"sessions": self._sessions + 1, "identity": self.agent.identity()}
         self.folder.save_state(self.replay, tensors, rest, self.actors.state())
         self.pool.retain(self.folder.referred())
-        self._out_of_memory_at = -1
+        self.training.saved()
 
     def _restore(self, state: folders.State) -> None:
+        rest, status = state.rest, self.status
         try:
-            self.learner.load_state(state.tensors, state.rest)
+            self.training.load_state(state.tensors, rest, state.rows, state.inserted, self.folder.settings())
         except (RuntimeError, KeyError, IndexError, ValueError) as error:
             raise CheckpointError(
                 f"the training state in '{self.folder.path}' does not fit its network ({type(error).__name__})."
             ) from None
-        self.replay.restore(state.rows, state.inserted)
-        rest, status = state.rest, self.status
         self.telemetry.load_state(rest)
         self.league.load_state(rest.get("league", []))  # runs of earlier versions have none
-        self.miner.load_state(rest.get("mining", self.miner.state()))  # nor this
         status.steps, status.rows, status.window = self.learner.steps, self.replay.inserted, len(self.replay)
-        self._generation_start = rest["generation_start"]
-        held = rest.get("due") or self.folder.settings()  # states of earlier versions have none
-        self._target_steps = self.due.load_state(held, self.replay.inserted, self.learner.steps, rest["target_steps"])
         self._sessions = rest["sessions"]
-        self.rng = random_stream.unpack(rest["rng"])
         for warning in state.warnings:
             self.telemetry.note(warning)
         self.budget.start(status.seconds)

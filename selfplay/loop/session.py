@@ -63,7 +63,7 @@ def _note_changes(run: runs.Run, saved: Mapping[str, Any]) -> None:
     run.telemetry.note(f"Goes on with changed settings: {told}.")
     lengths = {name: saved.get(f"run.{name}") for name in ("minutes", "generations")}
     before = Budget(dataclasses.replace(config, run=dataclasses.replace(config.run, **lengths)))
-    old, new = (run.learner.learning_rate(b.schedule(run.status, run.share())) for b in (before, run.budget))
+    old, new = (run.learner.learning_rate(b.schedule(run.status, run.training.share())) for b in (before, run.budget))
     if not 0.8 < new / old < 1.25:
         run.telemetry.note(
             f"The learning rate goes from {old:.2g} to {new:.2g} at once, since it follows the share of the budget "

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from selfplay.ratings import davidson
+from selfplay.ratings import davidson, results_table
 
 ELO = 400 / math.log(10)  # Elo a natural unit of log odds
 Z95 = 1.959963984540054  # two-sided 95 % of a normal distribution
@@ -95,24 +95,32 @@ def fit(
 
     ValueError: a table that is none, fewer than two players, no games, or no maximum.
     """
-    results = _checked(results)
+    results = results_table.checked(results)
     size = len(results)
     _check_settings(size, anchor, anchor_elo, draw, advantage, prior)
     label = [str(name) for name in names] if names is not None else [f"player {number}" for number in range(size)]
     if len(label) != size:
         raise ValueError(f"{len(label)} names for {size} players")
-    holds, core, warnings = _bounded(results, label)
+    holds, core, warnings = results_table.bounds(results, label)
     if prior == 0 and warnings:
         raise ValueError(f"without a prior there are no ratings: {warnings[0]}")
     if anchor is not None:
         core = np.array([anchor])
     elif len(core) < size:
         warnings.append(f"The mean is that of {', '.join(label[player] for player in core)}.")
-    draw, advantage = _identified(results, draw, advantage, warnings)
-    fixed = (draw, advantage, prior)
+    fixed = (*_identified(results, draw, advantage, warnings), prior)
+    return _at_maximum(results, holds, core, fixed, anchor_elo, warnings)
+
+
+def _at_maximum(
+    results: np.ndarray, holds: np.ndarray, core: np.ndarray, fixed: tuple[float | None, float | None, float],
+    anchor_elo: float, warnings: list[str],
+) -> Fit:  # fmt: skip
+    """The `Fit` of a table that is sound; its fields by their names."""
+    size = len(results)
     rows, basis, peak = _climb(results, core, fixed)
-    dispersion = davidson.dispersion(rows, peak, results, prior)
-    found, change = _in_elo(rows, basis, peak.at, advantage)
+    dispersion = davidson.dispersion(rows, peak, results, fixed[2])
+    found, change = _in_elo(rows, basis, peak.at, fixed[1])
     covariance = change @ np.linalg.solve(peak.information, change.T) * dispersion
     errors = np.sqrt(np.maximum(np.diag(covariance), 0))
     ratings, scale = found[:size], ELO / (1 + found[-1] / 2)
@@ -156,22 +164,6 @@ def _identified(
     return draw, advantage
 
 
-def _checked(results: np.ndarray) -> np.ndarray:
-    results = np.array(results, dtype=float)
-    if results.ndim != 3 or results.shape != (len(results), len(results), 3):
-        raise ValueError(f"results have shape [K, K, 3], wins, draws, losses of K players, not {list(results.shape)}")
-    if len(results) < 2:
-        raise ValueError(f"ratings compare players: two at least, not {len(results)}")
-    if not np.isfinite(results).all() or results.min() < 0:
-        bad = results[~(np.isfinite(results) & (results >= 0))][0]
-        raise ValueError(f"results are numbers of games, 0 or more, not {bad:g}")
-    if results[np.arange(len(results)), np.arange(len(results))].any():
-        raise ValueError("a player has games against itself; results[i, i] must be 0")
-    if not results.any():
-        raise ValueError("there are no games to rate players by")
-    return results
-
-
 def _check_settings(
     size: int, anchor: int | None, anchor_elo: float, draw: float | None, advantage: float | None, prior: float
 ) -> None:
@@ -183,43 +175,6 @@ def _check_settings(
         raise ValueError(f"prior is a number of games, 0 or more, not {prior}")
     if not math.isfinite(anchor_elo) or not math.isfinite(advantage or 0.0):
         raise ValueError(f"anchor_elo and advantage are finite Elo, not {anchor_elo} and {advantage}")
-
-
-def _closure(joined: np.ndarray) -> np.ndarray:
-    """[K, K] bool: whether a path of `joined` leads from i to j; each leads to itself."""
-    paths = joined | np.eye(len(joined), dtype=bool)
-    for _ in range(len(joined).bit_length()):
-        paths = (paths.astype(float) @ paths) > 0
-    return paths
-
-
-def _bounded(results: np.ndarray, label: list[str]) -> tuple[np.ndarray, np.ndarray, list[str]]:
-    """`Fit.holds`, the players of the largest group in which all hold each other, and sentences about the others.
-
-    Ratings are finite just if everyone holds everyone (Ford 1957)."""
-    wins, draws, losses = np.moveaxis(results, 2, 0)
-    took = (wins + draws + (losses + draws).T) > 0
-    holds, met = _closure(took), _closure(took | took.T)
-
-    def named(players: np.ndarray) -> str:
-        return ", ".join(label[player] for player in np.flatnonzero(players))
-
-    def groups(same: np.ndarray) -> list[np.ndarray]:
-        return [same[player] for player in range(len(same)) if same[player].argmax() == player]
-
-    sentences = []
-    if not met.all():
-        apart = "; ".join(named(group) for group in groups(met))
-        sentences.append(f"No results join these groups, and ratings compare only within one: {apart}.")
-    mutual = groups(holds & holds.T)
-    for group in mutual:
-        out, into = (took[group] & ~group).any(), (took[:, group] & ~group[:, None]).any()
-        if out and not into:
-            sentences.append(f"{named(group)} lost no point to the others: nothing bounds the rating from above.")
-        if into and not out:
-            sentences.append(f"{named(group)} took no point off the others: nothing bounds the rating from below.")
-    largest = max(mutual, key=lambda group: int(group.sum()))
-    return holds, np.flatnonzero(largest), sentences
 
 
 def _climb(
