@@ -36,7 +36,7 @@ class Comparison:
 
     statistic: float
     p_value: float | None  # of as large a statistic without drift; None where the test has only a threshold
-    threshold: float  # of the statistic, at the sizes of these samples
+    threshold: float  # of the statistic, at the sizes of these samples; infinite where these can never be an alarm
     drift: bool
 
 
