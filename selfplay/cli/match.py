@@ -10,7 +10,7 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from selfplay.cli.console import early, paths
 from selfplay.cli.tournaments import conditions, playing
@@ -19,10 +19,10 @@ from selfplay.players.levels import MAX_SIMULATIONS
 
 if TYPE_CHECKING:
     from games.base import Game
+    from selfplay.cli.tournaments.tally import MatchSummary, Tally
     from selfplay.players.match_worker import MatchSpec
     from selfplay.players.player import Player
-    from selfplay.ratings.sprt import EloEstimate, Verdict
-    from selfplay.ratings.tournament import MatchTask, TaskResult
+    from selfplay.ratings.sprt import SequentialTest
     from selfplay.ratings.tournament_folder import TournamentFolder
 
 EPILOG = """examples:
@@ -34,11 +34,12 @@ EPILOG = """examples:
   selfplay match uct:1000 solver --game connect-four --json
 
 --sprt ELO0,ELO1 asks whether PLAYER is better by ELO0 or by ELO1 (normalised Elo; --logistic for the usual), and stops
-as soon as it can be told with the error rates --alpha and --beta.
+as soon as it can be told with the error rates --alpha and --beta. Games in progress then are played to their ends; the
+report says how many decided.
 """
 
 SPRT_GAMES = 20_000  # at most, unless --games says otherwise
-SPRT_TOGETHER = 128  # games side by side: those in progress when a test ends are lost
+SPRT_TOGETHER = 128  # games side by side: those in progress when a test is decided are more than it needed
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -64,17 +65,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--json", action="store_true", help="one JSON object instead of sentences")
 
 
-class MatchSummary(NamedTuple):
-    """The result of the games played so far, for the first player."""
-
-    pentanomial: list[int]  # pairs with 0, 1/2, 1, 3/2, 2 points
-    wins: int
-    draws: int
-    losses: int
-    measured: EloEstimate
-    verdict: Verdict | None
-
-
 def run(arguments: argparse.Namespace) -> int:
     if arguments.games is None:
         arguments.games = SPRT_GAMES if arguments.sprt else 100
@@ -82,33 +72,52 @@ def run(arguments: argparse.Namespace) -> int:
     playing.check(arguments)
     conditions.check_range("--simulations", arguments.simulations, 0, MAX_SIMULATIONS)
     early.check_players([arguments.first, arguments.second], arguments.game)
-    bounds = _bounds(arguments)
+    test = _test(arguments)
+    from selfplay.cli.tournaments.tally import Tally
     from selfplay.ratings import tournament
 
-    spec, game, players = _spec(arguments, together=SPRT_TOGETHER if bounds else None)
+    spec, game, players = _spec(arguments, together=SPRT_TOGETHER if test else None)
     tasks = [tournament.MatchTask(0, 1, number) for number in range(arguments.games // 2)]
     kept = _kept(arguments, game, list(spec.names))
-    before = kept.results.by_task if kept else {}
-    points = {task: result.points for task, result in before.items()}
-    progress = playing.Progress(2 * (len(tasks) - len(points)), arguments.plain or arguments.json)
-    plies = [ply for result in before.values() for ply in result.plies]
-    code = 0
+    tally = Tally(tasks, kept.results.by_task.values() if kept else (), test)
+    progress = playing.Progress(2 * tally.missing, arguments.plain or arguments.json)
+    workers = playing.workers_of_games(spec, (game, players))
+    stopped: BaseException | None = None
     try:
-        missing = [task for task in tasks if task not in points]
-        stream = playing.play(spec, (game, players), missing, arguments, progress)
-        told = _until(stream, tasks, points, plies, bounds, arguments, kept, progress)
-    except KeyboardInterrupt:
-        told, code = _tell(_in_order(tasks, points), bounds, arguments), 130
-        print("selfplay: stopped; this is what was played:", file=sys.stderr)
-        if told is None:
-            return code
+        if not tally.decided:
+            _play(workers, tally, arguments, kept, progress)
+    except (KeyboardInterrupt, UserError) as error:  # what was played is told before it
+        stopped = error
     finally:
         if kept:
             kept.close()
-    assert told is not None
-    show = _print_json if arguments.json else _print_sentences
-    show(arguments, game, told, progress, sum(plies) / max(1, len(plies)), bounds)
-    return code
+    told = tally.summary()
+    if stopped is not None and told is not None:
+        print("selfplay: stopped; this is what was played:", file=sys.stderr)
+    if told is not None:
+        show = _print_json if arguments.json else _print_sentences
+        show(arguments, game, told, progress, test)
+    if isinstance(stopped, UserError):
+        raise stopped
+    return 130 if stopped is not None else 0
+
+
+def _play(
+    workers: playing.WorkerPools, tally: Tally, arguments: argparse.Namespace, kept: TournamentFolder | None,
+    progress: playing.Progress,
+) -> None:  # fmt: skip
+    """Plays what is missing, or until the test is decided and the games in progress then have ended."""
+    if tally.test is not None:
+        stream = playing.played_in_order(workers, tally.to_play(), tally.missing, arguments, progress)
+    else:
+        stream = playing.played(workers, list(tally.to_play()), arguments, progress, 2)
+    for result in stream:
+        tally.add(result)
+        if kept:
+            kept.add(result)
+        if tally.test is not None:
+            progress.note = f", LLR {tally.test.verdict.llr:+.2f}"
+            progress.note += ", decided: games in progress end" if tally.decided else ""
 
 
 def _spec(arguments: argparse.Namespace, together: int | None) -> tuple[MatchSpec, Game, list[Player]]:
@@ -126,27 +135,21 @@ def _spec(arguments: argparse.Namespace, together: int | None) -> tuple[MatchSpe
     return spec, game, players
 
 
-def _bounds(arguments: argparse.Namespace) -> tuple[float, float] | None:
-    """(ELO0, ELO1). Raises UserError for what cannot be tested."""
+def _test(arguments: argparse.Namespace) -> SequentialTest | None:
+    """The sequential test that is asked for. Raises UserError for what cannot be tested."""
     if arguments.sprt is None:
         return None
     try:
         low, high = (float(word) for word in arguments.sprt.split(","))
     except ValueError:
         raise UserError(f"--sprt is '{arguments.sprt}': expected two numbers, such as 0,10.") from None
-    import numpy as np
-
     from selfplay.ratings import sprt
 
     try:
-        sprt.decide(np.zeros(5), low, high, arguments.alpha, arguments.beta, _model(arguments))
+        model: sprt.EloModel = "logistic" if arguments.logistic else "normalized"
+        return sprt.SequentialTest(low, high, arguments.alpha, arguments.beta, model)
     except ValueError as error:
         raise UserError(f"--sprt {arguments.sprt}: {error}.") from None
-    return low, high
-
-
-def _model(arguments: argparse.Namespace) -> Any:
-    return "logistic" if arguments.logistic else "normalized"
 
 
 def _kept(arguments: argparse.Namespace, game: Game, names: list[str]) -> TournamentFolder | None:
@@ -166,85 +169,31 @@ def _kept(arguments: argparse.Namespace, game: Game, names: list[str]) -> Tourna
     return tournament_folder.TournamentFolder(arguments.out, participants, terms, suffix)
 
 
-def _until(
-    stream: Any, tasks: list[MatchTask], points: dict[MatchTask, Any], plies: list[int],
-    bounds: tuple[float, float] | None, arguments: argparse.Namespace, kept: TournamentFolder | None,
-    progress: playing.Progress,
-) -> MatchSummary | None:  # fmt: skip
-    """Takes results until all are there or the test has decided.
-
-    The test looks at pairs in the order of their openings, at those before the first that is not finished: short games
-    end first, and to judge by whichever ended would favour what is quickly decided."""
-    told = _tell(_in_order(tasks, points), bounds, arguments)
-    if told is not None and told.verdict is not None and told.verdict.accepted:
-        return told
-    result: TaskResult
-    for result in stream:
-        points[result.task] = result.points
-        plies += result.plies
-        if kept:
-            kept.add(result)
-        if bounds:
-            told = _tell(_in_order(tasks, points), bounds, arguments)
-            if told is not None and told.verdict is not None:
-                progress.note = f", LLR {told.verdict.llr:+.2f}"
-                if told.verdict.accepted:
-                    stream.close()
-                    return told
-    return _tell(_in_order(tasks, points), bounds, arguments)
-
-
-def _in_order(tasks: list[MatchTask], points: dict[MatchTask, Any]) -> list[Any]:
-    """Points of the pairs before the first that is not finished."""
-    done = []
-    for task in tasks:
-        if task not in points:
-            break
-        done.append(points[task])
-    return done
-
-
-def _tell(pairs: list[Any], bounds: tuple[float, float] | None, arguments: argparse.Namespace) -> MatchSummary | None:
-    """None where no pair is finished."""
-    import numpy as np
-
-    from selfplay.ratings import sprt
-
-    if not pairs:
-        return None
-    moving_first, moving_second = np.array(pairs).T
-    counts = sprt.pentanomial(sprt.kinds(moving_first, moving_second))
-    verdict = None
-    if bounds:
-        verdict = sprt.decide(counts, *bounds, arguments.alpha, arguments.beta, _model(arguments))
-    games = np.concatenate([moving_first, moving_second])
-    wins, draws = int((games == 1).sum()), int((games == 0.5).sum())
-    return MatchSummary(counts.tolist(), wins, draws, len(games) - wins - draws, sprt.measure(counts), verdict)
-
-
 def _print_json(
-    arguments: argparse.Namespace, game: Game, told: MatchSummary, progress: playing.Progress, plies: float,
-    bounds: tuple[float, float] | None,
+    arguments: argparse.Namespace, game: Game, told: MatchSummary, progress: playing.Progress,
+    test: SequentialTest | None,
 ) -> None:  # fmt: skip
     import math
 
     from selfplay.ratings import elo
 
-    m, verdict = told.measured, told.verdict
+    m = told.measured
     found: dict[str, Any] = {
-        "game": game.name, "first": arguments.first, "second": arguments.second, "games": 2 * m.pairs,
+        "game": game.name, "first": arguments.first, "second": arguments.second, "games": told.games,
         "wins": told.wins, "draws": told.draws, "losses": told.losses, "score": m.score,
         "interval": [float(elo.score_of_elo(m.lower)), float(elo.score_of_elo(m.upper))],
         "pentanomial": told.pentanomial, "elo": m.elo, "elo_interval": [m.lower, m.upper],
         "normalized_elo": m.normalised, "normalized_elo_interval": [m.normalised_lower, m.normalised_upper],
-        "superiority": m.superiority, "simulations": arguments.simulations, "plies": plies,
+        "superiority": m.superiority, "simulations": arguments.simulations, "plies": told.plies,
         "openings": conditions.describe_openings(game, arguments, arguments.games // 2), "seed": arguments.seed,
         "seconds": round(progress.seconds, 3), "simulations_per_second": progress.simulations / progress.seconds,
+        "not_counted": {"out_of_order": told.out_of_order, "broken_off": told.broken_off, "beyond": told.beyond},
     }  # fmt: skip
-    if verdict is not None and bounds is not None:
-        found["sprt"] = {"elo0": bounds[0], "elo1": bounds[1], "model": _model(arguments), "alpha": arguments.alpha,
-                         "beta": arguments.beta, "llr": verdict.llr, "lower": verdict.lower, "upper": verdict.upper,
-                         "accepted": verdict.accepted}  # fmt: skip
+    if test is not None:
+        verdict = test.verdict
+        found["sprt"] = {"elo0": test.elo0, "elo1": test.elo1, "model": test.model, "alpha": test.alpha,
+                         "beta": test.beta, "llr": verdict.llr, "lower": verdict.lower, "upper": verdict.upper,
+                         "accepted": verdict.accepted, "games": 2 * test.pairs}  # fmt: skip
 
     def known(value: Any) -> Any:
         if isinstance(value, list):
@@ -255,28 +204,31 @@ def _print_json(
 
 
 def _print_sentences(
-    arguments: argparse.Namespace, game: Game, told: MatchSummary, progress: playing.Progress, plies: float,
-    bounds: tuple[float, float] | None,
+    arguments: argparse.Namespace, game: Game, told: MatchSummary, progress: playing.Progress,
+    test: SequentialTest | None,
 ) -> None:  # fmt: skip
+    from selfplay.cli.tournaments import tally
     from selfplay.players import registry
     from selfplay.ratings import elo
 
     m = told.measured
-    print(f"{arguments.first} against {arguments.second}, {game.name}, {2 * m.pairs} games, "
+    print(f"{arguments.first} against {arguments.second}, {game.name}, {told.games} games, "
           f"{conditions.describe_openings(game, arguments, m.pairs)}: "
           f"won {told.wins}, drawn {told.draws}, lost {told.losses}.")  # fmt: skip
     low, high = float(elo.score_of_elo(m.lower)), float(elo.score_of_elo(m.upper))
-    verdict = "better" if m.lower > 0 else "worse" if m.upper < 0 else "no certain difference"
+    known = "better" if m.lower > 0 else "worse" if m.upper < 0 else "no certain difference"
     rated, lower, upper, normalised = (f"{x:+.0f}".replace("inf", "∞") for x in (m.elo, m.lower, m.upper, m.normalised))
     print(f"Score {m.score:.1%} (95 % {low:.1%} to {high:.1%}), Elo {rated} ({lower} to {upper}), normalised Elo "
-          f"{normalised}, likelihood of being stronger {m.superiority:.1%}: {verdict}.")  # fmt: skip
+          f"{normalised}, likelihood of being stronger {m.superiority:.1%}: {known}.")  # fmt: skip
     print(f"Pairs with 0, ½, 1, 1½ and 2 points: {', '.join(map(str, told.pentanomial))}.")
-    if told.verdict is not None and bounds is not None:
-        test = told.verdict
-        which = {"H1": f"{bounds[1]:g} Elo or more is accepted", "H0": f"{bounds[0]:g} Elo or less is accepted",
-                 None: "not decided yet: ask for more games"}[test.accepted]  # fmt: skip
-        print(f"SPRT of {bounds[0]:g} against {bounds[1]:g} {'logistic' if arguments.logistic else 'normalised'} Elo: "
-              f"LLR {test.llr:+.2f} of {test.lower:+.2f} to {test.upper:+.2f}, {which}.")  # fmt: skip
+    if test is not None:
+        verdict = test.verdict
+        which = {"H1": f"{test.elo1:g} Elo or more is accepted", "H0": f"{test.elo0:g} Elo or less is accepted",
+                 None: "not decided yet: ask for more games"}[verdict.accepted]  # fmt: skip
+        print(f"SPRT of {test.elo0:g} against {test.elo1:g} {'logistic' if arguments.logistic else 'normalised'} Elo: "
+              f"LLR {verdict.llr:+.2f} of {verdict.lower:+.2f} to {verdict.upper:+.2f}, {which}.")  # fmt: skip
+    for remark in tally.remarks(told, test):
+        print(remark)
     trained = any(registry.is_trained(text) for text in (arguments.first, arguments.second))
     searched = f"{arguments.simulations} simulations a move of trained players, " if trained else ""
-    print(f"{searched}{plies:.0f} plies a game, {progress.seconds:.0f} s.")
+    print(f"{searched}{told.plies:.0f} plies a game, {progress.seconds:.0f} s.")

@@ -6,7 +6,7 @@ Knows which participants it holds and how to play a match, not which matches are
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -38,7 +38,7 @@ class ScoreWorker:
         self.loaded = loaded or [load.load(Path(folder)) for folder in spec.folders]
         self._reals = match.RealBlocks(self.loaded[0].agent.source, spec.samples, spec.seed, spec.blocks)
 
-    def run(self, tasks: Sequence[tournament.MatchTask]) -> Iterator[tuple[list[tournament.TaskResult], int]]:
+    def run(self, tasks: Iterable[tournament.MatchTask]) -> Iterator[tuple[list[tournament.TaskResult], int]]:
         """See `tournament.WorkerPool`; nothing is searched."""
         for task in tasks:
             yield [self._result(task)], 0

@@ -9,7 +9,8 @@ from __future__ import annotations
 import os
 import socket
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -213,34 +214,39 @@ class RayWorkerPool:
     """A `tournament.WorkerPool` of `size` actors on Ray. Each is given a share of the tasks to play as one stream,
     several times, so that it has many games at once to the end and none is left with a long rest."""
 
-    def __init__(self, make: Callable[[], Any], size: int, address: str | None = None) -> None:
-        """make: gives an actor a worker of its own; it travels by pickle. address: as for
-        `processes.Processes`.
+    def __init__(
+        self, make: Callable[[], Any], size: int, address: str | None = None, in_order: bool = False
+    ) -> None:  # fmt: skip
+        """make: gives an actor a worker of its own; it travels by pickle. address: as for `processes.Processes`.
+        in_order: tasks may end early, and are given out in small shares, so that none is begun long before another.
 
         Raises ActorPoolError when Ray or the actors cannot be started."""
 
         def start(ray: Any, index: int, restarts: int) -> Any:
             return processes.remote(ray, _RemoteMatchWorker, num_cpus=1 if address else 0, max_restarts=0).remote(make)
 
-        self._size = size
+        self._size, self._in_order = size, in_order
         self._processes = processes.Processes(size, address, start)
 
-    def run(self, tasks: Sequence[Any]) -> Iterator[tuple[list[Any], int]]:
+    def run(self, tasks: Iterable[Any]) -> Iterator[tuple[list[Any], int]]:
         """See `tournament.WorkerPool`. What an actor had not delivered when it died is played by another."""
         ray = self._processes.ray
-        size = max(FEWEST, -(-len(tasks) // (SHARES * self._size)))
-        waiting = [list(tasks[start : start + size]) for start in range(0, len(tasks), size)][::-1]
+        shares = _shares(tasks, FEWEST) if self._in_order else self._even_shares(list(tasks))
+        again: list[list[Any]] = []  # begun, and not delivered by actors that died
         streams: dict[Any, tuple[int, list[Any]]] = {}  # → actor, and what it has not delivered
-        while waiting or streams:
+        ended = False
+        while again or streams or not ended:
             busy = {index for index, _ in streams.values()}
             for index, why in self._processes.watch(busy):
-                waiting += [left for at, left in streams.values() if at == index]
+                again += [left for at, left in streams.values() if at == index]
                 streams = {stream: told for stream, told in streams.items() if told[0] != index}
                 self._processes.replace(index, why)
             for index, handle in self._processes.idle({index for index, _ in streams.values()}):
-                if waiting:
-                    share = waiting.pop()
+                share = again.pop() if again else next(shares, [])
+                if share:
                     streams[handle.work.options(num_returns="streaming").remote(share)] = (index, share)
+                else:
+                    ended = True
             if not streams:
                 time.sleep(0.05)  # all of them are starting
                 continue
@@ -255,7 +261,7 @@ class RayWorkerPool:
                 except ray.exceptions.RayActorError as error:
                     del streams[stream]
                     self._processes.replace(index, f"it died ({connection.sentence(error)})")
-                    waiting.append(left)
+                    again.append(left)
                     continue
                 except ray.exceptions.RayTaskError as error:
                     if isinstance(error.cause, UserError):
@@ -266,5 +272,15 @@ class RayWorkerPool:
                 left[:] = [task for task in left if task not in delivered]
                 yield results, simulations
 
+    def _even_shares(self, tasks: list[Any]) -> Iterator[list[Any]]:
+        return _shares(tasks, max(FEWEST, -(-len(tasks) // (SHARES * self._size))))
+
     def close(self) -> None:
         self._processes.close()
+
+
+def _shares(tasks: Iterable[Any], size: int) -> Iterator[list[Any]]:
+    """The tasks in their order, so many at a time; each is taken from `tasks` when its share is asked for."""
+    left = iter(tasks)
+    while share := list(islice(left, size)):
+        yield share

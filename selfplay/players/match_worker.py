@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 import time
 import zlib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
 import games
@@ -42,7 +42,7 @@ class MatchWorker:
         self.spec = spec
         self.game, self.players = loaded or registry.load_players(list(spec.players), spec.game, spec.num_simulations)
 
-    def run(self, tasks: Sequence[MatchTask]) -> Iterator[tuple[list[TaskResult], int]]:
+    def run(self, tasks: Iterable[MatchTask]) -> Iterator[tuple[list[TaskResult], int]]:
         """See `tournament.WorkerPool`."""
         counted = self._simulations()
         for result in self.play(tasks):

@@ -13,6 +13,7 @@ fishtest does, a kind of pair that was not seen counts as 1/1000 of a pair, so t
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import Literal, NamedTuple
 
 import numpy as np
@@ -49,6 +50,27 @@ class Verdict(NamedTuple):
     lower: float  # ln(β / (1 − α)): at or below it H0 is accepted
     upper: float  # ln((1 − β) / α): at or above it H1 is
     accepted: Literal["H0", "H1"] | None  # None: go on
+
+
+class SequentialTest:
+    """A test in progress. It looks at pairs one after the other, and its first verdict stands, whatever follows."""
+
+    def __init__(self, elo0: float, elo1: float, alpha: float, beta: float, model: EloModel = "normalized") -> None:
+        """As of `decide`. Raises ValueError."""
+        self.elo0, self.elo1, self.alpha, self.beta, self.model = elo0, elo1, alpha, beta, model
+        self.counts = np.zeros(5, dtype=np.int64)  # of the pairs it looked at, by their half points
+        self.verdict = decide(self.counts, elo0, elo1, alpha, beta, model)
+
+    @property
+    def pairs(self) -> int:
+        """How many it looked at."""
+        return int(self.counts.sum())
+
+    def add(self, points: Sequence[float]) -> None:
+        """The points of the next pair's two games; nothing changes once the test is decided."""
+        if self.verdict.accepted is None:
+            self.counts[round(2 * sum(points))] += 1
+            self.verdict = decide(self.counts, self.elo0, self.elo1, self.alpha, self.beta, self.model)
 
 
 def kinds(first: np.ndarray, second: np.ndarray) -> np.ndarray:

@@ -57,8 +57,10 @@ class TaskResult(NamedTuple):
 class WorkerPool(Protocol):
     """What plays a tournament's tasks: in this process or on other machines."""
 
-    def run(self, tasks: Sequence[MatchTask]) -> Iterator[tuple[list[TaskResult], int]]:
-        """Results as they come, in any order, each with the number of simulations searched since the last."""
+    def run(self, tasks: Iterable[MatchTask]) -> Iterator[tuple[list[TaskResult], int]]:
+        """Results as they come, in any order, each with the number of simulations searched since the last.
+
+        Tasks are taken as they are begun, in their order: where `tasks` ends early, what was begun is finished."""
 
     def close(self) -> None:
         """Ends engines, and releases machines."""

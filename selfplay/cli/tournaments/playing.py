@@ -9,7 +9,7 @@ import argparse
 import os
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -49,22 +49,21 @@ class WorkerPools(NamedTuple):
     leave: Callable[[], None]  # closes here what each process needs for itself
 
 
-def play(
-    spec: MatchSpec,
-    loaded: tuple[Game, list[Player]],
-    tasks: list[MatchTask],
-    arguments: argparse.Namespace,
-    progress: Progress,
-) -> Iterator[TaskResult]:
-    """Results as they come. loaded: the game and the spec's players, for play in this process."""
-    return played(workers_of_games(spec, loaded), tasks, arguments, progress, 2)
-
-
 def played(
     workers: WorkerPools, tasks: list[MatchTask], arguments: argparse.Namespace, progress: Progress, each: int
 ) -> Iterator[TaskResult]:
     """Results as they come. each: what a task counts for in the progress."""
-    pool = _pool(workers, len(tasks), arguments.actors, arguments.address)
+    yield from _results(_pool(workers, len(tasks), arguments), tasks, progress, each)
+
+
+def played_in_order(
+    workers: WorkerPools, tasks: Iterable[MatchTask], most: int, arguments: argparse.Namespace, progress: Progress
+) -> Iterator[TaskResult]:
+    """The same of pairs of games, begun in order for as long as `tasks` goes on, `most` of them at most."""
+    yield from _results(_pool(workers, most, arguments, in_order=True), tasks, progress, 2)
+
+
+def _results(pool: WorkerPool, tasks: Iterable[MatchTask], progress: Progress, each: int) -> Iterator[TaskResult]:
     try:
         with progress:
             for results, simulations in pool.run(tasks):
@@ -85,16 +84,17 @@ def workers_of_games(spec: MatchSpec, loaded: tuple[Game, list[Player]]) -> Work
     )
 
 
-def _pool(workers: WorkerPools, tasks: int, actors: int | None, address: str | None) -> WorkerPool:
+def _pool(workers: WorkerPools, tasks: int, arguments: argparse.Namespace, in_order: bool = False) -> WorkerPool:
+    actors = arguments.actors
     if actors is None:
         cores = os.cpu_count() or 1
-        actors = cores if address or (tasks >= FEW and cores > 1) else 0
+        actors = cores if arguments.address or (tasks >= FEW and cores > 1) else 0
     if not actors:
         return workers.here()
     workers.leave()
     from selfplay.loop import ray_pool
 
-    return ray_pool.RayWorkerPool(workers.remote, actors, address)
+    return ray_pool.RayWorkerPool(workers.remote, actors, arguments.address, in_order)
 
 
 class Progress:
