@@ -16,6 +16,7 @@ import numpy as np
 
 from games.base import Game, IllegalMove, shorten
 from games.text import plain, whole_moves
+from games.text.game_reader import Failed
 from games.text.records import GameRecord
 
 
@@ -119,6 +120,10 @@ class Notation:
         moves = whole_moves.split(self.game, record.start, record.actions, checked=True)
         return [self.move_in_short(move.before[0], move.actions) for move in moves]
 
+    def record_plies(self, record: GameRecord) -> int:
+        """How many moves `record_moves` gives."""
+        return sum(1 for _ in whole_moves.split(self.game, record.start, record.actions))
+
     def write_record(self, record: GameRecord) -> str:
         """The game as text that ends with a newline, in the game's own format. Raises IllegalMove for a game that
         cannot be written so."""
@@ -128,7 +133,7 @@ class Notation:
         """The games in a text of that format. Raises IllegalMove, saying which game and move is wrong."""
         return list(self.iterate_records(io.StringIO(text, newline=None)))
 
-    def iterate_records(self, lines: Iterable[str]) -> Iterator[GameRecord]:
+    def iterate_records(self, lines: Iterable[str], failed: Failed | None = None) -> Iterator[GameRecord]:
         """The games of a text in that format, one at a time, from its lines with their ends. Raises IllegalMove as
-        read_records, after the games before."""
-        return plain.iterate(self, lines)
+        read_records, after the games before. failed: told of games that cannot be read instead; the others follow."""
+        return plain.iterate(self, lines, failed)

@@ -9,6 +9,7 @@ import numpy as np
 from games.checkers import fen, moves, rules
 from games.checkers.pdn import reader, writer
 from games.notation import Notation
+from games.text.game_reader import Failed
 from games.text.records import GameRecord
 
 
@@ -51,6 +52,6 @@ class CheckersNotation(Notation):
         """PDN."""
         return writer.write(self.game, record)
 
-    def iterate_records(self, lines: Iterable[str]) -> Iterator[GameRecord]:
+    def iterate_records(self, lines: Iterable[str], failed: Failed | None = None) -> Iterator[GameRecord]:
         """PDN."""
-        return reader.iterate(lines, self.game)
+        return reader.iterate(lines, self.game, failed)

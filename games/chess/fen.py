@@ -24,7 +24,14 @@ MAX_CLOCK = 250  # the record of a position has one byte for it
 _UPSIDE_DOWN = 56
 _COUNTER = re.compile(r"-|\d{1,6}", re.ASCII)
 _COUNTERS = re.compile(r"(?:-|\d{1,6})(?:\s+(?:-|\d{1,6}))?\s*;?\s*", re.ASCII)
-_OPERATION = re.compile(r"([A-Za-z]\w{0,14})((?:\s+(?:\"[^\"]*\"|[^\s\";]+))*)\s*(?:;|$)", re.ASCII)
+(
+    _OPERATION,
+    _OPERATION_UNESCAPED,
+) = (  # of EPD, with \" in strings as people write them, or without as its standard has it
+    re.compile(rf'([A-Za-z]\w{{0,14}})((?:\s+(?:"{string}"|[^\s";]+))*)\s*(?:;|$)', re.ASCII)
+    for string in (r'(?:[^"\\]|\\.)*+', '[^"]*+')
+)
+_ESCAPE = re.compile(r'\\(["\\])')
 _FAULTS = {  # python-chess's names of what it finds, in the order in which they are told
     "EMPTY": "the board is empty",
     "NO_WHITE_KING": "white has no king",
@@ -97,15 +104,23 @@ def _split(fields: list[str], text: str) -> tuple[list[str], dict[str, str]]:
         rest = text.split(None, first)[first]
         if first == 4 and _COUNTERS.fullmatch(rest):
             return [*fields[:4], *rest.rstrip("; \t\r\n").split()], {}
-        found = {name: value.strip().strip('"') for name, value in _OPERATION.findall(rest)}
-        if found and not _OPERATION.sub("", rest).strip(" ;\t\r\n"):
-            return fields[:first], found
+        for operation in (_OPERATION, _OPERATION_UNESCAPED):
+            found = {name: _operand(value.strip()) for name, value in operation.findall(rest)}
+            if found and not operation.sub("", rest).strip(" ;\t\r\n"):
+                return fields[:first], found
         raise base.IllegalMove(
             f"'{base.shorten(rest)}' is neither counters nor operations of EPD such as 'hmvc 0; fmvn 1;'."
         )
     if fields:
         fields[-1] = fields[-1].removesuffix(";")
     return [field for field in fields if field], {}
+
+
+def _operand(text: str) -> str:
+    """What an operation of EPD says: a string without its quotes and escapes, anything else as it stands."""
+    if not re.fullmatch(r'"(?:[^"\\]|\\.)*+"', text):
+        return text.strip('"')
+    return _ESCAPE.sub(r"\1", text[1:-1])
 
 
 def _counter(text: str, what: str, least: int) -> int:

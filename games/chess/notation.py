@@ -9,6 +9,7 @@ import numpy as np
 from games.chess import fen, geometry, rules
 from games.chess.pgn import reader, writer
 from games.notation import Notation
+from games.text.game_reader import Failed
 from games.text.records import GameRecord
 
 
@@ -51,10 +52,13 @@ class ChessNotation(Notation):
         """SAN."""
         return writer.move_texts(self.game, record)
 
+    def record_plies(self, record: GameRecord) -> int:
+        return len(record.actions)
+
     def write_record(self, record: GameRecord) -> str:
         """PGN."""
         return writer.write(self.game, record)
 
-    def iterate_records(self, lines: Iterable[str]) -> Iterator[GameRecord]:
+    def iterate_records(self, lines: Iterable[str], failed: Failed | None = None) -> Iterator[GameRecord]:
         """PGN, main lines."""
-        return reader.iterate(lines, self.game)
+        return reader.iterate(lines, self.game, failed)

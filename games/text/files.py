@@ -15,6 +15,7 @@ from typing import Protocol
 import numpy as np
 
 from games.text import plain
+from games.text.game_reader import Failed
 from games.text.records import GameRecord, RecordError
 
 _MAX_LINE = 10_000  # characters of a line in a book
@@ -34,12 +35,16 @@ class Formats(plain.MoveTexts, Protocol):
 
     def read_position(self, line: str) -> tuple[np.ndarray, dict[str, str], tuple[str, ...]]: ...
 
-    def iterate_records(self, lines: Iterable[str]) -> Iterator[GameRecord]: ...
+    def iterate_records(self, lines: Iterable[str], failed: Failed | None = None) -> Iterator[GameRecord]: ...
 
 
-def iterate(notation: Formats, lines: Iterable[str], suffix: str = "") -> Iterator[GameRecord]:
+def iterate(
+    notation: Formats, lines: Iterable[str], suffix: str = "", failed: Failed | None = None
+) -> Iterator[GameRecord]:
     """The games of a text, one at a time; a position is a game without moves. suffix: of the file, without a dot.
-    Raises RecordError in one sentence at the first thing that is wrong, after the games before."""
+    Raises RecordError in one sentence at the first thing that is wrong, after the games before.
+
+    failed: told of every game that cannot be read instead, after which the next one is looked for."""
     stream = iter(lines)
     first, seen = "", []
     for line in itertools.islice(stream, _PEEKED):
@@ -49,34 +54,40 @@ def iterate(notation: Formats, lines: Iterable[str], suffix: str = "") -> Iterat
             break
     again = itertools.chain(seen, stream)
     if notation.is_position(first):
-        return _book(notation, again)
+        return _book(notation, again, failed)
     if _IS_PLAIN.match(first):
-        return plain.iterate(notation, again)
+        return plain.iterate(notation, again, failed)
     if (_IS_RECORD.match(first) and suffix != "epd") or suffix in ("", notation.record_suffix):
-        return notation.iterate_records(again)
-    return _book(notation, again)
+        return notation.iterate_records(again, failed)
+    return _book(notation, again, failed)
 
 
-def _book(notation: Formats, lines: Iterable[str]) -> Iterator[GameRecord]:
-    found = False
+def _book(notation: Formats, lines: Iterable[str], failed: Failed | None) -> Iterator[GameRecord]:
+    game = 0
     for number, line in enumerate(lines, start=1):
         text = _REMARK.sub("", line[: _MAX_LINE + 1].lstrip("\ufeff")).strip()
         if not text:
             continue
-        found = True
         try:
-            if len(line) > _MAX_LINE:
-                raise ValueError(f"the line has more than {_MAX_LINE} characters.")
-            yield from (record._replace(line=number) for record in _line(notation, text))
-        except RecordError as error:
-            raise RecordError(error.message, 0, number, error.column, error.word) from None
-        except ValueError as error:
-            raise RecordError(str(error), line=number) from None
-    if not found:
+            found = _line(notation, text, len(line))
+        except ValueError as wrong:
+            place = (wrong.column, wrong.word) if isinstance(wrong, RecordError) else ()
+            message = wrong.message if isinstance(wrong, RecordError) else str(wrong)
+            error = RecordError(message, 0, number, *place)
+            if failed is None:
+                raise error from None
+            failed(error.of_game(game + 1))
+            game += 1
+            continue
+        game += len(found)
+        yield from (record._replace(line=number) for record in found)
+    if not game:
         raise RecordError("there is nothing to play in this text: no position and no moves.")
 
 
-def _line(notation: Formats, text: str) -> list[GameRecord]:
+def _line(notation: Formats, text: str, length: int) -> list[GameRecord]:
+    if length > _MAX_LINE:
+        raise ValueError(f"the line has more than {_MAX_LINE} characters.")
     if not notation.is_position(text):
         return list(notation.iterate_records([text + "\n"]))
     states, operations, warnings = notation.read_position(text)

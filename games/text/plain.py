@@ -13,6 +13,7 @@ where the board says otherwise. Knows the contract of games, no game; the texts 
 
 from __future__ import annotations
 
+import functools
 import io
 import re
 from collections.abc import Iterable, Iterator, Sequence
@@ -21,26 +22,20 @@ from typing import Protocol
 import numpy as np
 
 from games import base
-from games.text import records, scanner, whole_moves
+from games.text import game_reader, glyphs, records, scanner, whole_moves
+from games.text.game_reader import MAX_TAGS, Failed, GameReader
 from games.text.records import GameRecord, RecordError
 from games.text.scanner import Token
 
-MAX_TAGS = 1000  # of a game
-MAX_COMMENTS = 10_000  # of a game, and more for a longer one
 _WIDTH = 100  # of lines of moves
-_HALF = "\u00bd"
-_RESULTS = {text: points for points, text in records.RESULTS.items()} | {
-    "1/2": 0.5,
-    _HALF: 0.5,
-    f"{_HALF}-{_HALF}": 0.5,
-}
 _TOKEN = re.compile(
     r"""
       (?P<skip>    [\s\ufeff\x1a]++ )
     | (?P<result>  (?: 1-0 | 0-1 | 1/2(?:-1/2)? | \u00bd(?:-\u00bd)? | \* ) (?= [\s{}\[\]] | $ ) )
     | (?P<comment> \{ )
     | (?P<tag>     \[ )
-    | (?P<move>    [^\s{}\[\]*]++ )
+    | (?P<glyph>   \$\d{1,5} (?= [\s{}\[\]$] | $ ) )
+    | (?P<move>    [^\s{}\[\]*$]++ )
     """,
     re.VERBOSE,
 )
@@ -79,8 +74,10 @@ def write(notation: MoveTexts, record: GameRecord) -> str:
         tags["Fen"] = fen
     pieces, played = [_comment(record, -1)], 0
     for move in whole_moves.split(game, record.start, record.actions, checked=True):
-        played += len(move.actions)
-        pieces.append(notation.move_to_string(move.before[0], move.actions) + _comment(record, played - 1))
+        first, played = played, played + len(move.actions)
+        marks = glyphs.written(mark for index in range(first, played) for mark in record.glyphs.get(index, ()))
+        text = notation.move_to_string(move.before[0], move.actions)
+        pieces.append(f"{text}{f' {marks} ' if marks else ''}{_comment(record, played - 1)}")
     by_rule = records.score(game, record.start, record.actions)
     result = records.RESULTS[by_rule if record.result is None else record.result]
     moves = notation.move_separator.join(piece for piece in pieces if piece)
@@ -100,7 +97,7 @@ def _escaped(text: str) -> str:
 def _wrapped(moves: str) -> str:
     """Lines of moderate length, broken at spaces; a comment may hold the break, where it is a space all the same."""
     lines = [""]
-    for word in moves.split(" "):
+    for word in moves.split():
         if lines[-1] and len(lines[-1]) + len(word) >= _WIDTH:
             lines.append(word)
         else:
@@ -118,100 +115,52 @@ def read(notation: MoveTexts, text: str) -> list[GameRecord]:
     return list(iterate(notation, io.StringIO(text, newline=None)))
 
 
-def iterate(notation: MoveTexts, lines: Iterable[str]) -> Iterator[GameRecord]:
-    """The games of a text, line by line, one at a time. Raises RecordError in one sentence at the first thing that is
-    wrong, and at the end of a text without a game."""
-    reader = _GameReader(notation, 1)
-    try:
-        for token in _PlainScanner(lines).tokens():
-            if token.kind == "tag" and reader.actions:
-                yield reader.record()
-                reader = _GameReader(notation, reader.number + 1)
-            reader.take(token)
-            if reader.done:
-                yield reader.record()
-                reader = _GameReader(notation, reader.number + 1)
-    except RecordError as error:
-        raise error.of_game(reader.number) from None
-    if reader.touched:
-        yield reader.record()
-    elif reader.number == 1:
-        raise RecordError(f"there is no game of {notation.game.name} in this text.")
+def iterate(notation: MoveTexts, lines: Iterable[str], failed: Failed | None = None) -> Iterator[GameRecord]:
+    """The games of a text, line by line, one at a time; see `game_reader.iterate`."""
+    none = f"there is no game of {notation.game.name} in this text."
+    return game_reader.iterate(_PlainScanner(lines), functools.partial(_GameReader, notation), none, failed)
 
 
-class _GameReader:
+class _GameReader(GameReader):
     """Gathers one game, token by token."""
 
     def __init__(self, notation: MoveTexts, number: int) -> None:
-        self.notation, self.game, self.number = notation, notation.game, number
-        self.line = self.counted = 0
-        self.tags: dict[str, str] = {}
+        super().__init__(number)
+        self.notation, self.game = notation, notation.game
         self.start = self.states = self.game.initial_states(1)
-        self.actions: list[int] = []
-        self.comments: dict[int, str] = {}
-        self.warnings: list[str] = []
-        self.result: str | None = None
-        self.touched = self.done = self.played_on = False
+        self.set_up = self.played_on = False
 
-    def take(self, token: Token) -> None:
-        self.line = self.line or token.line
-        try:
-            if token.kind == "tag":
-                self.touched = True
-                self._tag(token)
-            elif token.kind == "comment":
-                self._comment(token)
-            elif token.kind == "warning":
-                self.warnings.append(f"line {token.line}: {token.text}")
-            elif token.kind == "result":
-                if not self.touched:
-                    raise base.IllegalMove(f"'{token.text}' is a result without a game.")
-                self.result, self.done = token.text, True
-            else:
-                self.touched = True
-                self._moves(token)
-        except RecordError:
-            raise
-        except base.IllegalMove as error:
-            raise RecordError(str(error), self.number, token.line, token.column, token.text) from None
+    @property
+    def begun(self) -> bool:
+        return super().begun or self.set_up
 
     def _tag(self, token: Token) -> None:
         name, text = token.name, token.text
+        self._count(token, "tags", MAX_TAGS)
         if name.lower() == "game":
+            self.set_up = True
             if text != self.game.name:
                 raise base.IllegalMove(f"this is a game of {base.shorten(text)}, not of {self.game.name}.")
         elif name.lower() == "fen":
+            self.set_up = True
             self.start = self.states = self.notation.from_fen(text)
         elif name not in self.tags:
             self.tags[name] = text
         elif self.tags[name] != text:
-            self.warnings.append(
-                f"line {token.line}: the tag {name} is given twice; '{base.shorten(text)}' is left out"
-            )
-        self._count(MAX_TAGS, "tags")
+            self._warn(token, f"the tag {name} is given twice; '{base.shorten(text)}' is left out")
 
-    def _comment(self, token: Token) -> None:
-        index = len(self.actions) - 1
-        self.comments[index] = f"{self.comments.get(index, '')} {token.text}".strip()
-        self._count(MAX_COMMENTS + len(self.actions), "comments")
-
-    def _count(self, most: int, what: str) -> None:
-        """Refuses a game with tags or comments without end."""
-        self.counted += 1
-        if self.counted > most:
-            raise base.IllegalMove(f"a game has more than {most} {what}.")
-
-    def _moves(self, token: Token) -> None:
+    def _move(self, token: Token) -> None:
+        self.in_moves = True
         column = token.column
         for text in self.notation.split(token.text):
             try:
-                self._move(text)
+                self._play(text)
             except base.IllegalMove as error:
                 message = f"ply {len(self.actions) + 1}: {error}"
                 raise RecordError(message, self.number, token.line, column, text) from None
             column += len(text)
 
-    def _move(self, text: str) -> None:
+    def _play(self, text: str) -> None:
         if len(self.actions) >= self.game.max_game_length:
             raise base.IllegalMove(f"a game has at most {self.game.max_game_length} plies.")
         self._play_on()
@@ -238,11 +187,7 @@ class _GameReader:
             )
 
     def record(self) -> GameRecord:
-        told = next((text for name, text in self.tags.items() if name.lower() == "result"), "*")
-        told = told if self.result in (None, "*") else str(self.result)
-        points, by_rule = _RESULTS.get(told), records.score(self.game, self.start, self.actions)
-        if None not in (points, by_rule) and points != by_rule:
-            self.warnings.append(
-                f"the recorded result {told} is kept, but on the board it is {records.RESULTS[by_rule]}"
-            )
-        return GameRecord(self.start, self.actions, self.tags, self.comments, points, tuple(self.warnings), self.line)
+        points = self._points(records.score(self.game, self.start, self.actions))
+        return GameRecord(
+            self.start, self.actions, self.tags, self.comments, points, tuple(self.warnings), self.line, self.glyphs
+        )

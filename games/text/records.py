@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -22,6 +22,9 @@ class GameRecord(NamedTuple):
     result: float | None = None  # points of seat 0 where the game ended otherwise than by the rules; None: by them
     warnings: tuple[str, ...] = ()  # what was read otherwise than it stands, a sentence each
     line: int = 0  # of the text where the game begins, from 1; 0: not from a text
+    glyphs: Mapping[
+        int, tuple[int, ...]
+    ] = {}  # marks such as !, by index of the action that they follow; see glyphs.py
 
 
 class RecordError(IllegalMove):

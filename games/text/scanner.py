@@ -24,7 +24,10 @@ _TAG = re.compile(
         (?: "(?P<value>(?:[^"\\\n]|\\[^\n])*)" | [:=]? (?P<bare>[^\]\["\n]*) ) \s* \]""",
     re.VERBOSE,
 )
-_TAG_LINE = re.compile(r'\s*\[\s*\w{1,64}\s+"(?:[^"\\]|\\.)*"\s*\]\s*')  # in the middle of a comment: it was not closed
+_TAG_LINE = re.compile(
+    r'\s*\[\s*[^\W_]\w{0,63}\s+"(?:[^"\\]|\\.)*"\s*\]\s*'
+)  # in the middle of a comment: it was not closed
+_RESULT = re.compile(r"(?<!\S)(?:1-0|0-1|1/2-1/2|\*)(?!\S)")  # behind a game without tags that cannot be read
 _ESCAPE = re.compile(r'\\(["\\])')
 _IN_VARIATION = re.compile(r"[^(){};\[]++")
 _WORD = re.compile(r"\S[^\s{}\[\]();]*")
@@ -55,6 +58,7 @@ class Scanner:
         self.first = 1  # number of the first line of text
         self.held = 0  # lines in text
         self.begun = False  # whether there was anything but blanks
+        self._recovered = (0, 0)  # first and at, where `recover` went last
         self._escapes = "escape" in self.pattern.groupindex
 
     # -- places ------------------------------------------------------------------------------------------
@@ -90,10 +94,33 @@ class Scanner:
         line, column = place or self._place()
         return RecordError(message, line=line, column=column, word=word)
 
+    def recover(self, tagged: bool, in_moves: bool) -> bool:
+        """Goes on behind a game in which something is wrong: to the next tag behind a line without one, or, where the
+        game has no tags, behind its result. False where the text ends before.
+
+        tagged, in_moves: whether the game had tags and moves before it went wrong."""
+        in_tags = not in_moves and (tagged or self.text.startswith("[", self.at))
+        behind_tags = not (in_tags and self.text.lstrip().startswith("["))
+        while True:
+            begin = self.at + ((self.first, self.at) == self._recovered)  # a tag that is wrong is not met again
+            found = _TAG_LINE.search(self.text, begin) if behind_tags else None
+            result = None if tagged else _RESULT.search(self.text, begin)
+            if found is not None:
+                self.at = found.start()
+            if result is not None and (found is None or result.start() < self.at):
+                self.at = result.end()
+            if found is not None or result is not None:
+                self._recovered = (self.first, self.at)
+                return True
+            if not self._next_line():
+                return False
+            behind_tags = behind_tags or bool(self.text.strip() and not self.text.lstrip().startswith("["))
+
     # -- tokens ------------------------------------------------------------------------------------------
 
     def tokens(self) -> Iterator[Token]:
-        while self._next_line(skip_empty=True):
+        """All of the text, or what is left of it behind `recover`."""
+        while self.at < len(self.text) or self._next_line(skip_empty=True):
             while self.at < len(self.text):
                 yield from self._token()
 

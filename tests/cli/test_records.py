@@ -6,6 +6,9 @@ import bz2
 import gzip
 import io
 import json
+import os
+import signal
+import subprocess
 import sys
 from pathlib import Path
 from types import SimpleNamespace
@@ -13,6 +16,9 @@ from typing import Any
 
 import pytest
 
+from selfplay.cli.console import progress
+
+ROOT = Path(__file__).resolve().parents[2]
 PDN = '[Event "Müller"]\n[Black "Ann"]\n[Result "1-0"]\n1. 11-15 {good} 22-18 2. 15x22 25x18 1-0\n'
 SECOND = '[FEN "B:W14,22,32:B9"] 9x25 32-28 *\n'
 
@@ -103,3 +109,112 @@ def test_what_is_written_back_reads_the_same(selfplay: Any, tmp_path: Path, game
 def test_mistakes_are_one_sentence(selfplay: Any, arguments: tuple[str, ...], words: str) -> None:
     answer = selfplay("games", "read", *arguments)
     assert answer.code == 2 and words in answer.err and answer.err.count("\n") == 1
+
+
+THREE = '[Event "a"]\n1. 11-15 *\n\n[Event "b"]\n[Round "2"]\n1. 11-15 22-17 3-7 *\n\n[Event "c"]\n1. 9-14 22-17 1-0\n'
+
+
+def test_the_games_around_a_wrong_one_are_read_on_request(selfplay: Any, tmp_path: Path) -> None:
+    (tmp_path / "a.pdn").write_text(THREE, "utf-8")
+    answer = selfplay("games", "read", "checkers", tmp_path / "a.pdn", "--keep-going")
+    first, wrong, last = games_of(answer.out)
+    assert answer.code == 2 and answer.err == ""
+    assert (first["game"], first["tags"]["Event"], last["game"], last["tags"]["Event"]) == (1, "a", 3, "c")
+    assert (wrong["game"], wrong["line"], wrong["column"]) == (2, 6, 16) and "'3-7' is not a legal" in wrong["error"]
+    written = selfplay("games", "read", "checkers", tmp_path / "a.pdn", "--keep-going", "--to", "pdn")
+    assert written.code == 2 and written.out.count("[Event") == 2 and "game 2, line 6" in written.err
+
+
+def test_games_are_counted_by_file(selfplay: Any, tmp_path: Path) -> None:
+    (tmp_path / "a.pdn").write_text(THREE, "utf-8")
+    (tmp_path / "b.pdn").write_text('1. 11-15 22-18 2. 15x22 25x18 0-0\n[FEN "B:W6:B1"] 1x10 *', "utf-8")
+    answer = selfplay("games", "read", "checkers", "--count", tmp_path / "b.pdn", tmp_path / "a.pdn")
+    whole, broken = games_of(answer.out)
+    assert whole == {
+        "file": str(tmp_path / "b.pdn"), "games": 2, "plies": 5,
+        "results": {"1-0": 0, "0-1": 0, "1/2-1/2": 0, "*": 2}, "warnings": 1, "errors": 0,
+    }  # fmt: skip
+    assert broken["games"] == 1 and answer.code == 2 and answer.err.count("\n") == 1, "up to the game that is wrong"
+    answer = selfplay("games", "read", "checkers", "--count", "--keep-going", tmp_path / "a.pdn")
+    (counted,) = games_of(answer.out)
+    assert (counted["games"], counted["plies"], counted["errors"], answer.code) == (2, 3, 1, 2)
+
+
+@pytest.mark.parametrize(
+    ("limit", "games"), [(1, [("a", 1)]), (4, [("a", 1), ("a", 2), ("a", 3), ("b", 1)]), (9, None)]
+)
+def test_reading_stops_after_so_many_games(selfplay: Any, tmp_path: Path, limit: int, games: Any) -> None:
+    for name in ("a", "b"):
+        (tmp_path / f"{name}.txt").write_text("44 *\n45 *\n46 *\n", "utf-8")
+    answer = selfplay(
+        "games", "read", "connect-four", tmp_path / "a.txt", tmp_path / "b.txt", "--limit", limit
+    )  # fmt: skip
+    found = [(Path(game["file"]).stem, game["game"]) for game in games_of(answer.out)]
+    assert answer.code == 0 and found == (games or [(name, n) for name in "ab" for n in (1, 2, 3)])
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [(("--limit", "0"), "--limit is 0, and must be 1 or more"), (("--count", "--to", "txt"), "give one of the two")],
+    ids=["no games", "count and write"],
+)
+def test_options_that_make_no_sense_are_refused(selfplay: Any, arguments: tuple[str, ...], words: str) -> None:
+    answer = selfplay("games", "read", "chess", "none.pgn", *arguments)
+    assert answer.code == 2 and words in answer.err and answer.err.count("\n") == 1
+
+
+def test_a_compressed_file_that_is_damaged_is_refused(selfplay: Any, tmp_path: Path) -> None:
+    data = bytearray(gzip.compress(b"44 *\n" * 5000))
+    data[12:20] = b"\xff" * 8
+    (tmp_path / "a.txt.gz").write_bytes(data)
+    answer = selfplay("games", "read", "connect-four", tmp_path / "a.txt.gz")
+    assert answer.code == 2 and "cannot be read" in answer.err and answer.err.count("\n") == 1
+
+
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+@pytest.mark.parametrize("slow", [True, False], ids=["slow", "quick"])
+def test_progress_is_shown_on_a_terminal_when_reading_takes_long(
+    selfplay: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, slow: bool
+) -> None:
+    seconds = iter(range(1000))
+    (tmp_path / "a.txt").write_text("44 *\n" * 3, "utf-8")
+    monkeypatch.setattr(progress.time, "monotonic", (lambda: next(seconds)) if slow else (lambda: 0.0))
+    monkeypatch.setattr(sys, "stderr", Terminal())
+    monkeypatch.setenv("TERM", "xterm")
+    selfplay("games", "read", "connect-four", tmp_path / "a.txt", "--count")
+    shown = sys.stderr.getvalue()  # type: ignore[attr-defined]
+    assert (f"{tmp_path / 'a.txt'}: 0.0 of 0.0 MB, 3 games" in shown) == slow and (shown != "") == slow
+    assert shown.endswith("\r\x1b[K") or not slow
+
+
+def run_on_endless_games(tmp_path: Path, **pipes: Any) -> subprocess.Popen:
+    """`games read` on a named pipe into which games flow until it is closed."""
+    os.mkfifo(tmp_path / "games.txt")
+    command = [sys.executable, "-m", "selfplay", "games", "read", "tic-tac-toe", str(tmp_path / "games.txt")]
+    reading = subprocess.Popen(command, stderr=subprocess.PIPE, cwd=ROOT, **pipes)
+    writing = subprocess.Popen(["sh", "-c", f"yes '14253 1-0' > '{tmp_path / 'games.txt'}'"], stderr=subprocess.DEVNULL)
+    reading.writer = writing  # type: ignore[attr-defined]
+    return reading
+
+
+@pytest.mark.parametrize("way", ["closed pipe", "Ctrl-C"])
+def test_the_command_ends_quietly_when_it_is_stopped(tmp_path: Path, way: str) -> None:
+    reading = run_on_endless_games(tmp_path, stdout=subprocess.PIPE)
+    try:
+        assert reading.stdout is not None and json.loads(reading.stdout.readline())["plies"] == 5
+        if way == "Ctrl-C":
+            reading.send_signal(signal.SIGINT)
+        else:
+            reading.stdout.close()
+            reading.stdout = None
+        _, complaint = reading.communicate(timeout=60)
+    finally:
+        reading.kill()
+        reading.writer.kill()  # type: ignore[attr-defined]
+        reading.writer.wait()  # type: ignore[attr-defined]
+    expected = (130, b"selfplay: stopped.\n") if way == "Ctrl-C" else (0, b"")
+    assert (reading.returncode, complaint) == expected

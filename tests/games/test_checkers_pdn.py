@@ -220,7 +220,7 @@ def test_one_to_nil_is_a_win_of_black_who_moves_first() -> None:
     ("text", "points", "warning"),
     [
         ('[Result "1-0"] 11-15 0-1', 0.0, "the tag Result says 1-0, but the moves end with 0-1, which is kept"),
-        ('[Result "1-0"] 11-15 *', 1.0, None),
+        ('[Result "1-0"] 11-15 *', 1.0, "the moves end with *, but the tag Result says 1-0, which is kept"),
         ('[Result "1-0"] 11-15', 1.0, None),
         ('[Result "*"] 11-15 0-1', 0.0, None),
         ('[result "0-2"] 11-15', 0.0, None),
@@ -327,3 +327,13 @@ def test_unclaimed_positions_go_on_and_lost_ones_do_not() -> None:
     going = GAME.unclaimed(np.concatenate([ended, over, GAME.initial_states(1)]))
     assert going["terminal"].tolist() == [False, bool(over["terminal"][0]), False]
     assert moves.placement(going[0]) == moves.placement(ended[0]) and not going["clock"][0]
+
+
+def test_glyphs_are_kept_and_written_by_their_numbers() -> None:
+    record = read_one("1. 11-15! 22-18 (?) $7 {x} 2. 15x22 !? 25x18 8-11??")
+    assert record.glyphs == {0: (1,), 1: (2, 7), 2: (5,), 4: (4,)} and record.warnings == ()
+    text = writer.write(GAME, record)
+    assert "1. 11-15 $1 22-18 $2 $7 {x} 2. 15x22 $5 25x18" in text
+    assert read_one(text).glyphs == record.glyphs
+    double = read_one('[FEN "B:W6,15,32:B1"] 1x10 $1 10x19! 32-28 $6 *')
+    assert double.glyphs == {1: (1, 1), 2: (6,)} == read_one(writer.write(GAME, double)).glyphs

@@ -148,7 +148,7 @@ def test_a_game_with_wrong_characters_is_read_or_refused_and_loses_no_move(seed:
 
 def test_tokens_know_their_places() -> None:
     text = '[Event "a"]\n1. 11-15 {so\nit is} 22\n-18 (x\n) 1-0'
-    found = [(token.kind, token.line, token.column) for token in tokens.tokens(io.StringIO(text))]
+    found = [(token.kind, token.line, token.column) for token in tokens.PdnScanner(io.StringIO(text)).tokens()]
     assert found == [
         ("tag", 1, 1), ("numbers", 2, 1), ("move", 2, 4), ("comment", 2, 10), ("move", 3, 8), ("variation", 4, 5),
         ("result", 5, 3),

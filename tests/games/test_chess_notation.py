@@ -12,6 +12,7 @@ from numba import config as numba_config
 from games import base
 from games.chess import fen as texts
 from games.chess import rules
+from games.text.records import GameRecord
 
 GAME = rules.Chess()
 EXAMPLES = 30 if numba_config.DISABLE_JIT else 300
@@ -185,3 +186,21 @@ def test_san_is_read_and_wrong_san_names_the_legal_moves() -> None:
     with pytest.raises(base.IllegalMove, match="the game is over"):
         texts.action_from_san(GAME, over[0], "a3")
     assert texts.result(over[0]) == "0-1"
+
+
+@pytest.mark.parametrize(
+    ("operations", "expected"),
+    [
+        (r'id "the \"best\" move"; bm Kd2;', {"id": 'the "best" move', "bm": "Kd2"}),
+        (r'c0 "a; \"b\"; c"; id "C:\\dir";', {"c0": 'a; "b"; c', "id": "C:\\dir"}),
+        (r'c0 "folder C:\dir\"; id "x";', {"c0": "folder C:\\dir\\", "id": "x"}),
+        ('id "";', {"id": ""}),
+    ],
+    ids=["escaped quotes", "semicolons and escaped backslash", "a backslash that escapes nothing", "empty"],
+)
+def test_strings_of_epd_may_hold_escaped_quotes(operations: str, expected: dict[str, str]) -> None:
+    notation = notation_of(GAME)
+    states, found, warnings = notation.read_position(f"4k3/8/8/8/8/8/8/4K2R w K - {operations}")
+    assert found == expected and not warnings
+    (again,) = notation.read_records(notation.write_record(GameRecord(states, [], found, {})))
+    assert {name: again.tags[name] for name in expected} == expected

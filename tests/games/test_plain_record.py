@@ -53,8 +53,8 @@ def test_games_end_with_a_result_or_where_tags_begin() -> None:
     [
         ("44 1-0", 1.0, None),
         ("44 \u00bd-\u00bd", 0.5, None),
-        ('[Result "0-1"] 44 *', 0.0, None),
-        ('[Result "0-1"] 44 1-0', 1.0, None),
+        ('[Result "0-1"] 44 *', 0.0, "the moves end with *, but the tag Result says 0-1, which is kept"),
+        ('[Result "0-1"] 44 1-0', 1.0, "the tag Result says 0-1, but the moves end with 1-0, which is kept"),
         ("1212121 0-1", 0.0, "the recorded result 0-1 is kept, but on the board it is 1-0"),
         ("1212121 1-0", 1.0, None),
         ("1212121 *", None, None),
@@ -87,7 +87,7 @@ def test_what_is_read_otherwise_than_it_stands_is_said() -> None:
     [
         ("44 4\n  9", (2, 3), "9", "game 1, line 2, column 3: ply 4: '9' is not a legal move"),
         ("444x", (1, 4), "x", "ply 4: 'x' is not a legal move"),
-        ("44 1-0 1-0", (1, 8), "1-0", "game 2, line 1, column 8: '1-0' is a result without a game"),
+        ("44 1-0 0-1", (1, 8), "0-1", "game 2, line 1, column 8: '0-1' is a result without a game"),
         ("1212121 3", (1, 9), "3", "ply 8: '3' cannot be played: the game is over"),
         ("44 {never\nclosed", (1, 4), "{", "a comment begins with { and does not end"),
         ('4\n4 {never\n[First "b"]\n4{x}', (2, 3), "{", "is still open where line 3 has a tag"),
@@ -180,3 +180,11 @@ def test_what_is_written_is_read_again(game: base.Game, seed: int, comments: dic
     kept = {index: " ".join(text.replace("{", "(").replace("}", ")").split()) for index, text in comments.items()}
     assert record.comments == {index: text for index, text in kept.items() if text and index < len(actions)}
     assert notation.write_record(record) == text
+
+
+@pytest.mark.parametrize(("game", "text"), [(C4, "44$1 3{x}$14 $2 6 *"), (TTT, "1$6 {a}4$3 *")], ids=["c4", "ttt"])
+def test_glyphs_are_read_and_written(game: base.Game, text: str) -> None:
+    record = read_one(text, game)
+    assert record.glyphs == ({1: (1,), 2: (14, 2)} if game is C4 else {0: (6,), 1: (3,)})
+    again = read_one(games.facet(game, Notation).write_record(record), game)
+    assert (again.glyphs, again.actions, again.comments) == (record.glyphs, record.actions, record.comments)

@@ -9,43 +9,43 @@ played on. Knows tags and results; what the moves mean is found in `replay.py`.
 from __future__ import annotations
 
 import functools
-import re
 from collections.abc import Iterable, Iterator
+from typing import TypeVar
 
 from games import base
 from games.checkers import fen, moves, rules
 from games.checkers.pdn import replay, tokens
-from games.text import game_reader, records
-from games.text.game_reader import GameReader
+from games.text import game_reader
+from games.text.game_reader import MAX_REMARKS, MAX_TAGS, Failed, GameReader
 from games.text.records import GameRecord
 from games.text.scanner import Token
 
 GAME_TYPE = "21"  # English checkers in the list of PDN
-MAX_TAGS = 1000  # of a game
-MAX_COMMENTS = 10_000  # of a game, variations included
 _OTHER_GAMES = {"20": "international draughts", "22": "Italian draughts", "23": "pool checkers"} | {
     "24": "Spanish draughts", "25": "Russian draughts", "26": "Brazilian draughts", "27": "Canadian draughts",
     "28": "Portuguese draughts", "29": "Czech draughts", "30": "Turkish draughts", "31": "Thai draughts",
     "40": "Frisian draughts",
 }  # fmt: skip
 _POINTS = {"1-0": 1.0, "2-0": 1.0, "0-1": 0.0, "0-2": 0.0, "1/2-1/2": 0.5, "1/2": 0.5, "1-1": 0.5}
-_UNKNOWN = ("*", "?", "", "-")
-_LOST_BY_BOTH = "0-0"
 _NAME_OF = {"Black": "First", "White": "Second"}
+Remark = TypeVar("Remark")
 _MEANINGFUL = {name.lower(): name for name in ("FEN", "GameType", "Result")}  # whatever their letters' case
 
 
-def iterate(lines: Iterable[str], game: rules.Checkers | None = None) -> Iterator[GameRecord]:
-    """The games of a text, line by line, one at a time. Raises RecordError in one sentence at the first thing that is
-    wrong, and at the end of a text without a game."""
+def iterate(
+    lines: Iterable[str], game: rules.Checkers | None = None, failed: Failed | None = None
+) -> Iterator[GameRecord]:
+    """The games of a text, line by line, one at a time; see `game_reader.iterate`."""
     make = functools.partial(_GameReader, game or rules.Checkers())
-    return game_reader.iterate(tokens.tokens(lines), make, "there is no game in this text.")
+    return game_reader.iterate(tokens.PdnScanner(lines), make, "there is no game in this text.", failed)
 
 
 class _GameReader(GameReader):
     """One game as it is read."""
 
     idle = (*game_reader.REMARKS, "numbers")
+    points_of = _POINTS
+    no_points = {"0-0": "lost by both players,"}
 
     def __init__(self, game: rules.Checkers, number: int) -> None:
         super().__init__(number)
@@ -54,6 +54,7 @@ class _GameReader(GameReader):
         self.start = game.initial_states(1)
         self.replay = replay.Replay(game, self.start)
         self.remarks: list[tuple[int, str]] = []  # comments, each with the number of whole moves before it
+        self.marks: list[tuple[int, int]] = []  # glyphs, likewise
         self.said: list[str] = []  # moves and comments, for what a set-up command cuts off
         self.numbered = False
 
@@ -66,11 +67,7 @@ class _GameReader(GameReader):
         if super().begins_another(token):
             return True
         first = next(iter(self.tags), None)
-        return token.kind == "tag" and token.name == first and self._tag_of("result") is not None
-
-    def _tag_of(self, name: str) -> str | None:
-        """The value of a tag, whatever the case of its letters."""
-        return next((text for tag, text in self.tags.items() if tag.lower() == name), None)
+        return token.kind == "tag" and token.name == first and any(name.lower() == "result" for name in self.tags)
 
     # -- tokens ------------------------------------------------------------------------------------------
 
@@ -119,6 +116,7 @@ class _GameReader(GameReader):
             )
         before = " ".join(self.said)
         self.remarks = [(0, f"before the set-up command: {before}")] if before else []
+        self.marks = []
         self.start, self.replay = now, replay.Replay(self.game, now)
         for sentence in warnings:
             self._warn(token, sentence)
@@ -141,25 +139,21 @@ class _GameReader(GameReader):
         self.numbered = True
 
     def _comment(self, token: Token) -> None:
-        self._count(token, "comments", MAX_COMMENTS)
+        self._count(token, "comments", MAX_REMARKS)
         if not token.text:
             return
-        line = self.replay.lines[0]
-        self.remarks.append((line.moves + bool(line.states["jumper"][0]), token.text))
+        self.remarks.append((self._moves_begun(), token.text))
         self.said.append(f"({token.text})")
 
-    def _variation(self, token: Token) -> None:
-        self._count(token, "variations", MAX_COMMENTS)
+    def _glyph(self, token: Token) -> None:
+        number = self._glyph_number(token)
+        if number is not None:
+            self.marks.append((self._moves_begun(), number))
 
-    def _result(self, token: Token) -> None:
-        if not self.touched:
-            raise self._error(f"'{token.text}' is a result without a game.", token)
-        self.result = _plain(token.text)
-        self.in_moves = self.done = True
-
-    @staticmethod
-    def plain(result: str) -> str:
-        return _plain(result)
+    def _moves_begun(self) -> int:
+        """Whole moves so far, with one of which there is a beginning."""
+        line = self.replay.lines[0]
+        return line.moves + bool(line.states["jumper"][0])
 
     def adopt(self, rest: GameReader) -> None:
         assert isinstance(rest, _GameReader)
@@ -185,37 +179,18 @@ class _GameReader(GameReader):
             )
         if self.counts["variations"]:
             self.warnings.append(f"variations were passed over: {self.counts['variations']}")
-        points = self._points(line)
+        points = self._points(replay.outcome(self.game, line.states) if line.actions else None)
         tags = {_NAME_OF.get(name, name): text for name, text in self.tags.items()}
-        return GameRecord(self.start, line.actions, tags, self._comments(line), points, tuple(self.warnings), self.line)
-
-    def _comments(self, line: replay.Line) -> dict[int, str]:
-        found: dict[int, str] = {}
-        for after, text in self.remarks:
-            index = line.ends[min(after, len(line.ends)) - 1] - 1 if after and line.ends else -1
-            found[index] = f"{found.get(index, '')} {text}".strip()
-        return found
-
-    def _points(self, line: replay.Line) -> float | None:
-        """The result as recorded."""
-        said = self._tag_of("result") or ""
-        tag = _plain(said)
-        told = tag if self.result in ("", "*") else self.result
-        if told not in (*_POINTS, *_UNKNOWN):
-            meaning = "lost by both players," if told == _LOST_BY_BOTH else "none of 1-0, 0-1, 1/2-1/2 and *,"
-            self.warnings.append(f"the result '{base.shorten(said or told)}', {meaning} is read as *")
-        points = _POINTS.get(told)
-        if tag in _POINTS and points is not None and _POINTS[tag] != points:
-            self.warnings.append(f"the tag Result says {tag}, but the moves end with {told}, which is kept")
-        by_rule = replay.outcome(self.game, line.states) if line.actions else None
-        if None not in (by_rule, points) and by_rule != points:
-            self.warnings.append(
-                f"the recorded result {told} is kept, but on the board it is {records.RESULTS[by_rule]}"
-            )
-        return points
+        comments = {index: " ".join(texts) for index, texts in _by_action(line, self.remarks).items()}
+        marks = {index: tuple(found) for index, found in _by_action(line, self.marks).items()}
+        warnings = tuple(self.warnings)
+        return GameRecord(self.start, line.actions, tags, comments, points, warnings, self.line, marks)
 
 
-def _plain(result: str) -> str:
-    """A result without spaces, with hyphens for dashes and digits for halves."""
-    text = re.sub("[\u2010-\u2015\u2212]", "-", "".join(result.split())).replace("\u00bd", "1/2")
-    return "1/2-1/2" if text == "1/2" else text
+def _by_action(line: replay.Line, remarks: Iterable[tuple[int, Remark]]) -> dict[int, list[Remark]]:
+    """Remarks with the number of whole moves before them, by the index of the action before them."""
+    found: dict[int, list[Remark]] = {}
+    for after, remark in remarks:
+        index = line.ends[min(after, len(line.ends)) - 1] - 1 if after and line.ends else -1
+        found.setdefault(index, []).append(remark)
+    return found

@@ -2,14 +2,14 @@
 
 The grammar is the reading grammar of PDN 3.0 and what files have beyond it: squares without a separator ("1115") or
 with spaces ("11 - 15", "11 15"), tags without quotes, move numbers without a dot. Lines mean nothing but the end of a
-comment that begins with ";" or "%"; a token may go on in the next line. Nothing is left out but numbers, annotation
-marks, and what variations hold. Knows no rules: whether a move is legal, the reader of games finds out.
+comment that begins with ";" or "%"; a token may go on in the next line. Nothing is left out but numbers and
+what variations hold. Knows no rules: whether a move is legal, the reader of games finds out.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 
 from games import base
 from games.text import scanner
@@ -22,7 +22,8 @@ _SEPARATOR = "[-xX:\u00d7\u2010-\u2015\u2212]"
 _END = r"(?= [\s\[\]{}();*!?$,] | $ )"
 _TOKEN = re.compile(
     rf"""
-      (?P<skip>      (?> [\s\ufeff\x1a]++ | \$\d{{1,5}}{_END} | [!?]++ | \([!?]++\) )++ )
+      (?P<skip>      [\s\ufeff\x1a]++ )
+    | (?P<glyph>     \$\d{{1,5}}{_END} | [!?]++ | \([!?]++\) )
     | (?P<numbers>   (?> \s++ | \d{{1,6}}\s?\.++ | \.\.++ | \u2026 )++ )
     | (?P<result>    (?: 1/2(?:{_TO}1/2)? | \u00bd(?:{_TO}\u00bd)? | 0{_TO}[012] | [12]{_TO}0 | 1{_TO}1 | \* ){_END} )
     | (?P<move>      (?: \d{{1,2}}+ (?:\s*+{_SEPARATOR}\s*+\d{{1,2}}+){{1,12}}
@@ -44,13 +45,10 @@ _CUT = re.compile(rf"\d{{1,2}}(?:[ \t]*{_SEPARATOR}[ \t]*\d{{1,2}}){{0,12}}[ \t]
 _SETUP = re.compile(r"""/\s*FEN\s*"?([^"/]{0,999})"?\s*/""", re.IGNORECASE)
 
 
-def tokens(lines: Iterable[str]) -> Iterator[Token]:
-    """The tokens of a text, line by line, each line with its "\\n": besides those of every format, "move", "result",
-    "setup" with its FEN, "numbers" of moves, and "number" for one without a dot. Raises RecordError at what is none."""
-    return _PdnScanner(lines).tokens()
+class PdnScanner(scanner.Scanner):
+    """Tokens besides those of every format: "move", "result", "glyph", "setup" with its FEN, "numbers" of moves, and
+    "number" for one without a dot."""
 
-
-class _PdnScanner(scanner.Scanner):
     pattern = _TOKEN
     cut = _CUT
     expected = (

@@ -5,21 +5,24 @@ In English checkers the points of the first player come first: 1-0 means that Bl
 
 from __future__ import annotations
 
+import itertools
 import re
 import textwrap
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import TypeVar
 
 import numpy as np
 
 from games import base
 from games.checkers import fen, moves, rules
 from games.checkers.pdn import replay
-from games.text import records, whole_moves
+from games.text import glyphs, records, whole_moves
 from games.text.records import GameRecord
 
 GAME_TYPE = "21"  # English checkers in the list of PDN
 _OWN_TAGS = ("result", "gametype", "setup", "fen")  # follow from the game itself
 _TAG_OF = {"First": "Black", "Second": "White"}
+Remark = TypeVar("Remark")
 _WIDTH = 79  # of lines of moves
 
 
@@ -76,7 +79,11 @@ def _is_clear(game: rules.Checkers, states: np.ndarray, move: moves.CheckersMove
 
 def _pieces(game: rules.Checkers, record: GameRecord, found: Sequence[moves.CheckersMove]) -> list[str]:
     """The moves with numbers and comments. No line ends after a number: the space there is a hard one."""
-    comments = _comments(record, found)
+    ends = np.cumsum([len(move.actions) for move in found])
+    comments = {index: " ".join(texts) for index, texts in _by_move(record, ends, record.comments).items()}
+    marks = {
+        index: glyphs.written(itertools.chain(*found)) for index, found in _by_move(record, ends, record.glyphs).items()
+    }
     pieces = [_braced(comments[-1])] if -1 in comments else []
     number = 0
     to_play = int(record.start["to_play"][0])
@@ -85,21 +92,20 @@ def _pieces(game: rules.Checkers, record: GameRecord, found: Sequence[moves.Chec
         number += first or index == 0
         if first or index == 0 or index - 1 in comments:
             text = f"{number}{'.' if first else '...'}\xa0{text}"
-        pieces.append(text)
+        pieces += [text, marks[index]] if index in marks else [text]
         if index in comments:
             pieces.append(_braced(comments[index]))
     return pieces
 
 
-def _comments(record: GameRecord, found: Sequence[moves.CheckersMove]) -> dict[int, str]:
-    """By index of the whole move that they follow; −1: before the first."""
-    ends = np.cumsum([len(move.actions) for move in found])
-    comments: dict[int, str] = {}
-    for index, text in sorted(record.comments.items()):
-        if text and index < len(record.actions):
+def _by_move(record: GameRecord, ends: np.ndarray, remarks: Mapping[int, Remark]) -> dict[int, list[Remark]]:
+    """Remarks by index of the whole move that they follow; −1: before the first. ends: plies after each whole move."""
+    found: dict[int, list[Remark]] = {}
+    for index, remark in sorted(remarks.items()):
+        if remark and index < len(record.actions):
             move = int(np.searchsorted(ends, index, side="right")) if index >= 0 else -1
-            comments[move] = f"{comments.get(move, '')} {text}".strip()
-    return comments
+            found.setdefault(move, []).append(remark)
+    return found
 
 
 def _braced(comment: str) -> str:

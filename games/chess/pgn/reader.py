@@ -2,8 +2,8 @@
 
 What is said in a file is kept where it contradicts itself or the board, with a warning: the result behind the moves
 before that of the tag, and either before the board's. Draws that players have to claim end no game that others played
-on. Variations are passed over, and counted in a warning. Chess960 is told from the tags Variant and FEN. Knows tags and
-results; what a text means as a move is found in `moves.py`.
+on; those of `ends.py` do. Variations are passed over, and counted in a warning. Chess960 is told from the tags Variant
+and FEN. Knows tags and results; what a text means as a move is found in `moves.py`.
 """
 
 from __future__ import annotations
@@ -16,27 +16,23 @@ import numpy as np
 
 from games import base
 from games.chess import fen, rules
-from games.chess.pgn import moves, tokens
+from games.chess.pgn import ends, moves, tokens
 from games.text import game_reader, records
-from games.text.game_reader import GameReader
+from games.text.game_reader import MAX_TAGS, Failed, GameReader
 from games.text.records import GameRecord
 from games.text.scanner import Token
 
-MAX_TAGS = 1000  # of a game
-MAX_REMARKS = 10_000  # comments or variations of a game, and more for a longer one
 MAX_PLIES = 12_000  # of a game; with the rule of 75 moves the longest possible has 17,697 by theory, and 538 by record
 _NAME_OF = {"White": "First", "Black": "Second"}
 _POINTS = {text: points for points, text in records.RESULTS.items() if points is not None}
-_UNKNOWN = ("*", "?", "", "-")
 _USUAL = ("standard", "chess", "normal", "fromposition", "regular", "classical", "?", "")
 _CHESS960 = ("chess960", "fischerandom", "fischerrandom", "chess9lx", "freestyle", "freestylechess")
 
 
-def iterate(lines: Iterable[str], game: rules.Chess) -> Iterator[GameRecord]:
-    """The games of a text, line by line, one at a time. Raises RecordError in one sentence at the first thing that is
-    wrong, and at the end of a text without a game."""
+def iterate(lines: Iterable[str], game: rules.Chess, failed: Failed | None = None) -> Iterator[GameRecord]:
+    """The games of a text, line by line, one at a time; see `game_reader.iterate`."""
     none = "there is no game of chess in this text."
-    return game_reader.iterate(tokens.tokens(lines), functools.partial(_GameReader, game), none)
+    return game_reader.iterate(tokens.PgnScanner(lines), functools.partial(_GameReader, game), none, failed)
 
 
 class _GameReader(GameReader):
@@ -47,10 +43,9 @@ class _GameReader(GameReader):
         self.game = game
         self.fen: Token | None = None
         self.start = self.states = game.initial_states(1)
-        self.actions: list[int] = []
-        self.comments: dict[int, str] = {}
         self.wrong_checks: list[str] = []
         self.drawn = 0  # plies after which a draw was not claimed
+        self.watch: ends.Watch | None = None  # from there on
         self.misnumbered = False
 
     def begins_another(self, token: Token) -> bool:
@@ -99,13 +94,7 @@ class _GameReader(GameReader):
         self.in_moves = True
         if len(self.actions) >= MAX_PLIES:
             raise base.IllegalMove(f"a game of more than {MAX_PLIES} plies is too long.")
-        states = self.states
-        if states["terminal"][0]:
-            states = self.game.unclaimed(states)
-            if not states["terminal"][0]:
-                self.drawn = self.drawn or len(self.actions)
-            else:
-                raise base.IllegalMove(f"ply {len(self.actions) + 1}: '{base.shorten(token.text)}' {self._why_over()}.")
+        states = self._going_on(token)
         try:
             found = moves.resolve(self.game, states, token.text)
         except base.IllegalMove as error:
@@ -113,18 +102,38 @@ class _GameReader(GameReader):
         step = self.game.step(states, np.array([found.action]))
         self.actions.append(found.action)
         self.states = step.states
+        if self.watch is not None:
+            self.watch.add(step.states)
         if found.check and moves.wrong_check(step.states, step.reward[0] > 0, found.check):
             self.wrong_checks.append(f"{token.text} in line {token.line}")
         if found.warning:
             self._warn(token, f"'{base.shorten(token.text)}' {found.warning}")
 
+    def _going_on(self, token: Token) -> np.ndarray:
+        """[1] the position, on from a draw that was not claimed. Raises IllegalMove where the game is over."""
+        states = self.states
+        over = self.watch.over() if self.watch else ""
+        if states["terminal"][0]:
+            states = self.game.unclaimed(states)
+            if states["terminal"][0]:
+                over = self._why_over()
+            else:
+                self.watch = self.watch or ends.Watch(self.game, self.start, self.actions)
+                over = self.watch.over()
+                if not self.drawn and self.watch.claimable():
+                    self.drawn = len(self.actions)
+        if over:
+            word = base.shorten(token.text)
+            raise base.IllegalMove(
+                f"ply {len(self.actions) + 1}: '{word}' cannot be played: the game had ended before, {over}."
+            )
+        return states
+
     def _why_over(self) -> str:
         if fen.result(self.states[0]) != "1/2-1/2":
-            return "cannot be played: the game had ended before by mate"
+            return "by mate"
         stuck = not any(fen.board_of(self.states[0]).legal_moves)
-        return (
-            f"cannot be played: the game had ended before, drawn {'by stalemate' if stuck else 'for lack of material'}"
-        )
+        return f"drawn {'by stalemate' if stuck else 'for lack of material'}"
 
     def _number(self, token: Token) -> None:
         """The number of a move: nothing but a help for readers, and a sign of a game that goes on elsewhere."""
@@ -140,35 +149,6 @@ class _GameReader(GameReader):
 
     _numbers = _number
 
-    def _result(self, token: Token) -> None:
-        if not self.touched:
-            raise self._error(f"'{token.text}' is a result without a game.", token)
-        self.result = _plain(token.text)
-        self.in_moves = self.done = True
-
-    # -- remarks -----------------------------------------------------------------------------------------
-
-    def _comment(self, token: Token) -> None:
-        self._count(token, "comments", MAX_REMARKS + len(self.actions))
-        if token.text:
-            index = len(self.actions) - 1
-            self.comments[index] = f"{self.comments.get(index, '')} {token.text}".strip()
-
-    def _variation(self, token: Token) -> None:
-        self._count(token, "variations", MAX_REMARKS + len(self.actions))
-
-    @staticmethod
-    def plain(result: str) -> str:
-        return _plain(result)
-
-    def adopt(self, rest: GameReader) -> None:
-        assert isinstance(rest, _GameReader)
-        index = len(self.actions) - 1
-        for text in rest.comments.values():
-            self.comments[index] = f"{self.comments.get(index, '')} {text}".strip()
-        self.counts["variations"] += rest.counts["variations"]
-        self.warnings += rest.warnings
-
     # -- the whole ---------------------------------------------------------------------------------------
 
     def record(self) -> GameRecord:
@@ -181,38 +161,14 @@ class _GameReader(GameReader):
             )
         if self.counts["variations"]:
             self.warnings.append(f"variations were passed over: {self.counts['variations']}")
-        points = self._points()
+        points = self._points(self._by_rule() if self.actions else None)
         tags = {_NAME_OF.get(name, name): text for name, text in self.tags.items()}
         return GameRecord(
-            self.start, self.actions, tags, self.comments, points, tuple(self.warnings), self.line
-        )  # fmt: skip
-
-    def _points(self) -> float | None:
-        """The result as recorded."""
-        tag = next((_plain(text) for name, text in self.tags.items() if name.lower() == "result"), "")
-        told = tag if self.result in ("", "*") else self.result
-        if told not in _POINTS and told not in _UNKNOWN:
-            self.warnings.append(f"the result '{base.shorten(told)}', none of 1-0, 0-1, 1/2-1/2 and *, is read as *")
-        points = _POINTS.get(told)
-        if tag in _POINTS and points is not None and tag != told:
-            self.warnings.append(f"the tag Result says {tag}, but the moves end with {told}, which is kept")
-        elif self.result == "*" and tag in _POINTS:
-            self.warnings.append(f"the moves end with *, but the tag Result says {tag}, which is kept")
-        by_rule = self._by_rule() if self.actions else None
-        if None not in (by_rule, points) and by_rule != points:
-            self.warnings.append(
-                f"the recorded result {told} is kept, but on the board it is {records.RESULTS[by_rule]}"
-            )
-        return points
+            self.start, self.actions, tags, self.comments, points, tuple(self.warnings), self.line, self.glyphs
+        )
 
     def _by_rule(self) -> float | None:
-        """Points of White where the game is over for everybody: by mate, stalemate or too little material."""
-        if not self.states["terminal"][0] or not self.game.unclaimed(self.states)["terminal"][0]:
-            return None
-        return _POINTS.get(fen.result(self.states[0]))
-
-
-def _plain(result: str) -> str:
-    """A result without spaces, with hyphens for dashes and digits for halves."""
-    text = re.sub("[\u2010-\u2015\u2212]", "-", "".join(result.split())).replace("\u00bd", "1/2")
-    return "1/2-1/2" if text == "1/2" else text
+        """Points of White where the game is over for everybody: by mate, or a draw that nobody has to claim."""
+        if self.states["terminal"][0] and self.game.unclaimed(self.states)["terminal"][0]:
+            return self.points_of.get(fen.result(self.states[0]))
+        return 0.5 if self.watch is not None and self.watch.over() else None

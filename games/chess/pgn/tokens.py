@@ -8,10 +8,8 @@ begins with ";" or "%". Nothing is left out but annotation signs and what variat
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
 
 from games.text import scanner
-from games.text.scanner import Token
 
 # Alternatives that start alike are ordered; each runs over a character once or twice at most, so noise costs no time.
 _DASH = "[-\u2010-\u2015\u2212]"
@@ -21,11 +19,12 @@ _FIGURINE = "\u2654-\u265f"
 _SIGN = (
     r"(?: \+/= | =/\+ | \+/- | -/\+ | \+- | -\+ | \+= | =\+ | ="
     "| [\u00b1\u2213\u2a71\u2a72\u221e\u25a1\u2191\u2192\u21c6\u27f3\u2295\u25b3\u2206\u2313]"
-    rf"| N(?=\s) | e\.?p\.? ){_END}"
+    rf"| N(?=\s) ){_END}"
 )
 _TOKEN = re.compile(
     rf"""
-      (?P<skip>      (?> [\s\ufeff\x1a]++ | \$\d{{1,5}} | [!?\u203c\u2047-\u2049]++ | {_SIGN} )++ )
+      (?P<skip>      (?> [\s\ufeff\x1a]++ | e\.?p\.?{_END} )++ )
+    | (?P<glyph>     \$\d{{1,5}} | [!?]++ | [\u203c\u2047-\u2049] | {_SIGN} )
     | (?P<numbers>   \d{{1,6}}\s?(?:\.++|\u2026) | \.\.++ | \u2026 )
     | (?P<result>    (?: 1/2(?:{_TO}1/2)? | \u00bd(?:{_TO}\u00bd)? | 1{_TO}0 | 0{_TO}1 | \* ){_END} )
     | (?P<number>    \d{{1,6}} (?=\s|$) )
@@ -50,13 +49,9 @@ _FOREIGN = {  # letters of king, queen, rook, bishop, knight
 _FOREIGN_MOVE = re.compile(r"(\w)[a-h]?[1-8]?[x:-]?[a-h][1-8]")
 
 
-def tokens(lines: Iterable[str]) -> Iterator[Token]:
-    """The tokens of a text, line by line, each line with its "\\n": besides those of every format, "move", "result" and
-    "numbers" of moves. Raises RecordError at what is none."""
-    return _PgnScanner(lines).tokens()
+class PgnScanner(scanner.Scanner):
+    """Tokens besides those of every format: "move", "result", "glyph", "numbers" of moves."""
 
-
-class _PgnScanner(scanner.Scanner):
     pattern = _TOKEN
     expected = (
         'is not PGN; expected are tags such as [Event "…"], moves such as e4, Nf3 or O-O, comments in braces and a'

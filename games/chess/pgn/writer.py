@@ -12,7 +12,7 @@ import numpy as np
 
 from games import base
 from games.chess import fen, rules
-from games.text import records
+from games.text import glyphs, records
 from games.text.records import GameRecord
 
 WIDTH = 79  # characters of a line, where no comment needs more
@@ -69,7 +69,7 @@ def _tag(name: str, value: str) -> str:
 
 def move_texts(game: rules.Chess, record: GameRecord) -> list[str]:
     """The moves alone. Raises IllegalMove, naming the ply, for one that is not legal."""
-    bare = record._replace(comments={})
+    bare = record._replace(comments={}, glyphs={})
     return [text.rpartition(_JOINED)[2] for text in _moves(game, bare)[0]]
 
 
@@ -89,6 +89,8 @@ def _moves(game: rules.Chess, record: GameRecord) -> tuple[list[str], np.ndarray
         number = f"{board.fullmove_number}{'.' if board.turn else '...'}{_JOINED}" if board.turn or number_due else ""
         move = fen.move_of(going[0], int(action))
         texts.append(f"{number}{board.san(move)}")
+        if record.glyphs.get(index):
+            texts.append(glyphs.written(record.glyphs[index]))
         board.push(move)
         comment = _comment(record, index)
         texts += [comment] if comment else []
