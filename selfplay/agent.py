@@ -5,6 +5,7 @@ A family subclasses `Agent`: nine members are required, the rest have defaults. 
 
 from __future__ import annotations
 
+import json
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from typing import Any, ClassVar, Protocol
@@ -95,6 +96,14 @@ class Agent(ABC):
     def details(self) -> dict[str, Any]:
         """What else a checkpoint records, such as the search settings it was trained with. Default: nothing."""
         return {}
+
+    def unlike(self, saved: Mapping[str, Any]) -> str:
+        """What tells the agent of a run in progress, whose identity was `saved`, from this one, as the end of "holds a
+        run …"; empty where this one can go on in its place. Default: the first entry that is not equal."""
+        for key, value in self.identity().items():
+            if saved.get(key) != value:
+                return f"whose {key} is {json.dumps(saved.get(key))}, not {json.dumps(value)}"
+        return ""
 
     def buckets(self, rows: np.ndarray) -> np.ndarray:
         """[M] int64: the bucket of each of rows [M], for hard-example mining. Default: one bucket, which turns mining

@@ -9,7 +9,9 @@ from __future__ import annotations
 import dataclasses
 import itertools
 import math
+import os
 from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
 from typing import Any, TypeVar
 
 import msgspec
@@ -17,6 +19,8 @@ import msgspec
 from selfplay.errors import ConfigError, nearest, shorten
 
 C = TypeVar("C")
+
+PATH = msgspec.Meta(extra={"path": True})  # Annotated[str, PATH]: a setting that names a file or a folder, or is empty
 
 # What settings of earlier versions are called now: the one table of old keys, sections before the fields in them.
 OLD_KEYS = {
@@ -155,6 +159,44 @@ def _refuse_unknown(cls: Any, values: Mapping[str, Any], prefix: str) -> None:
         section = types[key]
         if isinstance(value, Mapping) and isinstance(section, msgspec.inspect.DataclassType):
             _refuse_unknown(section.cls, value, f"{prefix}{key}.")
+
+
+def path_keys(cls: Any, prefix: str = "") -> Iterator[str]:
+    """The dotted keys of the settings that name files and folders."""
+    for name, kind in _field_types(cls).items():
+        if isinstance(kind, msgspec.inspect.DataclassType):
+            yield from path_keys(kind.cls, f"{prefix}{name}.")
+        elif isinstance(kind, msgspec.inspect.Metadata) and (kind.extra or {}).get("path"):
+            yield prefix + name
+
+
+def absolute_paths(cls: Any, values: Mapping[str, Any], folder: Path) -> dict[str, Any]:
+    """Nested settings, complete or not, whose files and folders are named from the root; those that weren't were named
+    from `folder`. ~ is the user's home."""
+    found = {key: dict(held) if isinstance(held, Mapping) else held for key, held in values.items()}
+    for key in path_keys(cls):
+        *sections, last = key.split(".")
+        held: Any = found
+        for section in sections:
+            held = held.get(section) if isinstance(held, dict) else None
+        if isinstance(held, dict) and isinstance(text := held.get(last), str) and text:
+            held[last] = absolute(text, folder)
+    return found
+
+
+def with_absolute_paths(config: C, folder: Path) -> C:
+    """`config`, with its files and folders named from the root."""
+    return from_values(type(config), absolute_paths(type(config), to_values(config), folder))
+
+
+def absolute(text: str, folder: Path) -> str:
+    """The path `text`, which may be named from `folder` or begin with ~, as named from the root. Raises ConfigError."""
+    if "\0" in text:
+        raise ConfigError(f"'{shorten(text, 60)}' is no path: it holds a NUL character.")
+    joined = os.path.join(folder.absolute(), os.path.expanduser(text))
+    plain = os.path.abspath(joined)
+    # "link/.." is the folder above the one that the link leads to.
+    return plain if os.path.realpath(plain) == os.path.realpath(joined) else os.path.realpath(joined)
 
 
 def to_values(config: Any) -> dict[str, Any]:

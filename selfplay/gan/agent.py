@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -40,7 +41,20 @@ class Gan(Agent):
         self.row_dtype = actor.row_dtype(self.source.shape, self._with_fakes)
 
     def identity(self) -> dict[str, Any]:
-        return settings.identity(self.config)
+        return settings.identity(self.config) | {"data_digest": self.source.digest}
+
+    def unlike(self, saved: Mapping[str, Any]) -> str:
+        """Data may lie in another place, if they are the same."""
+        mine, theirs = self.identity(), dict(saved.get("data", {}))
+        moved = settings.moved(theirs, self.config.data)
+        if moved and self.source.digest and saved.get("data_digest") is None:
+            return f"of an earlier version, which has no digest of its data: they cannot be compared with '{moved}'"
+        # A run that positions are taken from may have been trained on since.
+        grown = self.config.data.name == "positions" and not moved
+        if saved.get("data_digest", self.source.digest) != self.source.digest and not grown:
+            return f"whose data were others: '{moved or self.config.data.path}' does not hold the same"
+        here = {name: mine["data"][name] for name in settings.PLACES}
+        return super().unlike({**saved, "data": theirs | here, "data_digest": self.source.digest})
 
     def details(self) -> dict[str, Any]:
         return {"objective": configs.to_values(self.config.objective)}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from msgspec import Meta
@@ -17,6 +18,7 @@ DatasetName = Literal["ring", "grid", "digits", "stacked-digits", "positions", "
 Augmentation = Literal["translation", "cutout", "colour"]
 
 FAMILY = "gan"  # name in checkpoints
+PLACES = ("path", "labels", "inception")  # settings of data that say where they lie
 OWN = {"info": "info", "superres": "superres", "vae": "autoencoder"}  # the section that only one model uses
 
 
@@ -40,13 +42,13 @@ class DataConfig:
     sigma: Annotated[float, Meta(gt=0)] | None = None
     """Standard deviation of each mode; none: 0.02 for the ring, 0.05 for the grid."""
 
-    path: str = ""
+    path: Annotated[str, configs.PATH] = ""
     """positions: folder of the run. idx: file of images. cifar10: folder of the binary files."""
 
-    labels: str = ""
+    labels: Annotated[str, configs.PATH] = ""
     """idx: file of labels, if there is one."""
 
-    inception: str = ""
+    inception: Annotated[str, configs.PATH] = ""
     """idx, cifar10: torch-fidelity's file of Inception weights, for Fréchet distances in Inception features."""
 
 
@@ -229,11 +231,22 @@ class GanConfig:
 
 
 def identity(config: GanConfig) -> dict[str, Any]:
-    """The settings that determine which weights fit, as JSON values: the description in a checkpoint."""
+    """The settings that determine which weights fit, as JSON values: the description in a checkpoint. Where data lie is
+    among them, and may change."""
     own = OWN.get(config.model)
     sections = ["data", "network"] + ([own] if own else [])
     described = {section: configs.to_values(getattr(config, section)) for section in sections}
     return {"family": FAMILY, "model": config.model} | described
+
+
+def moved(saved: Mapping[str, Any], data: DataConfig) -> str:
+    """The first of the data's places that is not where the section `saved` of an earlier session has it; empty where
+    they are in place."""
+    for name in ("path", "labels"):
+        place, before = getattr(data, name), str(saved.get(name, ""))
+        if place != before and place != (before and configs.absolute(before, Path.cwd())):
+            return place or f"{name}=none"
+    return ""
 
 
 def described(meta: Mapping[str, Any]) -> GanConfig:

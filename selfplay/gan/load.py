@@ -6,6 +6,7 @@ Knows the layout of checkpoints and the agent that builds networks; not how thos
 from __future__ import annotations
 
 import functools
+import json
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -41,7 +42,7 @@ def load(path: Path) -> LoadedGan:
             f"{folder} holds a checkpoint of family {meta.get('family')!r}: expected {configs.FAMILY!r}."
         )
     try:
-        config = configs.described(meta)
+        config = configs.described(meta | {"data": _data(folder, meta["data"])})
     except (KeyError, ConfigError) as error:
         raise CheckpointError(f"{folder} does not describe its own networks ({error}).") from None
     agent = _agent(config)
@@ -53,6 +54,16 @@ def load(path: Path) -> LoadedGan:
         return LoadedGan(agent, agent.generator(weights), critic, meta)
     except RuntimeError:
         raise CheckpointError(f"{folder} holds weights that do not fit the networks it describes.") from None
+
+
+def _data(folder: Path, held: dict[str, Any]) -> dict[str, Any]:
+    """The section of data that a checkpoint describes, with the places where its run found them last."""
+    try:
+        now = json.loads((folder.parents[1] / "config.json").read_bytes())["data"]
+        kept = all(now[name] == value for name, value in held.items() if name not in configs.PLACES)
+        return held | {name: str(now[name]) for name in configs.PLACES} if kept else held
+    except (OSError, ValueError, LookupError, TypeError, AttributeError):
+        return held
 
 
 @functools.lru_cache(maxsize=4)

@@ -196,8 +196,11 @@ class Folder:
         if meta.get("kind") != "training state":
             raise CheckpointError(f"{path} holds {meta.get('kind', 'something else')}, not a training state.")
         rest = {config.current_key(key): value for key, value in json.loads(files["state.json"]).items()}
-        if rest["identity"] != agent.identity():
-            raise FolderError(_difference(self.path, rest["identity"], agent.identity()))
+        if difference := agent.unlike(rest["identity"]):
+            raise FolderError(
+                f"'{self.path}' holds a run {difference}: choose another run folder, or give the settings it was "
+                "started with."
+            )
         tensors = artifact.unpack_tensors(files["learner.safetensors"], str(path / "learner.safetensors"))
         artifact.read(self.path / "checkpoints" / f"{rest['generation']:06d}")
         pieces = [self._read_shard(shard, agent) for shard in rest["shards"]]
@@ -304,16 +307,6 @@ def _other_rows(path: Path, saved: np.dtype, wanted: np.dtype) -> str:
         f"the rows of '{path}' {' and '.join(what) or 'have another layout'}, which these settings change: choose "
         "another run folder, or give the settings it was started with."
     )
-
-
-def _difference(path: Path, saved: Mapping[str, Any], wanted: Mapping[str, Any]) -> str:
-    for key in wanted:
-        if saved.get(key) != wanted[key]:
-            return (
-                f"'{path}' holds a run whose {key} is {json.dumps(saved.get(key))}, not {json.dumps(wanted[key])}: "
-                "choose another run folder, or give the settings it was started with."
-            )
-    return f"'{path}' holds a run of another kind of agent: choose another run folder."
 
 
 def _code_version(source: Path | None = None) -> str:

@@ -1,7 +1,9 @@
 """The choice of what to train: a run's name, folder and settings, for the command line and for Python.
 
 Settings are those of the run that the folder holds, else the preset's; then those of a TOML file or of a config that is
-given; then single assignments. Knows presets and config.json, neither families nor the training loop.
+given; then single assignments. Files and folders in settings are named from the root in what is found: those of a TOML
+file were named from its folder, others from the current one. Knows presets and config.json, neither families nor the
+training loop.
 """
 
 from __future__ import annotations
@@ -47,7 +49,7 @@ def choose(source: object, path: Path | None, assignments: Iterable[str], to_tra
         preset, config = files.read(source, over=saved.config if saved else None)
     elif isinstance(source, str) and saved:
         config = saved.config
-    config = _override(config, assignments, preset)
+    config = configs.with_absolute_paths(_override(config, assignments, preset), Path.cwd())
     if to_train and saved and (path / "state").is_dir() and any((path / "state").iterdir()):
         resume.check(path, saved.config, config)
     return Choice(name, path, preset, config)

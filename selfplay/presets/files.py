@@ -27,7 +27,8 @@ WIDTH = 100  # of comments
 
 def read(file: Path, over: Any = None) -> tuple[str, Any]:
     """(name of the preset, config) of a TOML file: its settings, and for the others those of the preset that it names,
-    or of the config `over`. Raises ConfigError, one sentence with the line or the key."""
+    or of the config `over`. Files and folders in it are named from its own. Raises ConfigError, one sentence with the
+    line or the key."""
     values = _parse(file)
     preset = values.pop("preset", None)
     if not isinstance(preset, str):
@@ -37,6 +38,7 @@ def read(file: Path, over: Any = None) -> tuple[str, Any]:
         )
     try:
         start = registry.get(preset) if over is None else over
+        values = configs.absolute_paths(type(start), values, file.parent)
         return preset, configs.from_values(type(start), _merged(configs.to_values(start), values))
     except ConfigError as error:
         raise ConfigError(f"'{file}': {error}") from None
@@ -82,7 +84,7 @@ def write(file: Path, preset: str, config: Any) -> None:
         f"# Settings of a run. `selfplay train --config {file.name}` trains with them.",
         "# A line that is deleted takes its value from this preset:",
         f"preset = {_toml(preset)}",
-        *_section(configs.to_values(config), meanings, ""),
+        *_section(configs.absolute_paths(type(config), configs.to_values(config), Path.cwd()), meanings, ""),
     ]
     try:
         with file.open("x", encoding="utf-8") as out:

@@ -10,7 +10,7 @@ from typing import Any
 from selfplay import config as configs
 from selfplay.errors import ConfigError
 
-# Section → what a new value of its settings does not fit: none of these may change.
+# Section → what a new value of its settings does not fit: none of these may change, but for those in MAY_CHANGE.
 FIXED_SECTIONS = {
     "game_options": "the rules and inputs that it was trained with are others",
     "network": "its weights fit no other network",
@@ -26,6 +26,7 @@ FIXED_KEYS = {
     "learner.optimizer": "the optimizer's moments are of no use to another",
 }
 MAY_CHANGE = {
+    "data": "path labels inception",  # where data lie; whether these are the same data, the agent tells by their digest
     "search": (
         "policy c_puct fpu_reduction c_uct dirichlet_alpha dirichlet_fraction reuse_tree max_num_considered_actions "
         "gumbel_scale c_visit c_scale solve look_ahead edges_per_node"
@@ -57,13 +58,11 @@ def rule(key: str) -> str | None:
     """Why a setting, by its dotted key, may not change on resume; None where it may. Raises KeyError for a setting that
     the table lacks."""
     section, _, name = key.partition(".")
+    if name in MAY_CHANGE.get(section, "").split():
+        return None
     if section in FIXED_SECTIONS:
         return FIXED_SECTIONS[section]
-    if key in FIXED_KEYS:
-        return FIXED_KEYS[key]
-    if name in MAY_CHANGE[section].split():
-        return None
-    raise KeyError(key)
+    return FIXED_KEYS[key]
 
 
 def check(path: Path, saved: Any, config: Any) -> None:

@@ -16,7 +16,7 @@ from selfplay.presets import files, registry
 def test_a_written_file_is_read_back_as_the_same_settings(name: str, tmp_path: Path) -> None:
     config = registry.get(name)
     files.write(tmp_path / "my.toml", name, config)
-    assert files.read(tmp_path / "my.toml") == (name, config)
+    assert files.read(tmp_path / "my.toml") == (name, configs.with_absolute_paths(config, Path.cwd()))
 
 
 def test_every_setting_is_written_below_its_meaning(tmp_path: Path) -> None:
@@ -35,7 +35,7 @@ def test_every_setting_is_written_below_its_meaning(tmp_path: Path) -> None:
 
 
 def test_text_of_any_kind_survives(tmp_path: Path) -> None:
-    path = 'C:\\data "x"\n\t\x7f\x01é 🙂'
+    path = '/C:\\data "x"\n\t\x7f\x01é 🙂'
     config = configs.from_values(type(registry.get("gan-ring")), {"data": {"path": path}})
     files.write(tmp_path / "my.toml", "gan-ring", config)
     assert files.read(tmp_path / "my.toml")[1].data.path == path

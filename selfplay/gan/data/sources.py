@@ -5,14 +5,17 @@ The only module that knows every data set. Networks see x / scale, so that setti
 
 from __future__ import annotations
 
+import hashlib
 import math
+import os
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from selfplay.errors import ConfigError
-from selfplay.gan.config import DataConfig
+from selfplay.gan.config import PLACES, DataConfig
 from selfplay.gan.data import datasets, files
 from selfplay.gan.metrics import judge, quality, readers
 
@@ -29,6 +32,7 @@ class DataSource:
     scale: float  # networks see x / scale
     judge: judge.Judge
     reader: readers.ClassReader | None = None  # classifier of samples, if there is one
+    digest: str | None = None  # of the user's data: equal for equal data, wherever they lie
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -54,6 +58,13 @@ def make(config: DataConfig) -> DataSource:
         return DataSource(datasets.stacked_digits(), datasets.stacked_digits(held_out=True), 1.0, judged)
     if not config.path:
         raise ConfigError(f"data.name={config.name} needs your files: name them with --set data.path=PATH.")
+    for name in PLACES:
+        place = getattr(config, name)
+        if place and not os.path.exists(place):
+            raise files.DataError(
+                f"There is no '{place}', which data.{name} names: where it has moved, train with --set "
+                f"data.{name}=PATH, its new place."
+            )
     if config.name == "positions":
         return _of_run(Path(config.path))
     return _of_files(config)
@@ -63,7 +74,7 @@ def _of_run(path: Path) -> DataSource:
     from selfplay.gan.data import positions  # which loads the rules of games
 
     train, held_out = positions.from_run(path), positions.from_run(path, held_out=True)
-    return DataSource(train, held_out, 1.0, positions.PositionJudge(train, held_out))
+    return DataSource(train, held_out, 1.0, positions.PositionJudge(train, held_out), digest=_digest(train, held_out))
 
 
 def _mixture(config: DataConfig) -> datasets.Mixture:
@@ -90,4 +101,9 @@ def _of_files(config: DataConfig) -> DataSource:
             f"{LEAST_HELD_OUT}. Give more images, or leave out data.labels where classes are small."
         )
     weights = Path(config.inception) if config.inception else None
-    return DataSource(train, held_out, 1.0, judge.ImageJudge(train, held_out, weights))
+    return DataSource(train, held_out, 1.0, judge.ImageJudge(train, held_out, weights), digest=_digest(train, held_out))
+
+
+def _digest(*parts: Any) -> str:
+    """SHA-256 of the digests of a data set's parts."""
+    return hashlib.sha256(" ".join(part.digest for part in parts).encode()).hexdigest()
