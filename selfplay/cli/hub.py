@@ -8,7 +8,7 @@ from __future__ import annotations
 import argparse
 from typing import NoReturn
 
-from selfplay.cli.console import paths
+from selfplay.cli.console import early, paths
 from selfplay.serve import hub, pipe
 
 EPILOG = """examples:
@@ -25,9 +25,9 @@ folder. Parameters stand in docs/engines.md.
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "checkpoint", type=paths.path, nargs="?", metavar="CHECKPOINT",
-        help="a run's folder, or one generation's; left out: the agent for checkers of this package",
+        help="a run's folder, one generation's, or a game with a packaged agent; left out: checkers",
     )  # fmt: skip
 
 
 def run(arguments: argparse.Namespace) -> NoReturn:
-    pipe.serve_agent(hub.HubServer, arguments.checkpoint)
+    pipe.serve_agent(hub.HubServer, arguments.checkpoint and early.find_agent(arguments.checkpoint))

@@ -9,11 +9,12 @@ from __future__ import annotations
 import argparse
 from typing import NoReturn
 
-from selfplay.cli.console import paths
+from selfplay.cli.console import early, paths
 from selfplay.serve import pipe, uci
 
 EPILOG = """examples:
   selfplay uci
+  selfplay uci connect-four
   selfplay uci runs/chess
   selfplay uci runs/connect-four/checkpoints/000012
   echo uci | selfplay uci runs/chess
@@ -26,9 +27,9 @@ folder. `go perft N` counts moves, `d` shows the board. Options stand in docs/en
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "checkpoint", type=paths.path, nargs="?", metavar="CHECKPOINT",
-        help="a run's folder, or one generation's; left out: the agent for chess of this package",
+        help="a run's folder, one generation's, or a game with a packaged agent; left out: chess",
     )  # fmt: skip
 
 
 def run(arguments: argparse.Namespace) -> NoReturn:
-    pipe.serve_agent(uci.UciServer, arguments.checkpoint)
+    pipe.serve_agent(uci.UciServer, arguments.checkpoint and early.find_agent(arguments.checkpoint))

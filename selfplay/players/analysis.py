@@ -42,6 +42,9 @@ class Analysis:
     pv: list[str]
     """The principal variation: the moves that the search expects, the best one first."""
 
+    variations: dict[str, list[str]]
+    """Of each move, the moves that the search expects, itself the first."""
+
     visits: dict[str, int]
     """Simulations that went through each move."""
 
@@ -104,13 +107,19 @@ def _described(
     order = sorted(range(count), key=lambda k: (k != best, -found.visits[row, k], -found.policy[row, k]))
     move = {k: game.action_to_string(state, int(found.actions[row, k])) for k in order}
     win, draw, loss = (float(share) for share in found.wdl[row])
+    paths = [
+        variation.principal(trees, row, k) if found.visits[row, k] else [int(found.actions[row, k])] for k in order
+    ]
+    paths[0] = variation.principal(trees, row, best)  # known to a proof even where nothing was searched
+    variations = dict(zip(move.values(), _texts(game, state, paths), strict=True))
     return Analysis(
         best=move[best],
         best_action=int(found.actions[row, best]),
         policy={move[k]: float(found.policy[row, k]) for k in order},
         value=float(found.value[row]),
         wdl=(win, draw, loss),
-        pv=_texts(game, states[row : row + 1], variation.principal(trees, row, best)),
+        pv=variations[move[best]],
+        variations=variations,
         visits={move[k]: int(found.visits[row, k]) for k in order},
         values={move[k]: float(found.q[row, k]) for k in order},
         priors={move[k]: float(found.prior[row, k]) for k in order},
@@ -120,10 +129,15 @@ def _described(
     )
 
 
-def _texts(game: Game, states: np.ndarray, actions: list[int]) -> list[str]:
-    """The actions from states [1] on as texts."""
-    texts = []
-    for action in actions:
-        texts.append(game.action_to_string(states[0], action))
-        states = game.step(states, np.array([action])).states
+def _texts(game: Game, state: np.void, paths: list[list[int]]) -> list[list[str]]:
+    """The actions of each path from a state on, as texts; all paths are walked together."""
+    texts: list[list[str]] = [[] for _ in paths]
+    states = np.repeat(np.array([state], dtype=game.state_dtype), len(paths))
+    for ply in range(max(map(len, paths))):
+        on = [k for k, path in enumerate(paths) if ply < len(path)]
+        for k in on:
+            texts[k].append(game.action_to_string(states[k], paths[k][ply]))
+        further = [k for k in on if ply + 1 < len(paths[k])]
+        if further:
+            states[further] = game.step(states[further], np.array([paths[k][ply] for k in further])).states
     return texts

@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, NoReturn
 
 from selfplay.errors import UserError
+from selfplay.serve import lines
 
 if TYPE_CHECKING:
     from games.base import Game
@@ -26,7 +27,6 @@ if TYPE_CHECKING:
     from selfplay.serve.notations import ProtocolNotation
     from selfplay.serve.search_request import SearchRequest
 
-MAX_LINE = 1 << 18  # bytes; the longest sensible line, a game of 5,000 moves, has a tenth of it
 PATIENCE = 0.25  # seconds to wait for the first line before the engine is loaded anyway
 _GOODBYE = 1.0  # seconds that the engine has to end before it is left behind
 _LOADING = 30.0  # seconds that it has where it was asked for something while it was loaded, as by commands from a file
@@ -137,20 +137,15 @@ class Server:
 
     def _lines(self) -> Iterator[str]:
         """Lines that are not empty. What is too long is left out."""
-        too_long = False
-        while chunk := self._source.readline(MAX_LINE):
-            whole = chunk.endswith(b"\n")
-            if not whole and len(chunk) >= MAX_LINE:
-                if not too_long:
-                    self._leave_out(chunk.decode(errors="replace"))
-                too_long = True
-            elif too_long:  # its end
-                too_long = False
-            elif text := chunk.decode(errors="replace").strip():
+        for line, whole in lines.read(self._source):
+            text = line.decode(errors="replace").strip()
+            if not whole:
+                self._leave_out(text)
+            elif text:
                 yield text
 
     def _leave_out(self, beginning: str) -> None:
-        why = f"a line of more than {MAX_LINE} bytes was left out."
+        why = f"a line of more than {lines.MAX_LINE} bytes was left out."
         self.complain(why)
         if self.position_word in beginning[:100].split():
             self.do(lambda engine: engine.refuse(why))

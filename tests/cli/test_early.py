@@ -24,6 +24,7 @@ SLIPS = {
     "elo nowhere/run random": "does not exist",
     "analyze nowhere": "'nowhere' does not exist",
     "analyze .": "holds no checkpoint",
+    "analyze chekers": "Did you mean 'checkers'",
     "sample nowhere": "'nowhere' does not exist",
     "sample . --label 3": "holds no checkpoint",
     "play chekers": "Did you mean 'checkers'",

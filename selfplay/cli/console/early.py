@@ -30,6 +30,23 @@ def check_checkpoint(path: Path) -> None:
         )
 
 
+def find_agent(path: Path) -> Path:
+    """The folder of a trained agent that is named by a run's folder, a generation's, or a game that has a packaged
+    agent. Raises CheckpointError."""
+    from selfplay.players import pretrained
+
+    if not path.exists():
+        known = pretrained.available()
+        if str(path) in known:
+            return pretrained.path(str(path))
+        raise CheckpointError(
+            f"'{path}' does not exist: expected a run's folder such as those in runs/, or a game with a packaged "
+            f"agent.{errors.suggest(str(path), known)} Packaged: {', '.join(known)}."
+        )
+    check_checkpoint(path)
+    return path
+
+
 def check_players(texts: Iterable[str], game: str | None) -> None:
     """Raises UserError for a text that no kind of player is named by, and for a game that nobody knows."""
     for text in texts:
