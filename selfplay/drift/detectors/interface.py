@@ -10,8 +10,11 @@ with single rows of longer games gives more false alarms than stated.
 
 from __future__ import annotations
 
+import abc
+import copy
 import dataclasses
-from typing import Any, Literal, Protocol
+import math
+from typing import Any, ClassVar, Literal, Protocol
 
 import numpy as np
 
@@ -40,27 +43,66 @@ class Comparison:
     drift: bool
 
 
-class StreamDetector(Protocol):
-    """Takes one value a game or batch, and says after each whether the stream has changed."""
+@dataclasses.dataclass
+class StreamDetector(abc.ABC):
+    """Takes one value a game or batch, and says after each whether the stream has changed.
 
-    detects: Drifting
-    unit: Unit
+    A detector is a dataclass whose fields are its settings. What it remembers are plain attributes, named by `_MEMORY`
+    and set by `_begin`; `_take` sees finite values only."""
+
+    _MEMORY: ClassVar[tuple[str, ...]] = ()
+    _: dataclasses.KW_ONLY
+    detects: Drifting = "concept p(y|x)"
+    unit: Unit = "game"
+
+    def __post_init__(self) -> None:
+        self._alarmed: bool = False
+        self.reset()
 
     def update(self, value: float) -> State:
         """The state after this value. ValueError: the value is no finite number."""
-        ...
+        value = float(value)
+        if not math.isfinite(value):
+            raise ValueError(
+                f"{type(self).__name__} takes finite numbers, not {value}; leave such values out, and count them"
+            )
+        if self._alarmed:
+            self._begin()
+        found = self._take(value)
+        self._alarmed = found.drift
+        return found
 
     def reset(self) -> None:
         """Forgets everything: as after construction."""
-        ...
+        self._alarmed = False
+        self._begin()
 
     def state(self) -> dict[str, Any]:
         """All that it remembers, and its settings, as plain JSON."""
-        ...
+        memory = {name: getattr(self, name) for name in ("_alarmed", *self._MEMORY)}
+        return copy.deepcopy({"detector": type(self).__name__, "settings": dataclasses.asdict(self), "memory": memory})
 
     def restore(self, state: dict[str, Any]) -> None:
         """Goes on from `state()` bit for bit. ValueError: saved by another detector, or with other settings."""
-        ...
+        here = {"detector": type(self).__name__, **dataclasses.asdict(self)}
+        saved = {"detector": state["detector"], **state["settings"]}
+        other = [
+            f"{key} {saved.get(key)!r}, not {here.get(key)!r}"
+            for key in {**here, **saved}
+            if here.get(key) != saved.get(key)
+        ]
+        if other:
+            raise ValueError(f"this state was saved with {', '.join(other)}; restore it into a detector made alike")
+        for name, value in copy.deepcopy(state["memory"]).items():
+            setattr(self, name, value)
+
+    @abc.abstractmethod
+    def _begin(self) -> None:
+        """Begins a new stream: at construction, and at the value after an alarm."""
+
+    @abc.abstractmethod
+    def _take(self, value: float) -> State:
+        """The state after one more value of the stream."""
 
 
 class BatchTest(Protocol):

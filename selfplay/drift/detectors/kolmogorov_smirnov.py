@@ -39,8 +39,8 @@ class KolmogorovSmirnov:
         n, m = len(first), len(second)
         below = [np.searchsorted(part, pooled.values.astype(float), side="right") for part in (first, second)]
         apart = int(np.abs(below[0] * m - below[1] * n).max())
-        p_value = _p_value(n, m, apart)
-        return Comparison(apart / (n * m), p_value, _threshold(n, m, self.alpha), p_value <= self.alpha)
+        p_value = p_value_of(n, m, apart)
+        return Comparison(apart / (n * m), p_value, threshold_of(n, m, self.alpha), p_value <= self.alpha)
 
     def _permuted(self, pooled: samples.Pooled) -> np.ndarray:
         """[1 + permutations] largest differences."""
@@ -60,7 +60,7 @@ class KolmogorovSmirnov:
 
 
 @functools.lru_cache(maxsize=1024)
-def _p_value(n: int, m: int, apart: int) -> float:
+def p_value_of(n: int, m: int, apart: int) -> float:
     """Probability that two samples of n and m rows, no two alike, are at least apart / (n m) apart without drift.
 
     Exact: rows of both samples in order of size are a path in a grid, drawn without replacement; what leaves the band
@@ -77,12 +77,12 @@ def _p_value(n: int, m: int, apart: int) -> float:
 
 
 @functools.lru_cache(maxsize=1024)
-def _threshold(n: int, m: int, alpha: float) -> float:
+def threshold_of(n: int, m: int, alpha: float) -> float:
     """The least difference with p ≤ alpha; infinite where the samples are too small for any."""
     if max(n, m) > MOST_EXACT:
         return float(stats.kstwo.isf(alpha, round(n * m / (n + m))))
     low, high = 0, n * m + 1
     while high - low > 1:
         middle = (low + high) // 2
-        low, high = (low, middle) if _p_value(n, m, middle) <= alpha else (middle, high)
+        low, high = (low, middle) if p_value_of(n, m, middle) <= alpha else (middle, high)
     return high / (n * m) if high <= n * m else float("inf")

@@ -7,13 +7,14 @@ from itertools import product
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 from streams import false_alarms, games, groups_of, least_alarms, most_alarms
 
 from selfplay.drift.detectors.frequencies import ChiSquared, FisherExact, PopulationStabilityIndex, index
 
+few = settings(max_examples=40, deadline=None)
 TESTS = [PopulationStabilityIndex(), PopulationStabilityIndex(categories=True), ChiSquared(), FisherExact()]
 NAMES = ["psi-of-numbers", "psi-of-codes", "chi-squared", "exact"]
 counts = st.lists(st.integers(0, 12), min_size=2, max_size=4).filter(any)
@@ -42,6 +43,7 @@ def test_a_large_sample_that_the_textbook_calls_stable_has_drifted() -> None:
     assert found.statistic < 0.1 and found.drift
 
 
+@few
 @given(counts, st.data())
 def test_chi_squared_is_that_of_scipy(reference: list[int], data: st.DataObject) -> None:
     window = data.draw(st.lists(st.integers(0, 12), min_size=len(reference), max_size=len(reference)).filter(any))
@@ -57,12 +59,14 @@ def test_rare_categories_are_counted_together() -> None:
     assert found.statistic == 0 and found.p_value == 1
 
 
+@few
 @given(st.tuples(*[st.integers(0, 15)] * 4).filter(lambda t: t[0] + t[1] > 0 and t[2] + t[3] > 0))
 def test_the_exact_test_of_two_categories_is_that_of_scipy(cells: tuple[int, int, int, int]) -> None:
     table = np.array(cells).reshape(2, 2)
     assert FisherExact().compare_counts(*table).p_value == pytest.approx(stats.fisher_exact(table).pvalue, abs=1e-9)
 
 
+@few
 @given(counts, st.data())
 def test_the_exact_test_adds_up_the_tables_that_are_no_likelier(reference: list[int], data: st.DataObject) -> None:
     window = data.draw(st.lists(st.integers(0, 12), min_size=len(reference), max_size=len(reference)).filter(any))
@@ -105,6 +109,7 @@ def test_a_changed_distribution_is_found(test: object) -> None:
     assert test.compare(rng.integers(0, 3, 90), window).drift  # type: ignore[attr-defined]
 
 
+@few
 @given(st.integers(0, 2**32 - 1), st.floats(0.01, 100), st.floats(-100, 100))
 def test_the_index_of_numbers_does_not_depend_on_their_unit(seed: int, scale: float, shift: float) -> None:
     rng = np.random.default_rng(seed)
@@ -114,6 +119,7 @@ def test_the_index_of_numbers_does_not_depend_on_their_unit(seed: int, scale: fl
     assert moved.statistic == pytest.approx(found.statistic)
 
 
+@few
 @given(st.permutations("abcde"), st.integers(0, 1000))
 def test_names_of_categories_do_not_matter(names: list[str], seed: int) -> None:
     rng = np.random.default_rng(seed)
