@@ -98,6 +98,21 @@ def random_weights(game: Any, seed: int, size: NetworkConfig = NETWORK) -> dict[
     return state
 
 
+def generator_folder(run: Path, preset: str, generation: int = 7, **network: Any) -> Path:
+    """A GAN run's folder with one generation of untrained weights, which differ by generation."""
+    from selfplay.gan import presets
+    from selfplay.gan.agent import Gan
+
+    config = presets.PRESETS[preset]
+    wanted = replace(config, network=replace(config.network, **network), run=replace(config.run, seed=generation))
+    made = Gan(wanted)
+    meta = made.identity() | made.details() | {"kind": "weights", "generation": generation}
+    files = {f"{name}.safetensors": artifact.pack_tensors(module.state_dict())
+             for name, module in made.networks().items()}  # fmt: skip
+    artifact.write(run / "checkpoints" / f"{generation:06d}", files, meta)
+    return run
+
+
 def same_bits(a: np.ndarray, b: np.ndarray) -> bool:
     return a.dtype == b.dtype and a.shape == b.shape and a.tobytes() == b.tobytes()
 

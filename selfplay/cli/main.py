@@ -7,6 +7,7 @@ Nothing heavy is imported here or while a subcommand describes itself, so that h
 from __future__ import annotations
 
 import argparse
+import errno
 import importlib
 import os
 import sys
@@ -107,6 +108,11 @@ def main(argv: list[str] | None = None) -> int:
     except BrokenPipeError:  # the reader of our output has gone, as `head` does
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
+    except OSError as error:
+        if arguments.debug or error.errno != errno.ENAMETOOLONG:
+            raise
+        complain(f"'{errors.shorten(str(error.filename), 60)}' is too long a name for this system: choose another.")
+        return 2
     return code
 
 

@@ -10,6 +10,8 @@ from typing import Any
 from selfplay.cli.console import paths
 from selfplay.errors import FolderError
 
+ROOT = Path("runs")
+
 EPILOG = """examples:
   selfplay runs list
   selfplay runs list --root /data/runs
@@ -21,9 +23,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     actions = parser.add_subparsers(dest="action", metavar="ACTION", required=True)
     listing = actions.add_parser("list", help="a line for each run", epilog=EPILOG,
                                  formatter_class=argparse.RawDescriptionHelpFormatter)  # fmt: skip
-    listing.add_argument(
-        "--root", type=paths.path, default=Path("runs"), metavar="DIR", help="where to look (default: runs)"
-    )
+    listing.add_argument("--root", type=paths.path, default=ROOT, metavar="DIR", help="where to look (default: runs)")
     show = actions.add_parser("show", help="settings, machine and evaluations of one run", epilog=EPILOG,
                               formatter_class=argparse.RawDescriptionHelpFormatter)  # fmt: skip
     show.add_argument("run_folder", type=paths.path, metavar="RUN", help="a run's folder")
@@ -37,6 +37,8 @@ def _list(root: Path) -> int:
     from selfplay.cli.live import evaluation
     from selfplay.presets import registry
 
+    if not root.is_dir() and (root.exists() or root != ROOT):
+        raise FolderError(f"'{root}' is no folder: --root names the one that runs are in.")
     found = sorted(path.parent for path in root.glob("*/config.json"))
     if not found:
         print(f"No runs below '{root}'. `selfplay train tic-tac-toe` makes one; --root looks elsewhere.")

@@ -56,11 +56,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--count", type=int, metavar="N",
                         help=f"number of samples (default: {IMAGES} images, {POINTS} points)")  # fmt: skip
     parser.add_argument(
-        "--npz", type=paths.path, metavar="FILE", help="write samples as arrays; with --out a picture too"
+        "--npz", type=paths.file, metavar="FILE", help="write samples as arrays; with --out a picture too"
     )
     parser.add_argument("--seed", type=int, default=1, metavar="S", help="random seed of the samples (default 1)")
     parser.add_argument(
-        "--out", type=paths.path, metavar="FILE.png", help="path of the picture (default: in RUN/samples)"
+        "--out", type=paths.file, metavar="FILE.png", help="path of the picture (default: in RUN/samples)"
     )
 
 

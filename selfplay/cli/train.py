@@ -43,10 +43,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )  # fmt: skip
     parser.add_argument("--list", action="store_true", help="print the names of all presets, and stop")
     parser.add_argument(
-        "--config", type=paths.path, metavar="FILE.toml", help="settings from a file, in place of PRESET"
+        "--config", type=paths.file, metavar="FILE.toml", help="settings from a file, in place of PRESET"
     )
     parser.add_argument(
-        "--write-config", type=paths.path, metavar="FILE.toml",
+        "--write-config", type=paths.file, metavar="FILE.toml",
         help="write every setting and its meaning to a file for --config, and stop",
     )  # fmt: skip
     parser.add_argument("--run", type=paths.path, metavar="DIR", help="folder of the run (default: runs/PRESET)")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,10 +11,7 @@ import tiny
 from matplotlib import image
 
 from selfplay.cli import main
-from selfplay.gan import load, presets
-from selfplay.gan.agent import Gan
-from selfplay.gan.config import GanConfig
-from selfplay.storage import artifact
+from selfplay.gan import load
 
 MEASURED = "generation,high_quality,modes,modes_found,modes_there,seconds\n7,0.5,0.25,2,8,1\n"
 
@@ -42,14 +38,8 @@ def sample(capsys: pytest.CaptureFixture[str]) -> Any:
 
 def run_of(path: Path, preset: str, *generations: int, **network: Any) -> Path:
     """A run's folder with untrained weights, which differ by generation."""
-    config: GanConfig = presets.PRESETS[preset]
     for generation in generations or (7,):
-        wanted = replace(config, network=replace(config.network, **network), run=replace(config.run, seed=generation))
-        agent = Gan(wanted)
-        meta = agent.identity() | agent.details() | {"kind": "weights", "generation": generation}
-        files = {f"{name}.safetensors": artifact.pack_tensors(module.state_dict())
-                 for name, module in agent.networks().items()}  # fmt: skip
-        artifact.write(path / "checkpoints" / f"{generation:06d}", files, meta)
+        tiny.generator_folder(path, preset, generation, **network)
     (path / "evaluation.csv").write_text(MEASURED)
     return path
 

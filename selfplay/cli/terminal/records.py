@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import games
 from games.notation import Notation
 from games.text import decoding, files, plain
+from selfplay.cli.console import paths
 from selfplay.errors import UserError
 
 if TYPE_CHECKING:
@@ -19,7 +20,8 @@ MAX_BYTES = 50_000_000
 
 
 def place(game: Game, name: str) -> Path:
-    """The file that a name means. Raises UserError for a suffix that is no format, or a folder that is not there."""
+    """The file that a name means. Raises UserError for a suffix that is no format, a folder that is not there, or
+    what is no file."""
     path, own = Path(name).expanduser(), games.facet(game, Notation).record_suffix
     if not path.suffix:
         path = path.with_name(f"{path.name}.{own}") if path.name else path
@@ -28,6 +30,7 @@ def place(game: Game, name: str) -> Path:
         raise UserError(f"'{name}' does not end in {' or '.join(f'.{suffix}' for suffix in known)}.")
     if not path.parent.is_dir():
         raise UserError(f"'{path.parent}' is no folder: make it first, or name another.")
+    paths.check_file(path)
     return path
 
 
@@ -63,6 +66,7 @@ def load(game: Game, name: str, number: int = 1) -> tuple[GameRecord, int]:
     path = Path(name).expanduser()
     if not path.exists():
         path = place(game, name)
+    paths.check_file(path)
     try:
         if path.stat().st_size > MAX_BYTES:
             raise UserError(f"'{path}' has more than {MAX_BYTES // 10**6} MB: cut the game you want out of it.")

@@ -23,7 +23,7 @@ def add_openings(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--balance", type=float, default=0.5, metavar="V",
                         help="take random openings of a value within ±V only, by the solver, or else by the first "
                         "trained player's network (default 0.5); 1: all")  # fmt: skip
-    parser.add_argument("--book", type=paths.path, metavar="FILE",
+    parser.add_argument("--book", type=paths.file, metavar="FILE",
                         help="openings from a file: games, or lines of FEN or moves")  # fmt: skip
 
 
