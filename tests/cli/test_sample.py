@@ -149,7 +149,7 @@ def test_samples_are_measured_beside_held_out_reals(sample: Any, ring: Path) -> 
         (["RING", "--npz", "x.npy"], [".npz"]),
         (["RING", "--npz", "x.npz", "--evaluate"], ["--evaluate"]),
         (["BOARD"], ["plays a board game", "`selfplay play`"]),
-        (["RING", "--out", "RING/evaluation.csv/a.png"], ["cannot write", "--out"]),
+        (["RING", "--out", "RING/evaluation.csv/a.png"], ["cannot be used (Not a directory)", "--out"]),
     ],
 )
 def test_a_mistake_is_one_sentence(
