@@ -33,6 +33,9 @@ class UciText(Protocol):
     def from_fen(self, text: str) -> np.ndarray:
         """[1] state_dtype. Raises IllegalMove, saying what is wrong."""
 
+    def remarks(self, text: str) -> Sequence[str]:
+        """What `from_fen` reads otherwise than it stands, a sentence each."""
+
     def move(self, state: np.void, action: int) -> str:
         """A legal action, as "e2e4" or "P@d1"."""
 

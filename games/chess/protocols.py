@@ -33,6 +33,9 @@ class ChessUciText:
         """[1] state_dtype. Raises IllegalMove."""
         return self.notation.from_fen(text)
 
+    def remarks(self, text: str) -> tuple[str, ...]:
+        return self.notation.read_position(text)[2]
+
     def move(self, state: np.void, action: int) -> str:
         return self.game.uci(state, action, self.game.chess960)
 

@@ -82,6 +82,10 @@ class DropUciText:
             raise base.IllegalMove(f"'{shown}' has the wrong stones in hand: [{left}] are left.")
         return self._state(stones, to_play, shown)
 
+    def remarks(self, text: str) -> tuple[str, ...]:
+        """None: what is not as it should be is refused."""
+        return ()
+
     def _read_board(self, board: str, shown: str) -> tuple[np.ndarray, np.ndarray]:
         """[R, C] bool each: stones of seats 0 and 1."""
         expected = f"{len(self.bits)} rows of {self.bits.shape[1]} squares"

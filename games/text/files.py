@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import itertools
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Protocol
 
 import numpy as np
@@ -19,6 +19,7 @@ from games.text.game_reader import Failed
 from games.text.records import GameRecord, RecordError
 
 _MAX_LINE = 10_000  # characters of a line in a book
+_REMARKS = 5  # warnings that are told one by one
 _PEEKED = 10_000  # lines before the first that says something
 _REMARK = re.compile(r"""(?:^|\s)\#[^"\n]*(?:"[^"\n]*"[^"\n]*)*$""")  # not within quotes
 _IS_RECORD = re.compile(r"\s*(?: [\[{;%] | \d+\s?\. )", re.VERBOSE)
@@ -60,6 +61,15 @@ def iterate(
     if (_IS_RECORD.match(first) and suffix != "epd") or suffix in ("", notation.record_suffix):
         return notation.iterate_records(again, failed)
     return _book(notation, again, failed)
+
+
+def remarks(found: Mapping[int, GameRecord], of_file: str = "") -> list[str]:
+    """The first few warnings of games, by their numbers, then how many more there are. of_file: a warning that belongs
+    to the file as a whole."""
+    told = [of_file] * bool(of_file)
+    told += [f"game {number}: {warning}" for number, record in found.items() for warning in record.warnings]
+    more = len(told) - _REMARKS
+    return [*told[:_REMARKS], f"and {more} more warning{'s' * (more > 1)}"] if more > 0 else told
 
 
 def _book(notation: Formats, lines: Iterable[str], failed: Failed | None) -> Iterator[GameRecord]:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import argparse
 import os
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -183,15 +184,24 @@ def _set_up(game: Game, arguments: argparse.Namespace) -> GameSession:
     at = session.GameSession(game)
     try:
         if arguments.load:
-            at.load(records.load(game, arguments.load)[0])
+            record, _, remarks = records.load(game, arguments.load)
+            _warn(f"'{arguments.load}', {remark}" for remark in remarks)
+            at.load(record)
         if arguments.fen:
-            at.set_up(at.notation.from_fen(arguments.fen))
+            states, _, sentences = at.notation.read_position(arguments.fen)
+            _warn(f"--fen: {sentence}" for sentence in sentences)
+            at.set_up(states)
         at.play_record(arguments.moves or "")
     except IllegalMove as error:
         raise UserError(str(error)) from None
     if arguments.clock:
         at.clock = session.clock(arguments.clock)
     return at
+
+
+def _warn(sentences: Iterable[str]) -> None:
+    for sentence in sentences:
+        print(f"selfplay: warning: {sentence}", file=sys.stderr)
 
 
 def _load(game: Game, agent: str, against: str, simulations: int) -> tuple[Opponent, Opponent]:

@@ -5,6 +5,7 @@ An opening is a start and the actions played from there, so that records and eng
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
@@ -141,17 +142,21 @@ def exact_judge(game: Game) -> ValueFunction | None:
 
 def book(game: Game, path: Path) -> list[Opening]:
     """The openings in a file: records of games (those that are over end before their last ply), or lines of positions
-    or of moves, with comments after #; `games.text.files` tells which. Raises ConfigError, naming file and line."""
+    or of moves, with comments after #; `games.text.files` tells which. What is read otherwise than it stands is a
+    UserWarning. Raises ConfigError, naming file and line."""
     try:
         if path.stat().st_size > MAX_BOOK:
             raise ConfigError(f"the book '{path}' is larger than {MAX_BOOK // 2**20} MB.")
         with path.open("rb") as stream:
             suffix = path.suffix.removeprefix(".")
-            records = list(files.iterate(games.facet(game, Notation), decoding.Lines(stream), suffix))
+            lines = decoding.Lines(stream)
+            records = list(files.iterate(games.facet(game, Notation), lines, suffix))
     except OSError as error:
         raise ConfigError(f"cannot read the book '{path}': {error.strerror}.") from None
     except IllegalMove as error:
         raise ConfigError(f"the book '{path}', {error}") from None
+    for remark in files.remarks(dict(enumerate(records, start=1)), lines.warning):
+        warnings.warn(f"the book '{path}', {remark}", stacklevel=2)
     found = [_going_on(game, record) for record in records]
     openings = [opening for opening in found if not opening.states(game)["terminal"][0]]
     if not openings:

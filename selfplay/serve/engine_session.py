@@ -153,18 +153,21 @@ class EngineSession:
         points = records.score(self.game, position.start, position.actions)
         return points is not None and points == float(self.to_play)
 
-    def set_position(self, start: str | None, moves: Sequence[str]) -> None:
-        """The position after `moves` from `start` (None: the game's). Raises IllegalMove, and there is no position
-        then until the next one is told, as the other side has another in mind than the old one.
+    def set_position(self, start: str | None, moves: Sequence[str]) -> Sequence[str]:
+        """The position after `moves` from `start` (None: the game's); returns what of a start that was not told before
+        was read otherwise than it stands. Raises IllegalMove, and there is no position then until the next one is told,
+        as the other side has another in mind than the old one.
 
         Interfaces go on where our rules see a draw that players might claim, or a game that is too long: there the
         game is taken up anew, without its history."""
+        known = start is None or start == self._told[0]
         try:
             self._set_position(start, moves)
         except ValueError as error:
             self.refuse(str(error))
             raise
         self.refused = ""
+        return () if start is None or known else self.notation.remarks(start)
 
     def refuse(self, why: str) -> None:
         """Leaves the session without a position until the next one is told."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from selfplay import __version__
@@ -110,7 +110,11 @@ class HubServer(pipe.Server):
 
     def _set_position(self, pairs: dict[str, str]) -> None:
         text, moves = pairs.get("pos", ""), pairs.get("moves", "").split()
-        self.do(lambda engine: engine.set_position(text or None, moves))
+        self.do(lambda engine: self._place(engine, text or None, moves))
+
+    def _place(self, engine: EngineSession, start: str | None, moves: Sequence[str]) -> None:
+        for remark in engine.set_position(start, moves):
+            self.complain(remark)
 
     def _go(self, pairs: dict[str, str]) -> None:
         asked, level = SearchRequest(ponder="ponder" in pairs, analysis="analyze" in pairs), self._level

@@ -16,6 +16,9 @@ class ProtocolNotation(Protocol):
     def read(self, text: str) -> np.ndarray:
         """[1] state_dtype. Raises IllegalMove."""
 
+    def remarks(self, text: str) -> Sequence[str]:
+        """What `read` takes otherwise than it stands, a sentence each."""
+
     def write(self, state: np.void) -> str:
         """A position at the beginning of a whole move."""
 
@@ -30,7 +33,7 @@ class UciNotation:
     """See `ProtocolNotation`."""
 
     def __init__(self, text: UciText) -> None:
-        self.read, self.write = text.from_fen, text.to_fen
+        self.read, self.remarks, self.write = text.from_fen, text.remarks, text.to_fen
         self._text = text
 
     def move(self, state: np.void, actions: Sequence[int]) -> str:
@@ -45,3 +48,6 @@ class HubNotation:
 
     def __init__(self, text: HubText) -> None:
         self.read, self.write, self.move, self.actions = text.from_position, text.position, text.move, text.actions
+
+    def remarks(self, text: str) -> Sequence[str]:
+        return ()

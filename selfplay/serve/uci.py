@@ -7,7 +7,7 @@ no search; loads nothing heavy until an engine is needed.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from selfplay import __version__
@@ -165,7 +165,11 @@ class UciServer(pipe.Server):
             return
         place, kind = min(kinds)
         start = None if kind == "startpos" else " ".join(words[place + 1 : end])
-        self.do(lambda engine: engine.set_position(start, moves))
+        self.do(lambda engine: self._place(engine, start, moves))
+
+    def _place(self, engine: EngineSession, start: str | None, moves: Sequence[str]) -> None:
+        for remark in engine.set_position(start, moves):
+            self.complain(remark)
 
     def _go(self, rest: str) -> None:
         asked, only = _read_go(rest.split())

@@ -429,3 +429,15 @@ def test_ctrl_c_makes_a_thinking_agent_move() -> None:
         process.kill()
         process.wait()
         os.close(terminal)
+
+
+def test_what_a_loaded_game_has_wrong_is_said(play: Any, tmp_path: Path) -> None:
+    (tmp_path / "a.pgn").write_text("1. e4 *\n" + "1. d4 2. e5!!! (1... d5) {x {y} 1/2-1/2\n", "utf-8")
+    wrong = ["the number of a move is 2", "the mark '!!!' has no number", "another {", "variations were passed over: 1"]
+    said = play("chess", *QUICK, "--against", "human", lines="load a.pgn 2")
+    assert said.code == 0 and all(words in said.out for words in wrong) and "In the file, game 2: line 2:" in said.out
+    (tmp_path / "b.pgn").write_text("1. d4 2. e5 *\n", "utf-8")
+    said = play("chess", *QUICK, "--against", "human", "--load", "b.pgn", lines="moves")
+    assert said.err == "selfplay: warning: 'b.pgn', game 1: line 1: the number of a move is 2 where 1 is due\n"
+    said = play("chess", *QUICK, "--against", "human", "--fen", "4k3/8/8/8/8/8/8/4K2R w KQ - 0 1", lines="moves")
+    assert said.err.count("\n") == 1 and "--fen: no king and rook can castle by the right Q" in said.err

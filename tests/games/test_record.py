@@ -8,11 +8,14 @@ import numpy as np
 import pytest
 import toy_games
 from facets import notation_of
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from numba import config as numba_config
 
 import games
 from games import base
 from games.base import Game
-from games.text import records
+from games.text import plain, records, whole_moves
 from games.text.records import GameRecord
 
 NAMES = ("tic-tac-toe", "connect-four", "checkers", "chess")
@@ -160,3 +163,46 @@ def test_a_game_of_somebody_else_has_records_too() -> None:
             notation_of(game).write_record(GameRecord(game.initial_states(1), actions, {}, {}))
         )
         assert found.actions == actions
+
+
+TEXTS = st.text(st.characters(exclude_characters="{}"), max_size=20)
+NUMBERS = st.lists(st.integers(0, 255), min_size=1, max_size=3).map(tuple)
+
+
+@settings(max_examples=15 if numba_config.DISABLE_JIT else 60, deadline=None)
+@given(
+    st.sampled_from(NAMES), st.integers(0, 2**32), st.integers(0, 60), st.dictionaries(st.integers(0, 60), TEXTS),
+    st.dictionaries(st.integers(0, 60), NUMBERS), st.sampled_from([None, 0.0, 0.5, 1.0]), st.booleans(),
+)  # fmt: skip
+def test_any_record_is_read_as_it_was_written(
+    name: str, seed: int, plies: int, comments: dict, marks: dict, result: float | None, plainly: bool
+) -> None:
+    """In the format of its game and in the plain one, after another game of the same file."""
+    game = games.make(name)
+    notation, start = notation_of(game), game.initial_states(1)
+    actions = random_game(game, np.random.default_rng(seed), plies)
+    ends = ends_of_moves(game, actions)
+    record = GameRecord(
+        start, actions, {"First": "Ann"}, {at: " ".join(text.split()) for at, text in comments.items() if at in ends},
+        result, glyphs={at: found for at, found in marks.items() if at in ends},
+    )  # fmt: skip
+    text = plain.write(notation, record) if plainly else notation.write_record(record)
+    first, again = plain.read(notation, text * 2) if plainly else notation.read_records(text * 2)
+    assert again[:2] == first[:2] == (record.start, actions) and again.tags["First"] == "Ann"
+    assert again.comments == {at: told for at, told in record.comments.items() if told}
+    assert again.glyphs == first.glyphs == record.glyphs
+    by_rule = records.score(game, start, actions)
+    assert again.result == (by_rule if result is None else result)
+    differs = None not in (result, by_rule) and result != by_rule
+    assert [warning for warning in again.warnings if "on the board" not in warning] == [] and bool(
+        again.warnings
+    ) == differs
+
+
+def ends_of_moves(game: Game, actions: list[int]) -> set[int]:
+    """Indices of the actions that end a whole move."""
+    found, played = set(), 0
+    for move in whole_moves.split(game, game.initial_states(1), actions):
+        played += len(move.actions)
+        found.add(played - 1)
+    return found

@@ -313,3 +313,12 @@ def test_an_opponent_that_does_not_exist_is_refused_before_a_run_begins() -> Non
 
     with pytest.raises(ConfigError, match="no alpha–beta engine"):
         AlphaZero(tiny.config(evaluation={"opponents": ("random", "first", "alphabeta:2")}))
+
+
+def test_what_a_book_has_wrong_is_said_up_to_five_times(tmp_path: Path) -> None:
+    (tmp_path / "b.epd").write_text("4k3/8/8/8/8/8/8/4K2R w KQ - 0 1\n" * 9, "utf-8")
+    with pytest.warns(UserWarning) as caught:
+        found = openings.book(games.make("chess"), tmp_path / "b.epd")
+    said = [str(each.message) for each in caught]
+    assert len(found) == 9 and len(said) == 6 and said[-1].endswith("and 4 more warnings")
+    assert f"the book '{tmp_path / 'b.epd'}', game 5: no king and rook can castle by the right Q" in said[4]

@@ -632,3 +632,22 @@ def test_ten_thousand_mutated_lines_never_end_or_hold_it(chess_run: Path) -> Non
         fuzz(program, 10_000, seed=2)
         assert program.close() == 0
         assert program.errors() == ""
+
+
+@pytest.mark.parametrize(
+    ("fen", "words"),
+    [
+        ("4k3/8/8/8/8/8/8/4K2R w KQ - 0 1", "info string no king and rook can castle by the right Q"),
+        ("4k3/8/8/8/8/8/8/4K2R b K e3 0 1", "info string no pawn can just have passed the en passant square e3"),
+        ("4k3/8/8/8/8/8/8/4K2R w K - 999 1", "info string the clock 999 is read as 250"),
+        ("4k3/8/8/8/8/8/8/4K2R w K - 0 1", ""),
+    ],
+    ids=["a right", "en passant", "the clock", "nothing"],
+)
+def test_what_a_position_has_wrong_is_said_once(engine: Program, fen: str, words: str) -> None:
+    said = engine.ask(f"position fen {fen}", "isready", until="readyok")
+    again = engine.ask(f"position fen {fen} moves e1e2" if " w " in fen else f"position fen {fen}", "isready",
+                       until="readyok")  # fmt: skip
+    told = [line for line in said if line.startswith("info string")]
+    assert len(told) == bool(words) and all(line.startswith(words) for line in told)
+    assert not [line for line in again if line.startswith("info string")], "the start is the one that was told before"

@@ -155,7 +155,7 @@ def load(dialogue: Dialogue, rest: str) -> None:
         name, number = rest, "1"
     if not name:
         raise UserError(f"load which file? For example: load game.{dialogue.session.notation.record_suffix}")
-    record, there = records.load(dialogue.game, name, strength.number(number, "the game", 1, 10**6))
+    record, there, remarks = records.load(dialogue.game, name, strength.number(number, "the game", 1, 10**6))
     trial = session.GameSession(dialogue.game)
     trial.load(record)
     dialogue.put_away()
@@ -163,6 +163,8 @@ def load(dialogue: Dialogue, rest: str) -> None:
     players = [record.tags.get(seat, "?") for seat in ("First", "Second")]
     which = f" Game {number} of {there}: 'load {name} {int(number) % there + 1}' for another." if there > 1 else ""
     dialogue.show(f"{players[0]} against {players[1]}, {len(trial.moves)} moves.{which}")
+    for remark in remarks:
+        dialogue.screen.say(f"In the file, {remark}.")
 
 
 def record(dialogue: Dialogue, rest: str) -> None:

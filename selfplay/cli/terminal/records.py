@@ -61,8 +61,9 @@ def append(path: Path, text: str) -> None:
         raise UserError(f"'{path}' cannot be written ({error.strerror}).") from None
 
 
-def load(game: Game, name: str, number: int = 1) -> tuple[GameRecord, int]:
-    """(the game of that number, 1 the first; how many there are). Raises UserError, IllegalMove."""
+def load(game: Game, name: str, number: int = 1) -> tuple[GameRecord, int, list[str]]:
+    """(the game of that number, 1 the first; how many there are; what of it was read otherwise than it stands). Raises
+    UserError, IllegalMove."""
     path = Path(name).expanduser()
     if not path.exists():
         path = place(game, name)
@@ -72,9 +73,10 @@ def load(game: Game, name: str, number: int = 1) -> tuple[GameRecord, int]:
             raise UserError(f"'{path}' has more than {MAX_BYTES // 10**6} MB: cut the game you want out of it.")
         with path.open("rb") as stream:
             suffix = path.suffix.removeprefix(".")
-            found = list(files.iterate(games.facet(game, Notation), decoding.Lines(stream), suffix))
+            lines = decoding.Lines(stream)
+            found = list(files.iterate(games.facet(game, Notation), lines, suffix))
     except OSError as error:
         raise UserError(f"'{path}' cannot be read ({error.strerror}).") from None
     if not 1 <= number <= len(found):
         raise UserError(f"'{path}' holds {len(found)} game{'s' * (len(found) != 1)}: there is no number {number}.")
-    return found[number - 1], len(found)
+    return found[number - 1], len(found), files.remarks({number: found[number - 1]}, lines.warning)
