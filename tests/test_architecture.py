@@ -49,7 +49,7 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
     "selfplay.search": ("selfplay.errors", "selfplay.config", "games.base"),
     "selfplay.networks": ("selfplay.errors", "selfplay.config", "selfplay.device", "selfplay.search", "games.base"),
     "selfplay.players": (*CORE, *BOARD_GAMES, *PLAYING, "selfplay.ratings", "selfplay.league"),
-    "selfplay.presets": ("selfplay.errors", "selfplay.config", "selfplay.display", "selfplay.storage.records", "games"),
+    "selfplay.presets": (*PLAIN, "selfplay.storage.records", "selfplay.storage.bounded", "games"),
     "selfplay.verify": (*CORE, "selfplay.league", "selfplay.ratings", "selfplay.loop"),
     "selfplay.play": (*CORE, *BOARD_GAMES, *PLAYING),
     "selfplay.serve": (*CORE, *BOARD_GAMES, *PLAYING),

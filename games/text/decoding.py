@@ -10,7 +10,10 @@ import io
 from collections.abc import Iterator
 from typing import Protocol
 
-_CHUNK = 1 << 16  # bytes
+from games.text.records import RecordError
+
+MAX_LINE = 2**25  # characters; a line is held in memory a few times over
+_CHUNK, _MOST = 2**16, 2**20  # bytes read at once, more in long lines
 _UTF_16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 
 
@@ -39,12 +42,15 @@ class Lines:
     def _split(self, data: bytes, encoding: str) -> Iterator[str]:
         """Lines of the stream, of which `data` has been read."""
         decoder = io.IncrementalNewlineDecoder(codecs.getincrementaldecoder(encoding)("replace"), translate=True)
-        text = ""
+        text, number = "", 0
         while data:
             *lines, text = (text + decoder.decode(data)).split("\n")
             for line in lines:
                 yield line + "\n"
-            data = self._stream.read(max(_CHUNK, len(text))) or b""
+            number += len(lines)
+            if len(text) > MAX_LINE:
+                raise RecordError(f"a line has more than {MAX_LINE:,} characters: it is no record.", line=number + 1)
+            data = self._stream.read(max(_CHUNK, min(len(text), _MOST))) or b""
         text += decoder.decode(b"", final=True)
         if text:
             yield text

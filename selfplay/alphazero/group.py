@@ -99,8 +99,8 @@ class Group:
     def load_state(self, arrays: Mapping[str, np.ndarray], rest: Mapping[str, Any]) -> None:
         """Takes what `state` gave; `start_searches` must follow."""
         name = f"group{self.number}."
-        self.states = arrays[name + "states"].copy()
-        self.side = arrays[name + "side"].copy()
+        self.states = _like(arrays[name + "states"], self.states)
+        self.side = _like(arrays[name + "side"], self.side)
         self.games_started, self.turns = rest["games_started"], rest["turns"]
         self.rngs = [random_stream.unpack(stream) for stream in rest["rngs"]]
         moves = np.zeros(len(arrays[name + "moves"]), MOVE)
@@ -111,3 +111,11 @@ class Group:
             trajectory.clear()
             trajectory.extend(arrays[name + "rows"][own], moves[own])
         self.search.stop(np.arange(len(self.states)))
+
+
+def _like(array: np.ndarray, own: np.ndarray) -> np.ndarray:
+    """A copy of an array that is to take the place of `own`: compiled code does not check what it is given. Raises
+    ValueError where its shape or its numbers' format is another."""
+    if array.shape != own.shape or array.dtype != own.dtype:
+        raise ValueError(f"an array {array.shape} of {array.dtype}, not {own.shape} of {own.dtype}")
+    return array.copy()

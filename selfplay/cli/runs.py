@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import argparse
-import json
+import collections
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -46,11 +47,10 @@ def _list(root: Path) -> int:
     print(f"{'run':32} {'preset':16} {'game':16} {'gen.':>5} {'minutes':>8} {'games':>9} {'rows':>10}  evaluation")
     for path in found:
         try:
-            config, last = _read(path / "config.json"), _last(path)
+            config, last, evaluated = _read(path / "config.json"), _last(path), _evaluated(path)
         except FolderError as error:  # one damaged run does not hide the others
             print(f"{path!s:32} {error}")
             continue
-        evaluated = _evaluated(path)
         preset, game, display = str(config.get("preset", "?")), _game(config), registry.display_of(config)
         shown = (evaluation.headline(evaluated[-1][1], display) if evaluated else None) or "–"
         rows = last.get("rows", 0)
@@ -101,23 +101,29 @@ def _evaluated(path: Path) -> list[tuple[dict[str, Any], dict[str, float]]]:
 
 
 def _read(path: Path) -> dict[str, Any]:
+    from selfplay.storage import bounded
+
     try:
-        values = json.loads(path.read_text("utf-8"))
-    except (OSError, ValueError, RecursionError) as error:
-        raise FolderError(f"{path} cannot be read ({type(error).__name__}).") from None
+        values = bounded.read_json(path)
+    except (OSError, ValueError) as error:
+        raise FolderError(f"{path} cannot be read ({bounded.reason(error)}).") from None
     if not isinstance(values, dict):
         raise FolderError(f"{path} cannot be read (it holds no JSON object).")
     return values
 
 
-def _lines(path: Path) -> list[dict[str, Any]]:
+def _lines(path: Path) -> Iterator[dict[str, Any]]:
     from selfplay.loop import metrics
 
-    return metrics.read(path)
+    try:
+        yield from metrics.iterate(path)
+    except OSError as error:
+        raise FolderError(f"{path / metrics.FILE} cannot be read ({error.strerror}).") from None
 
 
 def _last(path: Path) -> dict[str, Any]:
-    return (_lines(path) or [{}])[-1]
+    last = collections.deque(_lines(path), maxlen=1)
+    return last[0] if last else {}
 
 
 def _flat(values: dict[str, Any], prefix: str = "") -> list[tuple[str, Any]]:

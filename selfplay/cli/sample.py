@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import csv
+import io
 import re
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -298,9 +299,10 @@ def _evaluate(folder: Path, loaded: LoadedGan, seed: int) -> None:
 def _measured(folder: Path, generation: int) -> dict[str, float]:
     """The metrics of the generation, as its run evaluated it; none where it did not."""
     from selfplay.loop import folder as folders
+    from selfplay.storage import bounded
 
     try:
-        with folders.evaluation_file(folder.parent.parent).open(newline="") as file:
+        with io.TextIOWrapper(bounded.opened(folders.evaluation_file(folder.parent.parent)), newline="") as file:
             for row in csv.DictReader(file):
                 if row.pop("generation", None) == str(generation):
                     return {name: float(value) for name, value in row.items() if name and value}

@@ -49,11 +49,10 @@ def load(path: Path) -> LoadedGan:
     missing = [name for name in dict.fromkeys((agent.model.sampler, *agent.roles)) if name not in weights]
     if missing:
         raise CheckpointError(f"{folder} holds no {' and no '.join(missing)}.")
-    try:
-        critic = agent.critic(weights) if model.CRITIC in agent.roles else None
-        return LoadedGan(agent, agent.generator(weights), critic, meta)
-    except RuntimeError:
-        raise CheckpointError(f"{folder} holds weights that do not fit the networks it describes.") from None
+    for name in dict.fromkeys((agent.model.sampler, *agent.roles)):
+        artifact.require_fit(lambda: agent.networks()[name], weights[name], folder)  # noqa: B023 (called at once)
+    critic = agent.critic(weights) if model.CRITIC in agent.roles else None
+    return LoadedGan(agent, agent.generator(weights), critic, meta)
 
 
 def _data(folder: Path, held: dict[str, Any]) -> dict[str, Any]:
@@ -75,4 +74,4 @@ def _agent(config: configs.GanConfig) -> agents.Gan:
 def digest(path: Path) -> str:
     """16 hex digits that identify a generation's folder, or the newest of a run: equal for equal weights and
     settings."""
-    return artifact.digest((pool.newest(path) / artifact.MANIFEST).read_bytes())[:16]
+    return artifact.identity(pool.newest(path))

@@ -12,12 +12,11 @@ from __future__ import annotations
 import contextlib
 import csv
 import io
-import json
 import os
 import platform
 import subprocess
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from importlib import metadata
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -30,9 +29,11 @@ from selfplay.agent import Agent
 from selfplay.errors import CheckpointError, FolderError
 from selfplay.learning.replay import Replay
 from selfplay.loop import ownership
-from selfplay.storage import artifact, json_text, lock, records
+from selfplay.storage import artifact, bounded, json_text, lock, records
 
 KEPT_STATES = 2
+MAX_STATE = 2**25  # bytes of a state.json; with 10,000 evaluations ours has a tenth of that
+DAMAGE = (ValueError, KeyError, TypeError, AttributeError, IndexError, OverflowError)
 STATE_FILES = (artifact.MANIFEST, "state.json")  # without either, a folder is no state
 EVALUATION = "evaluation.csv"
 OLD_FILES = {"strength.csv": EVALUATION, "strength.png": "evaluation.png"}  # as earlier versions called them
@@ -121,7 +122,7 @@ class Folder:
     def settings(self) -> dict[str, Any]:
         """The settings that config.json holds, by dotted key of today; none where there is none that can be read."""
         try:
-            values = json.loads((self.path / "config.json").read_bytes())
+            values = bounded.read_json(self.path / "config.json")
             return config.flat(config.with_current_keys({k: v for k, v in values.items() if k != "preset"}))
         except (OSError, ValueError, AttributeError):
             return {}
@@ -195,16 +196,24 @@ class Folder:
         meta, files = artifact.read(path)
         if meta.get("kind") != "training state":
             raise CheckpointError(f"{path} holds {meta.get('kind', 'something else')}, not a training state.")
-        rest = {config.current_key(key): value for key, value in json.loads(files["state.json"]).items()}
-        if difference := agent.unlike(rest["identity"]):
+        try:
+            rest = _rest(files["state.json"])
+            shards = [(Path(shard["file"]).name, str(shard["sha256"])) for shard in rest["shards"]]
+            generation, window, inserted = (int(rest[name]) for name in ("generation", "window", "inserted"))
+            difference, learner = agent.unlike(dict(rest["identity"])), files["learner.safetensors"]
+        except DAMAGE as error:
+            raise CheckpointError(f"{path} is no training state ({bounded.reason(error)}).") from None
+        if difference:
             raise FolderError(
                 f"'{self.path}' holds a run {difference}: choose another run folder, or give the settings it was "
                 "started with."
             )
-        tensors = artifact.unpack_tensors(files["learner.safetensors"], str(path / "learner.safetensors"))
-        artifact.read(self.path / "checkpoints" / f"{rest['generation']:06d}")
-        pieces = [self._read_shard(shard, agent) for shard in rest["shards"]]
-        rows = np.concatenate(pieces)[-rest["window"] :] if rest["window"] else np.zeros(0, agent.row_dtype)
+        tensors = artifact.unpack_tensors(learner, str(path / "learner.safetensors"))
+        artifact.read(self.path / "checkpoints" / f"{generation:06d}")
+        pieces = [self._read_shard(*shard, agent) for shard in shards]
+        rows = np.concatenate([np.zeros(0, agent.row_dtype), *pieces])[-window if window else inserted :]
+        if not 0 <= window == len(rows) <= inserted:
+            raise CheckpointError(f"{path} tells of {window:,} of {inserted:,} rows, and refers to {len(rows):,}.")
         arrays = {
             name.removesuffix(".npy"): artifact.unpack_array(data, str(path / name))
             for name, data in files.items()
@@ -212,20 +221,31 @@ class Folder:
         }
         self._shards = rest["shards"]
         actors = (arrays, rest["actors"]) if "actors" in rest else None
-        return State(tensors, rest, rows, rest["inserted"], actors, warnings)
+        return State(tensors, rest, rows, inserted, actors, warnings)
 
-    def _read_shard(self, shard: dict[str, Any], agent: Agent) -> np.ndarray:
-        path = self.path / "replay" / Path(shard["file"]).name
+    def _read_shard(self, name: str, digest: str, agent: Agent) -> np.ndarray:
+        path = self.path / "replay" / name
         try:
-            data = path.read_bytes()
+            data = bounded.read(path)
         except OSError as error:
             raise CheckpointError(f"{path} cannot be read ({error.strerror}).") from None
-        if artifact.digest(data) != shard["sha256"]:
+        if artifact.digest(data) != digest:
             raise CheckpointError(f"{path} is damaged: its SHA-256 is not the one written.")
         rows = artifact.unpack_array(data, str(path))
         if rows.dtype != agent.row_dtype:
             raise FolderError(_other_rows(self.path, rows.dtype, agent.row_dtype))
         return rows
+
+    @contextlib.contextmanager
+    def fitting(self) -> Iterator[None]:
+        """Raises CheckpointError where a state that is whole is taken up and turns out not to be one of this run's."""
+        try:
+            yield
+        except (RuntimeError, *DAMAGE) as error:
+            raise CheckpointError(
+                f"the training state in '{self.path}' does not fit its network or settings ({type(error).__name__}): "
+                "choose another run folder."
+            ) from error
 
     def has_state(self) -> bool:
         return bool(self._states())
@@ -235,12 +255,12 @@ class Folder:
         path = self._state_path(self._states()[-1])
         _, files = artifact.read(path)
         tensors = artifact.unpack_tensors(files["learner.safetensors"], str(path / "learner.safetensors"))
-        return tensors, json.loads(files["state.json"])
+        return tensors, _rest(files["state.json"])
 
     def referred(self) -> list[int]:
         """Generations that the training states on disk go on from; empty where one of them cannot be read."""
         try:
-            manifests = [json.loads((self._state_path(n) / artifact.MANIFEST).read_text()) for n in self._states()]
+            manifests = [bounded.read_json(self._state_path(n) / artifact.MANIFEST) for n in self._states()]
             return [int(manifest["meta"]["generation"]) for manifest in manifests]
         except (OSError, ValueError, KeyError, TypeError):
             return []
@@ -271,7 +291,7 @@ class Folder:
 
     def _shards_of(self, number: int) -> set[str]:
         """Names of the files in replay/ that a state refers to. Raises OSError, ValueError, KeyError, TypeError."""
-        shards = json.loads((self._state_path(number) / "state.json").read_bytes())["shards"]
+        shards = bounded.read_json(self._state_path(number) / "state.json", MAX_STATE)["shards"]
         return {shard["file"] for shard in shards if ownership.SHARD.fullmatch(shard["file"])}
 
     # -- evaluations -------------------------------------------------------------------------------------------
@@ -296,6 +316,13 @@ def evaluation_file(run: Path) -> Path:
     """evaluation.csv of a run's folder, by the name it has there: an earlier version's, where that wrote it last."""
     now, old = run / EVALUATION, run / "strength.csv"
     return old if old.exists() and not now.exists() else now
+
+
+def _rest(data: bytes) -> dict[str, Any]:
+    """What a state.json says, by names of today. Raises one of DAMAGE where it is no JSON object of ours."""
+    if len(data) > MAX_STATE:
+        raise ValueError(f"its state.json has more than {MAX_STATE:,} bytes")
+    return {config.current_key(key): value for key, value in bounded.parse_json(data).items()}
 
 
 def _other_rows(path: Path, saved: np.dtype, wanted: np.dtype) -> str:

@@ -6,12 +6,12 @@ Knows names and numbers, not what they measure.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from selfplay import config
-from selfplay.storage import json_text, records
+from selfplay.storage import bounded, json_text, records
 
 FILE = "metrics.jsonl"
 
@@ -20,19 +20,29 @@ def read(folder: Path) -> list[dict[str, Any]]:
     """The lines {"step": generation, name: value, …} of a run's metrics.jsonl, none where it has no such file. A torn
     last line is dropped; names of earlier versions are today's; null is read as NaN. Raises OSError where the file
     cannot be read."""
+    return list(iterate(folder))
+
+
+def iterate(folder: Path) -> Iterator[dict[str, Any]]:
+    """What `read` gives, a line at a time."""
     try:
-        written = (folder / FILE).read_text(errors="replace")
+        with bounded.opened(folder / FILE) as file:
+            while text := file.readline(bounded.MAX_LINE):
+                if (line := _line(text)) is not None:
+                    yield line
     except FileNotFoundError:
-        return []
-    lines = []
-    for text in written.splitlines():
-        try:
-            line = json.loads(text)
-        except ValueError:
-            continue
-        if isinstance(line, dict) and "step" in line:
-            lines.append(json_text.numbers({_current(name): value for name, value in line.items()}))
-    return lines
+        return
+
+
+def _line(text: bytes) -> dict[str, Any] | None:
+    try:
+        line = json.loads(text.decode(errors="replace"))
+        step = line["step"]
+    except (ValueError, KeyError, TypeError, RecursionError):
+        return None
+    if type(step) is not int or not all(value is None or isinstance(value, int | float) for value in line.values()):
+        return None
+    return json_text.numbers({_current(name): value for name, value in line.items()})
 
 
 def _current(name: str) -> str:

@@ -7,13 +7,13 @@ killed before it saved anything leaves its lock and empty folders, which are tak
 
 from __future__ import annotations
 
-import json
+import os
 import re
 from collections.abc import Iterator
 from pathlib import Path
 
 from selfplay.errors import FolderError, shorten
-from selfplay.storage import artifact
+from selfplay.storage import artifact, bounded
 
 ARTIFACTS = ("checkpoints", "state")  # folders of artifacts, one a number
 SHARD = re.compile(r"\d+-\d+\.npy")  # rows of the replay, first and last
@@ -27,9 +27,16 @@ _IGNORED = (".gitkeep", ".gitignore", ".DS_Store")
 
 
 def check(path: Path) -> None:
-    """Raises FolderError where `path` is a folder with something in it that is no part of a run, and OSError where it
-    cannot be read."""
-    if not path.exists() or holds_run(path):
+    """Raises FolderError where `path` is a folder with something in it that is no part of a run, or a link where a run
+    writes, and OSError where it cannot be read."""
+    if not path.exists():
+        return
+    if other := next(_elsewhere(path), None):
+        raise FolderError(
+            f"'{path}' holds '{shorten(other)}', which is a link or no plain file: a run would write outside its "
+            "folder. Put what it leads to in its place, or choose another run folder."
+        )
+    if holds_run(path):
         return
     if other := next(_foreign(path), None):
         raise FolderError(
@@ -41,10 +48,10 @@ def check(path: Path) -> None:
 def holds_run(path: Path) -> bool:
     """Whether a run is in the folder."""
     try:
-        config = json.loads((path / "config.json").read_bytes())
+        config = bounded.read_json(path / "config.json")
         if isinstance(config, dict) and isinstance(config.get("preset"), str):
             return True
-    except (OSError, ValueError, RecursionError):
+    except (OSError, ValueError):
         pass
     return any(
         artifact.is_one(each)
@@ -53,6 +60,17 @@ def holds_run(path: Path) -> bool:
         for each in (path / name).iterdir()
         if _NUMBERED.fullmatch(each.name)
     )
+
+
+def _elsewhere(path: Path) -> Iterator[str]:
+    """Names of what is neither a plain file nor a folder, in the places that a run writes to."""
+    for folder in (path, *(path / name for name in _CONTENTS)):
+        if not folder.is_dir():
+            continue
+        with os.scandir(folder) as entries:
+            for entry in entries:
+                if not (entry.is_file(follow_symlinks=False) or entry.is_dir(follow_symlinks=False)):
+                    yield str(Path(entry.path).relative_to(path))
 
 
 def _foreign(path: Path) -> Iterator[str]:

@@ -18,7 +18,7 @@ from typing import Any
 from selfplay import device as devices
 from selfplay.agent import Agent
 from selfplay.display import SECONDS
-from selfplay.errors import ActorPoolError, CheckpointError
+from selfplay.errors import ActorPoolError
 from selfplay.league.league import League
 from selfplay.league.pool import Pool
 from selfplay.learning.training import Training
@@ -64,7 +64,8 @@ class Run:
         self._intake = Intake(agent)
         state = folder.load_state(agent)
         if state:
-            self._restore(state)
+            with folder.fitting():
+                self._restore(state)
             self._weights = self.pool.load(self.status.generation)[1]  # of the newest generation
         else:  # whatever a run that was killed before its first state has left
             self.telemetry.forget(0)
@@ -75,7 +76,8 @@ class Run:
             agent.warm_up()
             self.actors = self._make_actors(address)
         if state:
-            kept = state.actors is not None and self.actors.load_state(*state.actors)
+            with folder.fitting():
+                kept = state.actors is not None and self.actors.load_state(*state.actors)
             games = "with the games in progress" if kept else "with new games"
             self.telemetry.note(
                 f"Resumed at generation {self.status.generation}: {self.learner.steps:,} updates, {len(self.replay):,} "
@@ -310,12 +312,7 @@ class Run:
 
     def _restore(self, state: folders.State) -> None:
         rest, status = state.rest, self.status
-        try:
-            self.training.load_state(state.tensors, rest, state.rows, state.inserted, self.folder.settings())
-        except (RuntimeError, KeyError, IndexError, ValueError) as error:
-            raise CheckpointError(
-                f"the training state in '{self.folder.path}' does not fit its network ({type(error).__name__})."
-            ) from None
+        self.training.load_state(state.tensors, rest, state.rows, state.inserted, self.folder.settings())
         self.telemetry.load_state(rest)
         self.league.load_state(rest.get("league", []))  # runs of earlier versions have none
         status.steps, status.rows, status.window = self.learner.steps, self.replay.inserted, len(self.replay)

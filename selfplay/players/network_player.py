@@ -18,6 +18,7 @@ from selfplay.networks.config import NetworkConfig
 from selfplay.players import analysis, player
 from selfplay.search import search
 from selfplay.search.config import SearchConfig
+from selfplay.storage import artifact
 
 
 class NetworkPlayer:
@@ -65,10 +66,9 @@ def load(path: Path) -> NetworkPlayer:
             f"{folder} was trained on version {meta['game_version']} of {game.name}, this is version {game.version}: "
             "train again, or use the selfplay version it was made with."
         )
-    evaluator = inference.NetworkEvaluator(game, configs.from_values(NetworkConfig, meta["network"]))
-    try:
-        evaluator.load(weights[policy_value.PLAYER])
-    except RuntimeError:
-        raise CheckpointError(f"{folder} holds weights that do not fit the network it describes.") from None
+    size, tensors = configs.from_values(NetworkConfig, meta["network"]), weights[policy_value.PLAYER]
+    artifact.require_fit(lambda: policy_value.PolicyValueNet(game, size), tensors, folder)
+    evaluator = inference.NetworkEvaluator(game, size)
+    evaluator.load(tensors)
     searching = configs.from_values(SearchConfig, meta.get("search", {}))
     return NetworkPlayer(game, evaluator, searching, f"generation {meta['generation']} of {folder.parent.parent}")

@@ -19,6 +19,7 @@ from games.notation import Notation
 from games.text import decoding, files
 from games.text.records import GameRecord
 from selfplay.errors import ConfigError
+from selfplay.storage import bounded
 
 MAX_BOOK = 50_000_000  # bytes
 TRIES = 200  # random positions tried in a row without finding a new one before old ones come again
@@ -145,14 +146,12 @@ def book(game: Game, path: Path) -> list[Opening]:
     or of moves, with comments after #; `games.text.files` tells which. What is read otherwise than it stands is a
     UserWarning. Raises ConfigError, naming file and line."""
     try:
-        if path.stat().st_size > MAX_BOOK:
-            raise ConfigError(f"the book '{path}' is larger than {MAX_BOOK // 2**20} MB.")
-        with path.open("rb") as stream:
+        with bounded.named(path, MAX_BOOK) as stream:
             suffix = path.suffix.removeprefix(".")
             lines = decoding.Lines(stream)
             records = list(files.iterate(games.facet(game, Notation), lines, suffix))
     except OSError as error:
-        raise ConfigError(f"cannot read the book '{path}': {error.strerror}.") from None
+        raise ConfigError(f"cannot read the book '{path}' ({error.strerror}).") from None
     except IllegalMove as error:
         raise ConfigError(f"the book '{path}', {error}") from None
     for remark in files.remarks(dict(enumerate(records, start=1)), lines.warning):

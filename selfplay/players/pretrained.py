@@ -7,11 +7,11 @@ Finding one loads nothing heavy, so that a board can be shown first.
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
 from selfplay.errors import CheckpointError, ConfigError
+from selfplay.storage import bounded
 
 FOLDER = Path(__file__).resolve().parent / "agents"
 
@@ -49,7 +49,7 @@ def peek(folder: Path) -> dict[str, Any]:
             raise CheckpointError(f"'{folder}' holds no checkpoint: expected a run's folder or one of its generations.")
         manifest = within / max(numbers, key=int) / "manifest.json"
     try:
-        meta: dict[str, Any] = json.loads(manifest.read_bytes())["meta"]
+        meta: dict[str, Any] = bounded.read_json(manifest)["meta"]
         if meta.get("family", "alphazero") != "alphazero":
             raise CheckpointError(
                 f"'{folder}' holds no player of a board game (family {meta['family']!r}): `selfplay sample` shows what "
@@ -57,6 +57,6 @@ def peek(folder: Path) -> dict[str, Any]:
             )
         if not isinstance(meta["game"], str) or not isinstance(meta.get("game_options", {}), dict):
             raise ValueError(meta["game"])
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise CheckpointError(f"{manifest} is damaged ({type(error).__name__}); use another checkpoint.") from None
     return meta

@@ -10,7 +10,6 @@ uci:stockfish?nodes=1000, hub:scan    external engines, see external/engines.py
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -97,8 +96,7 @@ def digest(text: str, game_name: str | None, num_simulations: int) -> str:
     """Identifies what plays under a player's text: equal for equal players, and another one after more training."""
     if not is_trained(text):
         return text
-    manifest = path_of(text, game_name) / artifact.MANIFEST
-    sealed = hashlib.sha256(manifest.read_bytes()).hexdigest()[:16]
+    sealed = artifact.identity(path_of(text, game_name))
     return f"{sealed}@{simulations_of(text, num_simulations)}"
 
 

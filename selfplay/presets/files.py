@@ -21,6 +21,7 @@ from typing import Any
 from selfplay import config as configs
 from selfplay.errors import ConfigError, FolderError
 from selfplay.presets import registry
+from selfplay.storage import bounded
 
 WIDTH = 100  # of comments
 
@@ -46,7 +47,9 @@ def read(file: Path, over: Any = None) -> tuple[str, Any]:
 
 def _parse(file: Path) -> dict[str, Any]:
     try:
-        text = file.read_text("utf-8")
+        with file.open("rb") as stream:  # a pipe, too: `--config <(…)`
+            data = stream.read(bounded.MAX_JSON + 1)
+        text = data.decode("utf-8").replace("\r\n", "\n")
     except FileNotFoundError:
         raise ConfigError(
             f"there is no file '{file}': `selfplay train PRESET --write-config {file}` writes one."
@@ -55,8 +58,12 @@ def _parse(file: Path) -> dict[str, Any]:
         raise ConfigError(f"cannot read '{file}' ({error.strerror}).") from None
     except UnicodeDecodeError:
         raise ConfigError(f"'{file}' is not text in UTF-8: expected a TOML file.") from None
+    if len(data) > bounded.MAX_JSON:
+        raise ConfigError(f"'{file}' has more than {bounded.MAX_JSON:,} bytes: expected a TOML file of settings.")
     try:
         return tomllib.loads(text)
+    except RecursionError:
+        raise ConfigError(f"'{file}' is not valid TOML: it is nested too deeply.") from None
     except tomllib.TOMLDecodeError as error:
         problem, _, place = str(error).rpartition(" (at ")
         named = re.match(r"line \d+", place)

@@ -15,7 +15,6 @@ from __future__ import annotations
 
 import dataclasses
 import importlib
-import json
 from collections.abc import Mapping
 from importlib import metadata
 from pathlib import Path
@@ -25,7 +24,7 @@ import games
 from selfplay import config as configs
 from selfplay.display import Display
 from selfplay.errors import ConfigError, FolderError, suggest
-from selfplay.storage import records
+from selfplay.storage import bounded, records
 
 ENTRY_POINT_GROUP = "selfplay.presets"
 
@@ -135,11 +134,11 @@ def read_saved(run: Path) -> Saved | None:
         return None
     records.require(file)
     try:
-        values = json.loads(file.read_text("utf-8"))
+        values = bounded.read_json(file)
         preset = str(values.pop("preset"))
-    except (OSError, ValueError, KeyError, AttributeError, TypeError, RecursionError) as error:
+    except (OSError, ValueError, KeyError, AttributeError, TypeError) as error:
         raise FolderError(
-            f"{file} is damaged ({type(error).__name__}): choose another run folder, or delete the file to "
+            f"{file} is damaged ({bounded.reason(error)}): choose another run folder, or delete the file to "
             "go on with the preset's settings."
         ) from None
     try:

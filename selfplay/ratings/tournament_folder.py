@@ -17,13 +17,13 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from selfplay.errors import CheckpointError, FolderError
+from selfplay.errors import CheckpointError, FolderError, shorten
 from selfplay.ratings.tournament import MatchTask, Participant, TaskResult, TournamentResults
-from selfplay.storage import artifact, json_text, lock, records
+from selfplay.storage import artifact, bounded, json_text, lock, records
 
 FORMAT = 1
 TERMS, RESULTS = "arena.json", "games.jsonl"
-DAMAGE = (ValueError, KeyError, TypeError, AttributeError, RecursionError)  # what reading a damaged line raises
+DAMAGE = (ValueError, KeyError, TypeError, AttributeError, OverflowError)  # what reading a damaged line raises
 _CHECK = "sha256"  # of the rest of its line, the first 16 digits; lines of earlier versions have none
 OUTPUTS = (RESULTS, "ratings.json", "ratings.csv", "ratings.md", "crosstable.csv", "elo.png")
 
@@ -66,8 +66,8 @@ class TournamentFolder:
             return
         try:
             records.require(path)
-            saved = json.loads(path.read_text("utf-8"))
-        except (OSError, ValueError, RecursionError, CheckpointError):
+            saved = dict(bounded.read_json(path))
+        except (OSError, ValueError, TypeError, CheckpointError):
             raise FolderError(f"{path} is damaged: choose another folder with --out.") from None
         other = [key for key in {**saved, **terms} if saved.get(key) != terms.get(key)]
         if other:
@@ -82,7 +82,7 @@ class TournamentFolder:
         number_of = {(player.name, player.digest): k for k, player in enumerate(self.results.participants)}
         self._lines.seek(0)
         good = 0
-        for number, line in enumerate(self._lines, 1):
+        for number, line in enumerate(iter(lambda: self._lines.readline(bounded.MAX_LINE), b""), 1):
             if not line.endswith(b"\n"):
                 break
             try:
@@ -156,7 +156,7 @@ def seal(entry: Mapping[str, Any]) -> bytes:
 
 def unseal(line: bytes) -> dict[str, Any]:
     """What a line of games.jsonl says. Raises one of DAMAGE where it is not as it was written."""
-    entry: dict[str, Any] = json.loads(line)
+    entry: dict[str, Any] = bounded.parse_json(line)
     check = entry.pop(_CHECK, None)
     if check is not None and line != seal(entry):
         raise ValueError(line)
@@ -186,8 +186,16 @@ def _read(entry: Mapping[str, Any]) -> TaskResult:
 
 
 def _check_ours(folder: Path) -> None:
-    """Raises FolderError where files of someone else's have the names that a tournament would write to."""
-    if not folder.is_dir() or (folder / "arena.json").exists():
+    """Raises FolderError where files of someone else's have the names that a tournament would write to, or links do."""
+    if not folder.is_dir():
+        return
+    for entry in (*folder.iterdir(), *(folder / "games").glob("*")):
+        if entry.is_symlink() or not (entry.is_file() or entry.is_dir()):
+            raise FolderError(
+                f"'{folder}' holds '{shorten(entry.relative_to(folder))}', which is a link or no plain file: choose "
+                "another folder with --out."
+            )
+    if (folder / "arena.json").exists():
         return
     taken = [name for name in OUTPUTS if (folder / name).exists()]
     games = folder / "games"

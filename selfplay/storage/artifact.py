@@ -10,10 +10,9 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import io
-import json
 import os
 import shutil
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -21,14 +20,14 @@ import numpy as np
 import safetensors.torch
 import torch
 from safetensors import SafetensorError
+from torch import nn
 
 from selfplay.errors import CheckpointError, shorten
-from selfplay.storage import json_text
+from selfplay.storage import bounded, json_text
 
 FORMAT = 1
 MANIFEST = "manifest.json"
-MAX_MANIFEST = 2**20  # bytes; ours have a few thousand
-_DAMAGE = (ValueError, KeyError, TypeError, AttributeError, RecursionError)  # what reading a damaged JSON file raises
+_DAMAGE = (ValueError, KeyError, TypeError, AttributeError)  # what reading a damaged JSON file raises
 
 
 def write(folder: Path, files: Mapping[str, bytes], meta: Mapping[str, Any]) -> None:
@@ -91,7 +90,7 @@ def remove(folder: Path) -> None:
 def _named(folder: Path) -> list[str] | None:
     """Names of the files in an artifact, those outside its folder left out; None where there is no artifact."""
     try:
-        manifest = json.loads((folder / MANIFEST).read_bytes())
+        manifest = bounded.read_json(folder / MANIFEST)
         if not isinstance(manifest["format"], int):
             return None
         return [name for name in dict(manifest["files"]) if Path(name).name == name]
@@ -121,7 +120,7 @@ def read(folder: Path) -> tuple[dict[str, Any], dict[str, bytes]]:
         if not os.path.isfile(path):  # missing, or something that reading would wait for
             raise CheckpointError(f"{path} is missing; use another checkpoint.")
         try:
-            files[name] = path.read_bytes()
+            files[name] = bounded.read(path)
         except OSError as error:
             raise CheckpointError(f"{path} cannot be read ({error.strerror}); use another checkpoint.") from None
         if digest(files[name]) != digests[name]:
@@ -129,12 +128,20 @@ def read(folder: Path) -> tuple[dict[str, Any], dict[str, bytes]]:
     return meta, files
 
 
+def identity(folder: Path) -> str:
+    """16 hex digits that identify an artifact: equal for equal files and meta. Raises CheckpointError."""
+    try:
+        return digest(bounded.read(folder / MANIFEST, bounded.MAX_JSON))[:16]
+    except OSError as error:
+        raise CheckpointError(f"{folder / MANIFEST} cannot be read ({error.strerror}).") from None
+
+
 def _manifest(folder: Path) -> tuple[dict[str, Any], dict[str, str]]:
     """(meta, digests by file name)."""
     path = folder / MANIFEST
     try:
-        data = _first_bytes(path)
-        manifest = json.loads(data)
+        data = bounded.read(path, bounded.MAX_JSON)
+        manifest = bounded.parse_json(data)
         version, meta, digests = manifest["format"], manifest["meta"], manifest["files"]
     except FileNotFoundError:
         raise CheckpointError(f"{folder} is not a checkpoint: it has no {MANIFEST}.") from None
@@ -146,17 +153,6 @@ def _manifest(folder: Path) -> tuple[dict[str, Any], dict[str, str]]:
     if not (isinstance(meta, dict) and isinstance(digests, dict)) or data != _sealed(written):
         raise CheckpointError(f"{path} is damaged: it is not as it was written; use another checkpoint.")
     return meta, digests
-
-
-def _first_bytes(path: Path) -> bytes:
-    """A manifest's bytes. Raises ValueError where there are too many, or none to be had without waiting."""
-    if path.exists() and not path.is_file():
-        raise ValueError(path)
-    with path.open("rb") as file:
-        data = file.read(MAX_MANIFEST + 1)
-    if len(data) > MAX_MANIFEST:
-        raise ValueError(path)
-    return data
 
 
 def check(folder: Path) -> tuple[dict[str, Any], dict[str, str]]:
@@ -177,7 +173,7 @@ def check(folder: Path) -> tuple[dict[str, Any], dict[str, str]]:
 def digest_of(path: Path) -> str | None:
     """SHA-256 of a file's content, read block by block; None where the system refuses to read it."""
     try:
-        with path.open("rb") as file:
+        with bounded.opened(path) as file:
             return hashlib.file_digest(file, "sha256").hexdigest()
     except OSError:
         return None
@@ -192,16 +188,17 @@ def _require_plain(folder: Path, name: str) -> None:
 
 
 def write_file(path: Path, data: bytes) -> None:
-    """Writes and syncs one file. Raises OSError."""
-    with path.open("wb") as file:
+    """Writes and syncs one file, which must not be there. Raises OSError."""
+    with path.open("xb") as file:
         file.write(data)
         file.flush()
         os.fsync(file.fileno())
 
 
 def replace_file(path: Path, data: bytes) -> None:
-    """Writes one file beside `path`, then renames it there. Raises OSError."""
+    """Writes one file beside `path`, then renames it there; a link is replaced, not followed. Raises OSError."""
     partial = path.with_name(f".{path.name}.partial")
+    partial.unlink(missing_ok=True)
     write_file(partial, data)
     partial.rename(path)
     _sync(path.parent)
@@ -233,6 +230,17 @@ def unpack_tensors(data: bytes, name: str) -> dict[str, torch.Tensor]:
         if tensor.is_floating_point() and not torch.isfinite(tensor.float()).all():
             raise CheckpointError(f"{name} holds numbers that are not finite (in {key}); use another checkpoint.")
     return tensors
+
+
+def require_fit(build: Callable[[], nn.Module], tensors: Mapping[str, torch.Tensor], folder: Path) -> None:
+    """Raises CheckpointError where these tensors are not those of the network that `build` makes. It is built without
+    memory first: what a checkpoint says of its network may ask for far more than the checkpoint holds."""
+    with torch.device("meta"):
+        wanted = build().state_dict()
+    if {name: (tensor.shape, tensor.dtype) for name, tensor in tensors.items()} != {
+        name: (tensor.shape, tensor.dtype) for name, tensor in wanted.items()
+    }:
+        raise CheckpointError(f"{folder} holds weights that do not fit the network it describes.")
 
 
 def pack_array(array: np.ndarray) -> bytes:

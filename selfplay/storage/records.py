@@ -9,14 +9,15 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
 from selfplay.errors import CheckpointError
+from selfplay.storage import bounded
 
 FILE = "digests.json"
-MAX_BYTES = 2**20
 _BLOCK = 2**20
 
 
@@ -41,8 +42,13 @@ def append(path: Path, data: bytes) -> None:
     length = _hash(path, state)
     state.update(data)
     _note(path, Record(length + len(data), state.hexdigest()))
-    with path.open("ab") as file:
+    with open(path, "ab", opener=_no_link) as file:
         file.write(data)
+
+
+def _no_link(name: str, flags: int) -> int:
+    """Opens a file, and no link: what it leads to is not ours to change."""
+    return os.open(name, flags | os.O_NOFOLLOW | os.O_CLOEXEC, 0o666)
 
 
 def accept(path: Path) -> None:
@@ -82,15 +88,14 @@ def load(folder: Path) -> dict[str, tuple[Record, ...]]:
     """The records of a folder's files by name; none in a folder of an earlier version. Raises CheckpointError."""
     path = folder / FILE
     try:
-        with path.open("rb") as file:
-            data = file.read(MAX_BYTES)
-        body = json.loads(data)["files"]
+        data = bounded.read(path, bounded.MAX_JSON)
+        body = bounded.parse_json(data)["files"]
         if data != _sealed(body):
             raise ValueError(data)
         return {name: tuple(Record(int(n), str(digest)) for n, digest in ones) for name, ones in body.items()}
     except FileNotFoundError:
         return {}
-    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, OverflowError):
         raise CheckpointError(f"{path} is damaged: the files that it lists cannot be checked.") from None
 
 
@@ -136,7 +141,7 @@ def _state(path: Path, ones: tuple[Record, ...]) -> str:
 
 
 def _whole_line(path: Path) -> bool:
-    with path.open("rb") as file:
+    with bounded.opened(path) as file:
         file.seek(-1, 2)
         return file.read(1) == b"\n"
 
@@ -151,7 +156,7 @@ def _hash(path: Path, state: hashlib._Hash, limit: int | None = None) -> int:
     length = 0
     if not path.exists():
         return 0
-    with path.open("rb") as file:
+    with bounded.opened(path) as file:
         while block := file.read(_BLOCK if limit is None else min(_BLOCK, limit - length)):
             state.update(block)
             length += len(block)

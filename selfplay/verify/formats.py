@@ -7,13 +7,15 @@ import struct
 import zlib
 from pathlib import Path
 
+from selfplay.storage import bounded
+
 _PNG = b"\x89PNG\r\n\x1a\n"
-_LONGEST = 2**28  # bytes of a chunk; ours have less than a million
+_LONGEST = 2**26  # bytes of a chunk; ours have less than a million
 
 
 def png_is_whole(path: Path) -> bool:
     """Whether every chunk of a PNG file has its CRC and the last one ends the file. Raises OSError."""
-    with path.open("rb") as file:
+    with bounded.opened(path) as file:
         if file.read(8) != _PNG:
             return False
         while True:
@@ -51,7 +53,7 @@ def _masked_crc32c(data: bytes) -> int:
 def events_are_whole(path: Path) -> bool | None:
     """Whether every record of an event file has its CRCs; None where the file only ends in the middle of one, as a kill
     leaves it. Raises OSError."""
-    with path.open("rb") as file:
+    with bounded.opened(path) as file:
         while head := file.read(12):
             if len(head) < 12:
                 return None

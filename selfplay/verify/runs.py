@@ -8,7 +8,6 @@ Reads only, one block at a time. A run goes on from the newest state that is who
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -18,7 +17,7 @@ from selfplay.errors import CheckpointError
 from selfplay.league import pool
 from selfplay.loop import folder as folders
 from selfplay.loop import metrics
-from selfplay.storage import artifact, records
+from selfplay.storage import artifact, bounded, records
 from selfplay.verify import findings, formats
 from selfplay.verify.findings import DAMAGED, LEFT_OVER, MISSING, NOT_OURS, UNREFERENCED, Report
 
@@ -168,12 +167,12 @@ def _states(run: Path, generations: list[int], report: Report) -> list[StateChec
 
 def _rest(path: Path, effect: str, report: Report) -> dict[str, Any] | None:
     try:
-        rest: dict[str, Any] = json.loads((path / "state.json").read_bytes())
+        rest: dict[str, Any] = bounded.read_json(path / "state.json", folders.MAX_STATE)
         numbers = [int(one[key]) for one in rest["shards"] for key in ("first", "last")]
         numbers += [int(rest["generation"]), int(rest["window"])]
         if any(not _SHARD.fullmatch(one["file"]) or not isinstance(one["sha256"], str) for one in rest["shards"]):
             raise ValueError(numbers)
-    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
+    except (OSError, *folders.DAMAGE) as error:
         report.add(path / "state.json", DAMAGED, f"does not say what a state says ({type(error).__name__}): {effect}")
         return None
     return rest
@@ -231,13 +230,13 @@ def _json_is_whole(path: Path) -> bool:
     """What can be said of a file without a digest: whether it is JSON, or has lines of JSON, if its name says so."""
     try:
         if path.suffix == ".json":
-            json.loads(path.read_bytes())
+            bounded.read_json(path, folders.MAX_STATE)
         elif path.suffix == ".jsonl":
-            with path.open("rb") as file:
-                for line in file:
-                    if line.endswith(b"\n"):  # a torn last line is no damage
-                        json.loads(line)
-    except (OSError, ValueError, RecursionError):
+            with bounded.opened(path) as file:
+                while line := file.readline(bounded.MAX_LINE):
+                    if line.endswith(b"\n") or len(line) == bounded.MAX_LINE:  # a torn last line is no damage
+                        bounded.parse_json(line)
+    except (OSError, ValueError):
         return False
     return True
 

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 from selfplay.errors import CheckpointError
 from selfplay.ratings import tournament_folder as tournaments
-from selfplay.storage import records
+from selfplay.storage import bounded, records
 from selfplay.verify import findings, formats
 from selfplay.verify.findings import DAMAGED, LEFT_OVER, MISSING, NOT_OURS, Report
 
@@ -55,8 +55,8 @@ def check(folder: Path, on_progress: findings.OnProgress | None = None) -> Repor
 def lines(folder: Path) -> Iterator[Line]:
     """The lines of games.jsonl, each checked together with its records."""
     try:
-        with (folder / tournaments.RESULTS).open("rb") as file:
-            for number, text in enumerate(file, 1):
+        with bounded.opened(folder / tournaments.RESULTS) as file:
+            for number, text in enumerate(iter(lambda: file.readline(bounded.MAX_LINE), b""), 1):
                 try:
                     entry = tournaments.unseal(text)
                 except tournaments.DAMAGE:
@@ -75,9 +75,12 @@ def _records_are_whole(folder: Path, entry: dict[str, Any]) -> bool:
         return False
     if "records" not in entry:  # of an earlier version
         return True
-    with path.open("rb") as file:
-        file.seek(entry["begin"])
-        data = file.read(entry["end"] - entry["begin"])
+    try:
+        with bounded.opened(path) as file:
+            file.seek(entry["begin"])
+            data = file.read(entry["end"] - entry["begin"])
+    except OSError:
+        return False
     return hashlib.sha256(data).hexdigest().startswith(entry["records"])
 
 

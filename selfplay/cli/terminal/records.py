@@ -11,6 +11,7 @@ from games.notation import Notation
 from games.text import decoding, files, plain
 from selfplay.cli.console import paths
 from selfplay.errors import UserError
+from selfplay.storage import bounded
 
 if TYPE_CHECKING:
     from games.base import Game
@@ -69,9 +70,7 @@ def load(game: Game, name: str, number: int = 1) -> tuple[GameRecord, int, list[
         path = place(game, name)
     paths.check_file(path)
     try:
-        if path.stat().st_size > MAX_BYTES:
-            raise UserError(f"'{path}' has more than {MAX_BYTES // 10**6} MB: cut the game you want out of it.")
-        with path.open("rb") as stream:
+        with bounded.named(path, MAX_BYTES) as stream:
             suffix = path.suffix.removeprefix(".")
             lines = decoding.Lines(stream)
             found = list(files.iterate(games.facet(game, Notation), lines, suffix))

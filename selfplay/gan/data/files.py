@@ -16,6 +16,8 @@ import numpy as np
 from selfplay.errors import UserError
 
 LARGEST = 2**32  # bytes that a file may hold when unpacked, so that a damaged header cannot fill the memory
+UNPACKED = 2**26  # bytes; a gzipped file that holds more must not be
+SHRINKS = 100  # times smaller than what it holds, which images are not
 GZIP = b"\x1f\x8b"
 UNSIGNED_BYTES = 0x08  # the only one of IDX's number types that images and labels use
 MOST_AXES = 4
@@ -45,6 +47,8 @@ def read_idx(path: Path) -> np.ndarray:
                 size = int(np.prod(shape, dtype=object))
                 if size > LARGEST:
                     raise DataError(f"{path} claims to hold {size} bytes: expected at most {LARGEST}.")
+                if size > max(UNPACKED, SHRINKS * path.stat().st_size):
+                    raise DataError(f"{path} claims to hold {size:,} bytes in {path.stat().st_size:,}: it is damaged.")
                 file.seek(4 + 4 * len(shape))
                 data = file.read(size + 1)  # one byte more, so that gzip reaches the end and tests its checksum
     except (OSError, EOFError, zlib.error) as error:

@@ -8,7 +8,6 @@ judged without a network. Knows replays and what a game says of its boards, not 
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -22,7 +21,7 @@ from games import base
 from games.knowledge import Knowledge
 from selfplay.errors import CheckpointError
 from selfplay.gan.data import files
-from selfplay.storage import artifact
+from selfplay.storage import artifact, bounded
 
 JUDGED = 3_000  # samples, so that a share of 97 % has a standard error of 0.3 %
 HELD_OUT = 10  # one position in this many is held out, the same ones in every run
@@ -188,7 +187,7 @@ def _experience(path: Path) -> tuple[dict[str, Any], list[np.ndarray], int]:
     problem = ""
     for number in reversed(numbers):
         try:
-            state = json.loads(artifact.read(path / "state" / f"{number:06d}")[1]["state.json"])
+            state = bounded.parse_json(artifact.read(path / "state" / f"{number:06d}")[1]["state.json"])
             shards = [_shard(path / "replay" / Path(shard["file"]).name, shard["sha256"]) for shard in state["shards"]]
             identity, window = state["identity"], state["window"]
         except CheckpointError as error:
@@ -205,7 +204,7 @@ def _experience(path: Path) -> tuple[dict[str, Any], list[np.ndarray], int]:
 def _shard(path: Path, digest: str) -> np.ndarray:
     """The positions in one file of rows. Raises CheckpointError for a damaged file and for rows without positions."""
     try:
-        data = path.read_bytes()
+        data = bounded.read(path)
     except OSError as error:
         raise CheckpointError(f"{path} cannot be read ({error.strerror}).") from None
     if artifact.digest(data) != digest:
