@@ -16,16 +16,18 @@ class PageHinkley(StreamDetector):
 
     With `standardise`, values are divided by the standard deviation of the first so many, and `delta` and `threshold`
     count such deviations; else they are in the unit of the values, and a threshold that fits one stream is wrong for
-    the next. The defaults alarm once in about 10,000 independent values of any normal distribution (docs/drift.md)."""
+    the next. The defaults alarm once in about 10,000 independent values of any normal distribution: by simulation, and
+    within a factor of two for one stream, as its first 50 values give its scale only roughly."""
 
     min_instances: int = 30
     """Values before the first possible alarm."""
     delta: float = 0.25
     """What a value may exceed the mean by without adding to the sum: half the least shift worth an alarm."""
-    threshold: float = 25.0
+    threshold: float = 15.0
     """Of the sum, counted from its extreme."""
-    alpha: float = 1 - 0.0001
-    """Share of the sum that the next value leaves, above 0 and at most 1."""
+    alpha: float = 1.0
+    """Share of the sum that the next value leaves, above 0 and at most 1. Below 1, as in MOA and river, the sum comes
+    to rest after some 1 / (1 − alpha) values, `delta` counts no more, and false alarms become far more frequent."""
     mode: Literal["up", "down", "both"] = "both"
     """Whether increases, decreases or both are looked for."""
     standardise: int = 50

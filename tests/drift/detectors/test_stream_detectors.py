@@ -21,7 +21,7 @@ from selfplay.drift.detectors.martingale import ConformalTestMartingale
 from selfplay.drift.detectors.page_hinkley import PageHinkley
 
 Maker = Callable[[], StreamDetector]
-RIVER_PAGE_HINKLEY: Maker = lambda: PageHinkley(30, 0.005, 50.0, standardise=0)  # noqa: E731
+RIVER_PAGE_HINKLEY: Maker = lambda: PageHinkley(30, 0.005, 50.0, 1 - 0.0001, standardise=0)  # noqa: E731
 DETECTORS: dict[str, Maker] = {
     "page-hinkley": lambda: PageHinkley(standardise=20, threshold=15),
     "adwin": ADWIN,
