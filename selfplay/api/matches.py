@@ -21,7 +21,7 @@ from selfplay.api.agents import TrainedAgent
 from selfplay.errors import ArgumentError, ArgumentTypeError, CheckpointError
 from selfplay.league import pool
 from selfplay.players import match as playing
-from selfplay.players import match_worker, openings, pretrained, registry
+from selfplay.players import match_worker, openings, player_spec, pretrained, registry
 from selfplay.players.player import Player, SearchPlayer
 from selfplay.ratings import elo as rating
 from selfplay.ratings import sprt, tournament
@@ -161,7 +161,7 @@ def load_players(sources: Sequence[PlayerSource], game: str | None, simulations:
         raise ArgumentError(f"these players play different games: {', '.join(played)}.")
     texts = [_text(source) for source in sources if isinstance(source, (str, os.PathLike))]
     named = played[0] if played else None
-    if named is None and not any(map(registry.is_trained, texts)):
+    if named is None and not any(map(player_spec.is_trained, texts)):
         raise ArgumentError("no player is a trained agent: say which game they play, as in game='chess'.")
     if texts:
         common, found = registry.load_players(texts, named, simulations)
@@ -193,7 +193,7 @@ def _text(source: str | os.PathLike[str]) -> str:
         text = f"{pretrained.path(base)}{mark}{query}"
     elif isinstance(source, os.PathLike) and not Path(base).exists():
         raise CheckpointError(f"'{text}' does not exist: expected a run's folder such as those in runs/.")
-    if registry.is_trained(text) and text != registry.BUNDLED:
+    if player_spec.is_trained(text) and text != player_spec.BUNDLED:
         pretrained.peek(pool.newest(Path(text.partition("?")[0])))  # says of a generator that it plays no game
     return text
 

@@ -93,10 +93,10 @@ def run(arguments: argparse.Namespace) -> int:
 def _enter(arguments: argparse.Namespace) -> contest.Contest:
     """The tournament, by the family that the players are of. Raises UserError."""
     from selfplay.cli.tournaments import board_ratings, gan_ratings
-    from selfplay.players import registry
+    from selfplay.players import player_spec
 
-    trained = [text for text in arguments.players if registry.is_trained(text)]
-    gans = [text for text in trained if text != registry.BUNDLED and gan_ratings.is_gan(text)]
+    trained = [text for text in arguments.players if player_spec.is_trained(text)]
+    gans = [text for text in trained if text != player_spec.BUNDLED and gan_ratings.is_gan(text)]
     if not gans:
         return board_ratings.enter(arguments)
     if other := next((text for text in arguments.players if text not in gans), None):
@@ -105,10 +105,10 @@ def _enter(arguments: argparse.Namespace) -> contest.Contest:
 
 
 def _default_out(players: list[str]) -> Path:
-    from selfplay.players import registry
+    from selfplay.players import player_spec
 
     for text in players:
-        if registry.is_trained(text) and "?" not in text and text != registry.BUNDLED:
+        if player_spec.is_trained(text) and "?" not in text and text != player_spec.BUNDLED:
             path = Path(text)
             return path / "elo" if (path / "checkpoints").is_dir() else Path("elo")
     return Path("elo")

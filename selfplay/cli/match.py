@@ -208,7 +208,7 @@ def _print_sentences(
     test: SequentialTest | None,
 ) -> None:  # fmt: skip
     from selfplay.cli.tournaments import tally
-    from selfplay.players import registry
+    from selfplay.players import player_spec
     from selfplay.ratings import elo
 
     m = told.measured
@@ -229,6 +229,6 @@ def _print_sentences(
               f"LLR {verdict.llr:+.2f} of {verdict.lower:+.2f} to {verdict.upper:+.2f}, {which}.")  # fmt: skip
     for remark in tally.remarks(told, test):
         print(remark)
-    trained = any(registry.is_trained(text) for text in (arguments.first, arguments.second))
+    trained = any(player_spec.is_trained(text) for text in (arguments.first, arguments.second))
     searched = f"{arguments.simulations} simulations a move of trained players, " if trained else ""
     print(f"{searched}{told.plies:.0f} plies a game, {progress.seconds:.0f} s.")

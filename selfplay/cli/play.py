@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from selfplay import errors
+from selfplay.cli.console import early
 from selfplay.errors import ConfigError, UserError
 
 if TYPE_CHECKING:
@@ -141,6 +142,8 @@ def _check_player(text: str) -> None:
             f"'{text}': how much an agent searches is set by --simulations or --level here: leave out what follows "
             f"'{text.partition('?')[0]}'."
         )
+    if text != UNTRAINED:
+        early.check_untrained(text)
 
 
 def _searches(text: str) -> bool:

@@ -15,7 +15,7 @@ import numpy as np
 from games.base import Game
 from selfplay.errors import ConfigError
 from selfplay.play import session
-from selfplay.players import levels, network_player, registry
+from selfplay.players import levels, network_player, player_spec, registry
 from selfplay.players.external import engine_player
 from selfplay.players.player import Player, Turn
 from selfplay.search import analyzer, evaluators, search
@@ -167,7 +167,7 @@ def named(text: str, game: Game, simulations: int) -> Opponent:
     if text == UNTRAINED:
         evaluate = evaluators.RolloutEvaluator(game, 0)
         return SearchOpponent(UNTRAINED, game, evaluate, SearchConfig(policy="uct"))
-    if not registry.is_trained(text):
+    if not player_spec.is_trained(text):
         return PlayerOpponent(game, registry.load_players([text], game.name, simulations)[1][0])
     agent = network_player.load(registry.path_of(text, game.name))
     if agent.game is not game:
@@ -175,5 +175,5 @@ def named(text: str, game: Game, simulations: int) -> Opponent:
             f"'{text}' is an agent for {agent.game.name} with its own options: expected {game.name} with the options "
             "of this game."
         )
-    name = f"the {game.name} agent" if text == registry.BUNDLED else text
+    name = f"the {game.name} agent" if text == player_spec.BUNDLED else text
     return SearchOpponent(name, game, agent.evaluate, agent.config)

@@ -17,16 +17,11 @@ import numpy as np
 import games
 from games.base import Game
 from games.knowledge import Engine, Knowledge
-from selfplay import errors
 from selfplay.errors import ConfigError
-from selfplay.players import player
+from selfplay.players import player, player_spec
 from selfplay.players.player import Choice, Turn
 from selfplay.search import evaluators
 from selfplay.search.config import SearchConfig
-
-KINDS = {"random": "", "greedy": "", "uct": "1000", "alphabeta": "4", "solver": ""}  # name → its usual number
-MAX_ROLLOUTS = 10_000_000
-MAX_DEPTH = 100
 
 
 class RandomPlayer:
@@ -111,37 +106,20 @@ def _best_of(actions: np.ndarray, worth: np.ndarray, rngs: Sequence[np.random.Ge
 def make(game: Game, text: str) -> player.Player:
     """The reference player that `text` names; see the module docstring. Raises ConfigError for one that is not known,
     or that the game does not offer."""
-    kind, _, number = text.partition(":")
-    if kind not in KINDS:
-        raise ConfigError(
-            f"no reference player is called '{text}'.{errors.suggest(kind, KINDS)} Known: random, greedy, uct:1000, "
-            "alphabeta:4, solver."
-        )
-    if number and not KINDS[kind]:
-        raise ConfigError(f"'{text}' has a number, but {kind} takes none.")
-    if kind == "random":
+    named = player_spec.reference(text)
+    knowledge = games.facet(game, Knowledge)
+    if named.kind == "random":
         return RandomPlayer(game)
-    if kind == "greedy":
+    if named.kind == "greedy":
         return GreedyPlayer(game)
-    if kind == "uct":
-        return RolloutPlayer(text, game, _number(text, number or KINDS[kind], 1, MAX_ROLLOUTS))
-    if kind == "alphabeta":
-        engine = games.facet(game, Knowledge).engine()
+    if named.kind == "uct":
+        return RolloutPlayer(text, game, named.number)
+    if named.kind == "alphabeta":
+        engine = knowledge.engine()
         if engine is None:
             raise ConfigError(f"{game.name} has no alpha–beta engine; 'uct:1000' plays every game.")
-        if number.startswith("nodes="):
-            return AlphaBetaPlayer(text, engine, None, _number(text, number.removeprefix("nodes="), 1, 10**12))
-        return AlphaBetaPlayer(text, engine, _number(text, number or KINDS[kind], 1, MAX_DEPTH), None)
-    if not games.facet(game, Knowledge).has_solver:
+        depth, nodes = (None, named.number) if named.nodes else (named.number, None)
+        return AlphaBetaPlayer(text, engine, depth, nodes)
+    if not knowledge.has_solver:
         raise ConfigError(f"{game.name} has no exact solver; 'uct:1000' plays every game.")
     return SolverPlayer(game)
-
-
-def _number(text: str, number: str, low: int, high: int) -> int:
-    try:
-        value = int(number)
-    except ValueError:
-        value = low - 1
-    if not low <= value <= high:
-        raise ConfigError(f"'{text}' is not a player: expected a whole number from {low} to {high:,} after the colon.")
-    return value

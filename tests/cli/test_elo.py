@@ -102,7 +102,8 @@ def test_json_is_the_file_and_nothing_else(selfplay: Any, run: Path, tmp_path: P
 @pytest.mark.parametrize(
     ("words", "hints"),
     [
-        (["elo", "random"], ["the number of players"]),
+        (["elo", "random", "--game", "chess"], ["the number of players"]),
+        (["elo", "random"], ["name the game with --game"]),
         (["elo", "random", "greedy"], ["--game"]),
         (["elo", "random", "random", "--game", "chess"], ["takes part twice"]),
         (["elo", "random", "greedi", "--game", "chess"], ["Did you mean 'greedy'"]),

@@ -24,7 +24,7 @@ from games.base import Game
 from selfplay.errors import ConfigError, EngineError, UserError
 from selfplay.players import match, openings, reference, registry
 from selfplay.players import player as players
-from selfplay.players.external import centipawns, engine_process, engines, protocols
+from selfplay.players.external import centipawns, engine_process, engine_spec, engines, protocols
 
 TIC_TAC_TOE, CONNECT_FOUR, CHECKERS = games.make("tic-tac-toe"), games.make("connect-four"), games.make("checkers")
 CHESS = games.make("chess")
@@ -343,7 +343,7 @@ def test_a_text_that_names_no_engine_is_refused_with_a_reason(text: str, why: st
 
 def test_a_missing_engine_is_put_right_or_how_to_install_it(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
-    monkeypatch.setattr(engines, "_ALSO_IN", ())
+    monkeypatch.setattr(engine_spec, "_ALSO_IN", ())
     with pytest.raises(ConfigError, match=r"Stockfish: apt install stockfish"):
         engines.make(CHESS, "uci:stokfish")
     (tmp_path / "stockfish").write_text("#!/bin/sh\n")
@@ -497,7 +497,7 @@ def test_no_line_of_an_engine_is_an_error(noise: str) -> None:
 @given(st.text(max_size=60), st.sampled_from(["uci:", "hub:", 'uci:"', "uci:cat?", "uci:cat?nodes=", "hub:cat?depth="]))
 def test_any_text_is_a_player_or_refused(noise: str, kind: str) -> None:
     try:
-        engines.parse(kind + noise, HUB if kind[0] == "h" else UCI)
+        engine_spec.parse(kind + noise, HUB if kind[0] == "h" else UCI)
     except UserError as error:
         assert len(str(error)) < 400
 

@@ -67,16 +67,16 @@ def _entries(arguments: argparse.Namespace, numbers: list[int]) -> list[Entry]:
     """The players who take part: generations of runs, with each of the numbers of simulations, which ascend; other
     players that search and name no number, with the first. Raises UserError."""
     from selfplay.league import pool
-    from selfplay.players import registry
+    from selfplay.players import player_spec
 
     found: list[Entry] = []
-    trained = [text for text in arguments.players if registry.is_trained(text)]
+    trained = [text for text in arguments.players if player_spec.is_trained(text)]
     called = dict(zip(trained, contest.series_of([Path(text) for text in trained]), strict=True))
     for text in arguments.players:
         if text not in called:
             found.append(Entry(text, text, "", 0))
-        elif "?" in text or text == registry.BUNDLED:
-            found.append(Entry(text, text, "", 0, registry.simulations_of(text, numbers[0])))
+        elif "?" in text or text == player_spec.BUNDLED:
+            found.append(Entry(text, text, "", 0, player_spec.simulations_of(text, numbers[0])))
         else:
             series, given = called[text], Path(text)
             for folder in contest.generations(pool.newest(given), given, arguments.generations):

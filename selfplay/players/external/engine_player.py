@@ -18,7 +18,8 @@ from games.text import whole_moves
 from selfplay.errors import EngineError, shorten
 from selfplay.players.external import engine_process, protocols
 from selfplay.players.external.engine_process import Answer, Client, Died
-from selfplay.players.external.protocols import Language, Limits, Question
+from selfplay.players.external.engine_spec import Spec
+from selfplay.players.external.protocols import Language, Question
 from selfplay.players.player import Choice, Turn
 
 MAX_KEPT = 4096  # games and jumps that are remembered
@@ -36,18 +37,6 @@ class EngineNotation(NamedTuple):
     position: Callable[[np.void], str]
     write: Callable[[np.void, Sequence[int]], str]  # a whole move
     read: Callable[[np.void, str], list[int]]
-
-
-class Spec(NamedTuple):
-    """The engine, its limits and its options, as a player's text names them."""
-
-    text: str
-    command: list[str]
-    limits: Limits
-    seconds: float  # until it counts as hung
-    processes: int
-    new_game: bool
-    settings: dict[str, str]  # for the engine, not yet checked
 
 
 class _Told(NamedTuple):
