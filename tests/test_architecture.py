@@ -46,6 +46,7 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
     "selfplay.ratings": (*CORE, "selfplay.league"),
     "selfplay.loop": (*CORE, "selfplay.learning", "selfplay.league", "selfplay.ratings"),
     "selfplay.drift": (),
+    "selfplay.drift.tables": ("selfplay.errors", "selfplay.storage", "selfplay.drift"),
     "selfplay.search": ("selfplay.errors", "selfplay.config", "games.base"),
     "selfplay.networks": ("selfplay.errors", "selfplay.config", "selfplay.device", "selfplay.search", "games.base"),
     "selfplay.players": (*CORE, *BOARD_GAMES, *PLAYING, "selfplay.ratings", "selfplay.league"),
@@ -72,6 +73,7 @@ ONLY_IN = {
     "chess": ("games.chess",),
     "pyspiel": ("selfplay.adapters.open_spiel",),
     "pettingzoo": ("selfplay.adapters.pettingzoo",),
+    "pyarrow": ("selfplay.drift.tables.files.parquet_table",),
     "pandas": ("selfplay.api.frames", "selfplay.api.tournaments", "selfplay.api.training"),
 }
 NEVER_IN = {

@@ -1,6 +1,6 @@
 """Entry point of the `selfplay` command: finds the subcommand, and turns errors into one sentence and an exit code.
 
-Exit codes: 0 done, 1 a check failed (`games check`, `doctor`), 2 the user's mistake, 130 stopped by Ctrl-C.
+Exit codes: 0 done, 1 a check failed (`games check`, `doctor`, `drift`), 2 the user's mistake, 130 stopped by Ctrl-C.
 Nothing heavy is imported here or while a subcommand describes itself, so that help is instant.
 """
 
@@ -26,6 +26,7 @@ COMMANDS = {
     "analyze": "analyze positions with a trained agent, as a table or as JSON lines",
     "uci": "a trained agent as an engine for chess interfaces (UCI)",
     "hub": "a trained agent as an engine for draughts interfaces (Hub)",
+    "drift": "watch a CSV or Parquet file for drift against a reference; exit code 1 where it is found",
     "games": "list the games, check that a game keeps its contract, count its move tree",
     "runs": "list runs, show one",
     "doctor": "check this machine and installation, and say what to do about what is wrong",
