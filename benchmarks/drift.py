@@ -1,8 +1,8 @@
 """How soon do drift detectors see a change, and how often do they alarm without one?
 
 Streams of one value a game: standard normal ones whose mean moves, and bits whose share rises. False alarms are counted
-on streams of 1,000 values without a change, delays after 500 to 600 values without one, up to 1,000 values. Three
-dummies are in the same tables. Then the same on rows: 200 games of 5 rows that correlate by ½, which are no 1,000
+on streams of 500 values without a change, delays after 500 to 600 values without one, up to 1,000 values. Three
+dummies are in the same tables. Then the same on rows: 100 games of 5 rows that correlate by ½, which are no 500
 independent values; "games" has one value a game, their mean. Batch tests compare 40 games of 10 such rows with 40
 others, by rows and by games.
 "ratio" is the median delay of the default alarm, the conformal test martingale, over Page–Hinkley's at a shift of 1.
@@ -41,16 +41,16 @@ DETECTORS: dict[str, Callable[[], interface.StreamDetector]] = {
 }
 TESTS: dict[str, interface.BatchTest] = {
     "PopulationStabilityIndex": PopulationStabilityIndex(),
-    "KolmogorovSmirnov": KolmogorovSmirnov(),
+    "KolmogorovSmirnov": KolmogorovSmirnov(permutations=199),
     "ChiSquared": ChiSquared(),
     "FisherExact": FisherExact(),
-    "MaximumMeanDiscrepancy": MaximumMeanDiscrepancy(),
-    "ClassifierAUC": ClassifierAUC(),
+    "MaximumMeanDiscrepancy": MaximumMeanDiscrepancy(permutations=199),
+    "ClassifierAUC": ClassifierAUC(permutations=199),
 }
 SHIFTS = (0.25, 0.5, 1.0, 2.0, 4.0)  # of the mean, in standard deviations
 RISES = (0.05, 0.1, 0.2, 0.4)  # of a share of 0.3
 STEPS = (0.0, 0.25, 0.5, 1.0)  # of the mean of rows, in their standard deviation
-LENGTH, BEFORE, HORIZON = 1000, 500, 1000
+LENGTH, BEFORE, HORIZON = 500, 500, 1000
 GAMES, ROWS = 40, 10  # of each sample of a batch test
 
 
@@ -65,14 +65,14 @@ def of_stream(name: str, streams: int) -> dict[str, Any]:
     for kind, source in (
         ("normal", lambda: evaluation.normal(rng, LENGTH)),
         ("bits", lambda: evaluation.bits(rng, LENGTH, 0.3)),
-        ("games", lambda: evaluation.Stream(evaluation.games(rng, 200, 5).mean(1))),
-        ("rows", lambda: evaluation.Stream(evaluation.games(rng, 200, 5).ravel())),
+        ("games", lambda: evaluation.Stream(evaluation.games(rng, LENGTH, 5).mean(1))),
+        ("rows", lambda: evaluation.Stream(evaluation.games(rng, LENGTH // 5, 5).ravel())),
     ):
         if not only_bits or kind == "bits":
             found = score(source, streams if kind != "rows" else max(1, streams // 4))
             row[f"false_alarms_{kind}"] = round(found.false_alarm_share, 4)
             row[f"run_length_{kind}"] = harness.significant(found.run_length) if found.false_alarms else None
-    few = max(1, streams // 10)
+    few = max(1, streams // 20)
     for kind, magnitudes in (("shift", SHIFTS), ("rise", RISES)):
         for size in magnitudes if not only_bits or kind == "rise" else ():
             change: dict[str, Callable[[int], evaluation.Stream]] = {
@@ -102,7 +102,7 @@ def of_samples(name: str, repeats: int) -> dict[str, float]:
         ),
     }
     for step in STEPS:
-        number = repeats if step == 0 else max(1, repeats // 5)
+        number = repeats if step == 0 else max(1, repeats // 10)
         key = f"power_{step}" if step else "false_alarms_games"
         row[key] = evaluation.share_of_alarms(
             test, lambda step=step: (sample(0, rows), sample(step, rows)), number, groups

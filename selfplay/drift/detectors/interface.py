@@ -83,16 +83,18 @@ class StreamDetector(abc.ABC):
         return copy.deepcopy({"detector": type(self).__name__, "settings": dataclasses.asdict(self), "memory": memory})
 
     def restore(self, state: dict[str, Any]) -> None:
-        """Goes on from `state()` bit for bit. ValueError: saved by another detector, or with other settings."""
+        """Goes on from `state()` bit for bit. ValueError: no such state, of another detector, or of other settings."""
+        names = {"_alarmed", *self._MEMORY}
+        if not {"detector", "settings", "memory"} <= set(state):
+            raise ValueError(f"a detector's state has a detector, settings and memory, not {sorted(state)}")
         here = {"detector": type(self).__name__, **dataclasses.asdict(self)}
         saved = {"detector": state["detector"], **state["settings"]}
-        other = [
-            f"{key} {saved.get(key)!r}, not {here.get(key)!r}"
-            for key in {**here, **saved}
-            if here.get(key) != saved.get(key)
-        ]
-        if other:
-            raise ValueError(f"this state was saved with {', '.join(other)}; restore it into a detector made alike")
+        keys = [key for key in {**here, **saved} if here.get(key) != saved.get(key)]
+        if keys:
+            other = ", ".join(f"{key} {saved.get(key)!r}, not {here.get(key)!r}" for key in keys)
+            raise ValueError(f"this state was saved with {other}; restore it into a detector made alike")
+        if set(state["memory"]) != names:
+            raise ValueError(f"the memory of {here['detector']} is {sorted(names)}, not {sorted(state['memory'])}")
         for name, value in copy.deepcopy(state["memory"]).items():
             setattr(self, name, value)
 

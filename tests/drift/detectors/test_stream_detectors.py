@@ -176,6 +176,20 @@ def test_state_of_another_detector_or_of_other_settings_is_refused() -> None:
         DDM().restore(ADWIN().state())
     with pytest.raises(ValueError, match=r"saved with delta 0.01, not 0.002; restore it into a detector made alike"):
         ADWIN().restore(ADWIN(delta=0.01).state())
+    with pytest.raises(ValueError, match=r"saved with unit 'batch', not 'game'"):
+        ADWIN().restore(ADWIN(unit="batch").state())
+
+
+@every_detector
+def test_a_state_that_is_none_is_refused_and_changes_nothing(make: Maker) -> None:
+    detector = make()
+    detector.update(1.0)
+    before = detector.state()
+    with pytest.raises(ValueError, match=r"has a detector, settings and memory, not \['memory'\]"):
+        detector.restore({"memory": {}})
+    with pytest.raises(ValueError, match=r"memory of .* is \['_alarmed', .*\], not \['count'\]"):
+        detector.restore({**before, "memory": {"count": 3}})
+    assert detector.state() == before
 
 
 @pytest.mark.parametrize(
