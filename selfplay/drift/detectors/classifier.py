@@ -8,7 +8,7 @@ import math
 import numpy as np
 from scipy import stats
 
-from selfplay.drift.detectors import mean_discrepancy, samples
+from selfplay.drift.detectors import mean_discrepancy, randomness, samples
 from selfplay.drift.detectors.interface import Comparison, Drifting, Groups
 
 MOST_SQUARED = 30  # columns up to which their squares and products are features too
@@ -51,7 +51,7 @@ class ClassifierAUC:
         pooled = samples.pool(reference, window, groups, columns=True)
         if min(pooled.units) < self.folds:
             raise ValueError(f"{self.folds} folds need as many games or rows in each sample, not {min(pooled.units)}")
-        rng = np.random.default_rng(self.seed)
+        rng = randomness.generator(self.seed, "divisions")
         division = samples.divisions(pooled.units, self.permutations, rng)
         fold = rng.permutation(sum(pooled.units)) % self.folds
         labels = division.T[pooled.unit].astype(float)

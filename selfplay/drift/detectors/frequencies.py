@@ -12,7 +12,7 @@ import math
 import numpy as np
 from scipy import special
 
-from selfplay.drift.detectors import samples
+from selfplay.drift.detectors import randomness, samples
 from selfplay.drift.detectors.interface import Comparison, Drifting, Groups
 
 LEAST_EXPECTED = 5.0  # rows expected in a column for χ² to hold (Cochran 1954); rarer columns are put together
@@ -188,7 +188,9 @@ def _permuted_counts(
     total = sum(pooled.units)
     of_unit = np.zeros((total, int(column.max()) + 1))
     np.add.at(of_unit, (pooled.unit, column), 1)
-    window = samples.divisions(pooled.units, permutations, np.random.default_rng(seed)).astype(float) @ of_unit
+    window = (
+        samples.divisions(pooled.units, permutations, randomness.generator(seed, "divisions")).astype(float) @ of_unit
+    )
     return of_unit.sum(0) - window, window
 
 

@@ -8,7 +8,7 @@ import functools
 import numpy as np
 from scipy import stats
 
-from selfplay.drift.detectors import samples
+from selfplay.drift.detectors import randomness, samples
 from selfplay.drift.detectors.interface import Comparison, Drifting, Groups
 
 CHUNK = 4_000_000  # rows times divisions held at once
@@ -49,7 +49,7 @@ class KolmogorovSmirnov:
         last = np.append(
             values[1:] != values[:-1], True
         )  # of its value: the functions are compared after all equal ones
-        division = samples.divisions(pooled.units, self.permutations, np.random.default_rng(self.seed))
+        division = samples.divisions(pooled.units, self.permutations, randomness.generator(self.seed, "divisions"))
         found = []
         for part in np.array_split(division, max(1, division.shape[0] * len(values) // CHUNK)):
             window = np.cumsum(part[:, unit], axis=1, dtype=np.int64)

@@ -13,8 +13,7 @@ import math
 import statistics
 from typing import Any, ClassVar
 
-import numpy as np
-
+from selfplay.drift.detectors import randomness
 from selfplay.drift.detectors.interface import State, StreamDetector
 
 SHIFTS = (-2.0, -1.0, -0.5, -0.25, 0.25, 0.5, 1.0, 2.0)  # of the mean, in standard deviations
@@ -65,7 +64,7 @@ class ConformalTestMartingale(StreamDetector):
 
     def reset(self) -> None:
         """Forgets everything: as after construction."""
-        self._random = np.random.default_rng(self.seed)  # goes on after an alarm: its numbers are used once
+        self._random = randomness.generator(self.seed, "ties")  # goes on after an alarm: its numbers are used once
         super().reset()
 
     @property

@@ -6,7 +6,7 @@ import dataclasses
 
 import numpy as np
 
-from selfplay.drift.detectors import samples
+from selfplay.drift.detectors import randomness, samples
 from selfplay.drift.detectors.interface import Comparison, Drifting, Groups
 
 
@@ -34,7 +34,7 @@ class MaximumMeanDiscrepancy:
         pooled = samples.pool(reference, window, groups, columns=True)
         if min(pooled.units) < 2:
             raise ValueError(f"a discrepancy needs two games or rows in each sample, not {min(pooled.units)}")
-        rng = np.random.default_rng(self.seed)
+        rng = randomness.generator(self.seed, "divisions")
         values, unit, units = self._drawn(pooled, rng)
         kernel = _between_units(gaussian_kernel(standardised(values)), unit, sum(units))
         return samples.judged(discrepancy(kernel, samples.divisions(units, self.permutations, rng)), self.alpha)

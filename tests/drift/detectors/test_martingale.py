@@ -60,6 +60,13 @@ def test_ranks_are_uniform_and_independent_before_and_after_values_become_cells(
         assert abs(np.corrcoef(found[1:, gambler], found[:-1, gambler])[0, 1]) < 3.3 / math.sqrt(6000)
 
 
+@pytest.mark.parametrize("seed", range(5))
+def test_data_drawn_with_the_seed_of_the_detector_are_no_alarm(seed: int) -> None:
+    """The numbers that break ties were once those that made the bits, so that ranks told the values of the future."""
+    stream = (np.random.default_rng(seed).random(500) < 0.5).astype(float)
+    assert delay(ConformalTestMartingale(seed=seed), stream, np.empty(0)) is None
+
+
 def test_an_exact_rank_counts_the_greater_values() -> None:
     found = ranks([3.0, 1.0, 2.0, 4.0, 0.0], 100)[:, 0]
     for p, greater, known in zip(found, [0, 1, 1, 0, 4], [1, 2, 3, 4, 5], strict=True):
