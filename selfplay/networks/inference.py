@@ -28,6 +28,13 @@ Forward = Callable[[torch.Tensor], tuple[torch.Tensor, torch.Tensor]]
 """planes [B, P, R, C], channels last, in the compute dtype → (policy logits [B, A], win/draw/loss logits [B, 3])."""
 
 TYPICAL_BATCH = 64  # oneDNN packs weights for a batch size; others work too
+FEW, STEP = 16, 8  # batches of more than FEW positions are padded to a multiple of STEP
+
+
+def padded(size: int) -> int:
+    """The batch size ≥ size that is computed on the CPU. oneDNN compiles each layer for each batch size and keeps 1,024
+    of the results: beyond some 100 sizes it would compile for ever, and memory grow with it."""
+    return size if size <= FEW else -(-size // STEP) * STEP
 
 
 class _Convolution(NamedTuple):
@@ -121,14 +128,20 @@ class _FusedForward:
         )  # fmt: skip
 
     def __call__(self, planes: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        net = self._net
+        net, size = self._net, len(planes)
+        if padded(size) > size:
+            few = planes
+            shape = (padded(size), *few.shape[1:])
+            planes = torch.empty(shape, dtype=few.dtype, memory_format=torch.channels_last)
+            planes[:size], planes[size:] = few, 0
         x = self._relu(planes, net.stem)
         for first, second in net.blocks:
             y = self._relu(x, first)
             x = torch.ops.mkldnn._convolution_pointwise.binary(
                 y, x, second.weight, second.bias, [second.padding] * 2, [1, 1], [1, 1], 1, "add", None, "relu", [], ""
             )
-        return _heads(net, self._relu(x, net.policy_foot), self._relu(x, net.value_foot))
+        policy, wdl = _heads(net, self._relu(x, net.policy_foot), self._relu(x, net.value_foot))
+        return policy[:size], wdl[:size]
 
     @staticmethod
     def _relu(x: torch.Tensor, conv: _Convolution) -> torch.Tensor:

@@ -370,3 +370,11 @@ def test_a_small_network_learns_sixty_four_rows_by_heart() -> None:
     prior, wdl = evaluate(leaves_of(game, rows["state"].copy()))
     assert (prior.argmax(1) == 0).mean() > 0.9
     assert (1 - wdl.argmax(1) == rows["outcome"]).mean() > 0.9
+
+
+@pytest.mark.parametrize("largest", [128, 600])
+def test_few_batch_sizes_are_computed_for_any_number_of_positions(largest: int) -> None:
+    sizes = [inference.padded(size) for size in range(1, largest + 1)]
+    assert all(0 <= computed - size < inference.STEP for size, computed in enumerate(sizes, 1))
+    assert sizes[0] == 1  # a single position, as in a game with a person, costs no more
+    assert 8 * len({size for size in sizes if size <= 256}) < 1024  # layers of a network; what oneDNN keeps
