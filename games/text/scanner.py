@@ -94,6 +94,11 @@ class Scanner:
         line, column = place or self._place()
         return RecordError(message, line=line, column=column, word=word)
 
+    def skip(self, end: int) -> bool:
+        """Goes on at `end` in text, as far as which somebody else has read; True where that is in a new line."""
+        self.at = end
+        return end == len(self.text) and self._next_line(skip_empty=True)
+
     def recover(self, tagged: bool, in_moves: bool) -> bool:
         """Goes on behind a game in which something is wrong: to the next tag behind a line without one, or, where the
         game has no tags, behind its result. False where the text ends before.

@@ -3,7 +3,8 @@
 What is said in a file is kept where it contradicts itself or the board, with a warning: the result behind the moves
 before that of the tag, and either before the board's. Draws that players have to claim end no game that others played
 on; those of `ends.py` do. Variations are passed over, and counted in a warning. Chess960 is told from the tags Variant
-and FEN. Knows tags and results; what a text means as a move is found in `moves.py`.
+and FEN. Knows tags and results; what a text means as a move is found in `moves.py`, and most quickly, where all is as
+usual, in `movetext.py`.
 """
 
 from __future__ import annotations
@@ -16,15 +17,15 @@ import numpy as np
 
 from games import base
 from games.chess import fen, rules
-from games.chess.pgn import ends, moves, tokens
-from games.text import game_reader, records
+from games.chess.pgn import ends, moves, movetext, tokens
+from games.text import game_reader
 from games.text.game_reader import MAX_TAGS, Failed, GameReader
 from games.text.records import GameRecord
 from games.text.scanner import Token
 
 MAX_PLIES = 12_000  # of a game; with the rule of 75 moves the longest possible has 17,697 by theory, and 538 by record
 _NAME_OF = {"White": "First", "Black": "Second"}
-_POINTS = {text: points for points, text in records.RESULTS.items() if points is not None}
+_BEFORE_RUNS = ("move", "number", "numbers", "comment", "variation", "glyph")
 _USUAL = ("standard", "chess", "normal", "fromposition", "regular", "classical", "?", "")
 _CHESS960 = ("chess960", "fischerandom", "fischerrandom", "chess9lx", "freestyle", "freestylechess")
 
@@ -32,21 +33,39 @@ _CHESS960 = ("chess960", "fischerandom", "fischerrandom", "chess9lx", "freestyle
 def iterate(lines: Iterable[str], game: rules.Chess, failed: Failed | None = None) -> Iterator[GameRecord]:
     """The games of a text, line by line, one at a time; see `game_reader.iterate`."""
     none = "there is no game of chess in this text."
-    return game_reader.iterate(tokens.PgnScanner(lines), functools.partial(_GameReader, game), none, failed)
+    scanner = tokens.PgnScanner(lines)
+    make = functools.partial(_GameReader, game, scanner, movetext.Run(game))
+    return game_reader.iterate(scanner, make, none, failed)
 
 
 class _GameReader(GameReader):
     """One game as it is read."""
 
-    def __init__(self, game: rules.Chess, number: int) -> None:
+    def __init__(self, game: rules.Chess, scanner: tokens.PgnScanner, run: movetext.Run, number: int) -> None:
         super().__init__(number)
-        self.game = game
+        self.game, self.scanner, self.run = game, scanner, run
         self.fen: Token | None = None
-        self.start = self.states = game.initial_states(1)
+        self.start = game.initial_states(1)
+        self.states = self.start.copy()  # changed in place
         self.wrong_checks: list[str] = []
         self.drawn = 0  # plies after which a draw was not claimed
         self.watch: ends.Watch | None = None  # from there on
         self.misnumbered = False
+
+    def take(self, token: Token) -> None:
+        super().take(token)
+        if token.kind in _BEFORE_RUNS and self.in_moves and self.watch is None:
+            self._run_on()
+
+    def _run_on(self) -> None:
+        """Reads on in the text of the scanner as far as all is as usual."""
+        first, to_play = int(self.start["first_move"][0]), int(self.start["to_play"][0])
+        going = True
+        while going and len(self.actions) + movetext.ROOM <= MAX_PLIES:
+            half = len(self.actions) + to_play
+            end, found = self.run.read(self.scanner.text, self.scanner.at, self.states, half, first)
+            self.actions += found
+            going = self.scanner.skip(end)
 
     def begins_another(self, token: Token) -> bool:
         """After tags alone, it is Event once more."""
@@ -83,7 +102,7 @@ class _GameReader(GameReader):
         variant = next((text for name, text in self.tags.items() if name.lower() == "variant"), "")
         chess960 = re.sub(r"[\s_-]", "", variant.lower()).startswith(_CHESS960) or self.game.chess960
         position = fen.parse(self.game, self.fen.text, chess960)
-        self.start = self.states = position.states
+        self.start, self.states = position.states, position.states.copy()
         for sentence in position.warnings:
             if f"line {self.fen.line}: {sentence}" not in self.warnings:
                 self._warn(self.fen, sentence)
