@@ -77,20 +77,15 @@ class Pool:
 
     def retain(self, referred: Collection[int]) -> None:
         """Deletes generations that are needed no more. referred: those that training states on disk go on from;
-        what took part at the time of the oldest of them stays, so that each can be gone on from exactly.
-
-        Each is first renamed, so that a reader finds all of it or nothing."""
-        for left in self.folder.glob(".*.dropped"):  # by a crash in what follows
-            artifact.remove(left)
+        what took part at the time of the oldest of them stays, so that each can be gone on from exactly."""
+        artifact.drop_leftovers(self.folder)
         if self.config.keep_newest is None or not referred:
             return
         oldest = min(referred)
         kept = {*self.kept(oldest), *referred}
         for generation in self.generations():
             if generation < oldest and generation not in kept:
-                aside = self.folder / f".{generation:06d}.dropped"
-                self.path(generation).rename(aside)
-                artifact.remove(aside)
+                artifact.drop(self.path(generation))
 
 
 def load_weights(folder: Path) -> tuple[dict[str, Any], Weights]:

@@ -20,6 +20,11 @@ class Replay:
         self._oldest = 0  # number of the oldest row that can be held: a resumed replay lacks what came before
         self._ring = np.zeros(min(config.capacity, 2 * config.window_min), dtype=dtype)
 
+    @property
+    def dtype(self) -> np.dtype:
+        """Of a row."""
+        return self._ring.dtype
+
     def __len__(self) -> int:
         return min(self.window(self.inserted), self.inserted - self._oldest)
 

@@ -85,6 +85,10 @@ class Folder:
         """Ends what a crash cut short, and gives files the names of this version. Raises OSError."""
         for name in ownership.ARTIFACTS:
             artifact.recover(self.path / name)
+        for parent, pattern in ((self.path, ownership.PARTIAL_FILES), (self.path / "replay", ownership.PARTIAL_SHARDS)):
+            for partial in parent.glob(".*.partial"):
+                if pattern.fullmatch(partial.name) and partial.is_file():
+                    partial.unlink()
         for old, new in OLD_FILES.items():
             if (self.path / old).is_file() and not (self.path / new).exists():
                 (self.path / old).rename(self.path / new)
@@ -146,7 +150,7 @@ class Folder:
         number = max(taken, default=-1) + 1
         files["state.json"] = json_text.dumps(rest).encode()
         artifact.write(self._state_path(number), files, {"kind": "training state", "generation": rest["generation"]})
-        self._tidy()
+        self._tidy(replay.dtype)
 
     def _save_shard(self, replay: Replay) -> None:
         first = max(self._shards[-1]["last"] if self._shards else 0, replay.inserted - len(replay))
@@ -273,8 +277,9 @@ class Folder:
     def _state_path(self, number: int) -> Path:
         return self.path / "state" / f"{number:06d}"
 
-    def _tidy(self) -> None:
-        """Deletes what is needed no more, and only what a manifest or a state of this run names."""
+    def _tidy(self, rows: np.dtype) -> None:
+        """Deletes what is needed no more, and only what this run has made: states with a manifest, and shards that hold
+        such rows, as many as their names say."""
         # A damaged state must not take the place of a good one.
         states = [number for number in self._states() if number not in self._damaged]
         dropped = [*states[:-KEPT_STATES], *self._damaged]
@@ -282,12 +287,14 @@ class Folder:
             kept = {name for number in states[-KEPT_STATES:] for name in self._shards_of(number)}
         except (OSError, ValueError, KeyError, TypeError):
             return  # leave everything for a person to look at
-        for number in dropped:
-            with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
-                for name in self._shards_of(number) - kept:
-                    (self.path / "replay" / name).unlink(missing_ok=True)
-            artifact.remove(self._state_path(number))
+        artifact.drop_leftovers(self.path / "state")
+        for number in dropped:  # before their shards, so that no state is ever there without what it refers to
+            artifact.drop(self._state_path(number))
         self._damaged = []
+        for path in (self.path / "replay").iterdir():
+            if path.name not in kept and _is_shard(path, rows):
+                with contextlib.suppress(OSError):  # the next save tries again
+                    path.unlink()
 
     def _shards_of(self, number: int) -> set[str]:
         """Names of the files in replay/ that a state refers to. Raises OSError, ValueError, KeyError, TypeError."""
@@ -323,6 +330,18 @@ def _rest(data: bytes) -> dict[str, Any]:
     if len(data) > MAX_STATE:
         raise ValueError(f"its state.json has more than {MAX_STATE:,} bytes")
     return {config.current_key(key): value for key, value in bounded.parse_json(data).items()}
+
+
+def _is_shard(path: Path, rows: np.dtype) -> bool:
+    """Whether a file in replay/ is a shard of such rows, by its name and its header."""
+    if not ownership.SHARD.fullmatch(path.name) or path.is_symlink():
+        return False
+    first, last = map(int, path.stem.split("-"))
+    try:
+        held = np.load(path, mmap_mode="r", allow_pickle=False)
+    except (OSError, ValueError, EOFError):
+        return False
+    return bool(held.dtype == rows and held.shape == (last - first,))
 
 
 def _other_rows(path: Path, saved: np.dtype, wanted: np.dtype) -> str:

@@ -5,10 +5,14 @@ Knows names and numbers, not what they measure.
 
 from __future__ import annotations
 
+import contextlib
 import json
-from collections.abc import Iterator, Mapping
+import os
+import socket
+import time
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from selfplay import config
 from selfplay.storage import bounded, json_text, records
@@ -16,31 +20,54 @@ from selfplay.storage import bounded, json_text, records
 FILE = "metrics.jsonl"
 
 
+class Line(NamedTuple):
+    """A line of metrics.jsonl."""
+
+    number: int  # from 1
+    text: bytes
+    values: dict[str, Any] | None  # {"step": generation, name: number, …}; None where it is damaged
+    torn: bool  # the last one, without its end, as a kill leaves it
+
+
 def read(folder: Path) -> list[dict[str, Any]]:
-    """The lines {"step": generation, name: value, …} of a run's metrics.jsonl, none where it has no such file. A torn
-    last line is dropped; names of earlier versions are today's; null is read as NaN. Raises OSError where the file
-    cannot be read."""
+    """The lines {"step": generation, name: value, …} of a run's metrics.jsonl, none where it has no such file. What is
+    damaged is left out, see `damaged`; names of earlier versions are today's; null is read as NaN. Raises OSError where
+    the file cannot be read."""
     return list(iterate(folder))
 
 
 def iterate(folder: Path) -> Iterator[dict[str, Any]]:
     """What `read` gives, a line at a time."""
+    return (line.values for line in lines(folder) if line.values is not None)
+
+
+def damaged(folder: Path) -> list[int]:
+    """Numbers, from 1, of the lines that are not what a session wrote, but for a torn last one. Raises OSError."""
+    return [line.number for line in lines(folder) if line.values is None and not line.torn]
+
+
+def lines(folder: Path) -> Iterator[Line]:
+    """Every line of a run's metrics.jsonl; one too long to be ours comes in pieces. Raises OSError where it cannot be
+    read."""
     try:
         with bounded.opened(folder / FILE) as file:
+            number = 0
             while text := file.readline(bounded.MAX_LINE):
-                if (line := _line(text)) is not None:
-                    yield line
+                number += 1
+                values = _values(text)
+                whole = text.endswith(b"\n") or len(text) == bounded.MAX_LINE
+                yield Line(number, text, values, values is None and not whole)
     except FileNotFoundError:
         return
 
 
-def _line(text: bytes) -> dict[str, Any] | None:
+def _values(text: bytes) -> dict[str, Any] | None:
     try:
-        line = json.loads(text.decode(errors="replace"))
+        line = json.loads(text)
         step = line["step"]
     except (ValueError, KeyError, TypeError, RecursionError):
         return None
-    if type(step) is not int or not all(value is None or isinstance(value, int | float) for value in line.values()):
+    if type(step) is not int or not all(value is None or type(value) in (int, float) for value in line.values()):
         return None
     return json_text.numbers({_current(name): value for name, value in line.items()})
 
@@ -55,63 +82,119 @@ class MetricsWriter:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-        self._writer: Any = None
-        self.failure: str | None = None
+        self._events: EventFile | None = None
+        self.failures: dict[str, str] = {}  # sentences, by what could not be written first
 
     def write(self, step: int, metrics: dict[str, float]) -> None:
         """One line, {"step": …, name: value, …}; and one scalar each for TensorBoard."""
-        try:
+        with self._reported():
             records.append(self._folder / FILE, json_text.dumps({"step": step, **metrics}).encode() + b"\n")
-            self._scalars(step, metrics)
-        except OSError as error:
-            self.failure = f"metrics are not being written: {error.strerror or error}"
+        self._scalars(step, metrics)
 
     def add(self, step: int, metrics: Mapping[str, float]) -> None:
         """Adds metrics to the line of this step, which was written without them."""
-        try:
-            lines = read(self._folder)
-            for line in lines:
-                if line["step"] == step:
-                    line |= metrics
-            self._replace(lines)
-            self._scalars(step, next(({**line} for line in lines if line["step"] == step), {}))
-        except OSError as error:
-            self.failure = f"metrics are not being written: {error.strerror or error}"
+        line: dict[str, Any] = {}
+        with self._reported():
+            texts = []
+            for found in lines(self._folder):
+                if found.values is not None and found.values["step"] == step:
+                    line = found.values | dict(metrics)
+                    found = found._replace(text=json_text.dumps(line).encode())
+                texts.append(found.text)
+            self._replace(texts)
+        self._scalars(step, line)
 
     def _scalars(self, step: int, metrics: Mapping[str, float]) -> None:
-        for name, value in metrics.items():
-            if name != "step":
-                self._events(step).add_scalar(name, value, step)
-        self._events(step).flush()
+        def write(events: EventFile) -> None:
+            for name, value in metrics.items():
+                if name != "step":
+                    events.scalar(step, name, value)
+            events.flush()
 
-    def _events(self, step: int) -> Any:
-        """The writer of TensorBoard's events, in which this session's begin with this step."""
-        if self._writer is None:
-            from torch.utils.tensorboard import SummaryWriter  # imports slowly
-
-            self._writer = SummaryWriter(str(self._folder / "tensorboard"), purge_step=step)
-        return self._writer
+        self._to_tensorboard(step, write)
 
     def picture(self, step: int, name: str, image: Any) -> None:
         """An image [rows, columns, 3] uint8 for TensorBoard."""
+        self._to_tensorboard(step, lambda events: events.image(step, name, image))
+
+    @contextlib.contextmanager
+    def _reported(self) -> Iterator[None]:
         try:
-            self._events(step).add_image(name, image, step, dataformats="HWC")
+            yield
         except OSError as error:
-            self.failure = f"metrics are not being written: {error.strerror or error}"
+            self.failures.setdefault(FILE, f"metrics are not being written: {error.strerror or error}")
+
+    def _to_tensorboard(self, step: int, write: Callable[[EventFile], None]) -> None:
+        """Writes events, of which this session's begin with this step. After a failure of whatever kind (it is other
+        people's code, and nothing depends on it) this session writes no more of them."""
+        if "tensorboard" in self.failures:
+            return
+        try:
+            self._events = self._events or EventFile(self._folder / "tensorboard", step)
+            write(self._events)
+        except Exception as error:
+            told = getattr(error, "strerror", None) or f"{type(error).__name__}: {error}"
+            self.failures["tensorboard"] = f"TensorBoard's events are not written any more in this session: {told}"
+            self.close()
 
     def cut(self, before: int) -> None:
-        """Drops the lines of step `before` and later: a run resumed from an older state takes back what it had written
-        since."""
-        try:
-            if lines := read(self._folder):
-                self._replace([line for line in lines if line["step"] < before])
-        except OSError as error:
-            self.failure = f"metrics are not being written: {error.strerror or error}"
+        """Drops the lines of step `before` and later, and a torn last one: a run resumed from an older state takes back
+        what it had written since. Damaged lines stay where they are."""
+        with self._reported():
+            found = list(lines(self._folder))
+            kept = [line.text for line in found if not line.torn and (line.values or {"step": -1})["step"] < before]
+            if len(kept) < len(found) or not all(text.endswith(b"\n") for text in kept):
+                self._replace(kept)
 
-    def _replace(self, lines: list[dict[str, Any]]) -> None:
-        text = "".join(json_text.dumps(line) + "\n" for line in lines)
-        records.replace(self._folder / FILE, text.encode())
+    def _replace(self, texts: list[bytes]) -> None:
+        records.replace(self._folder / FILE, b"".join(text.rstrip(b"\n") + b"\n" for text in texts))
 
     def close(self) -> None:
-        if self._writer is not None:
-            self._writer.close()
+        if self._events is not None:
+            with contextlib.suppress(OSError):  # what a full disk refuses to take is lost
+                self._events.close()
+            self._events = None
+
+
+class EventFile:
+    """A file of TensorBoard's events. Written in the caller's thread, so that an error is the caller's too;
+    TensorBoard's own writer has a thread, whose errors end up on the screen."""
+
+    def __init__(self, folder: Path, first_step: int) -> None:
+        """first_step: TensorBoard forgets events of earlier files from this step on. Raises OSError, ImportError."""
+        from tensorboard.compat.proto import event_pb2
+        from tensorboard.summary.writer import record_writer
+        from torch.utils.tensorboard import summary  # imports slowly
+
+        self._event, self._summary = event_pb2.Event, summary
+        folder.mkdir(exist_ok=True)
+        # Files are read in the order of their names: a clock that was set back must not put this one before others.
+        before = [_seconds(path.name) for path in folder.glob("events.out.tfevents.*")]
+        now = max([int(time.time()), *(seconds + 1 for seconds in before)])
+        self._file = (folder / f"events.out.tfevents.{now:010d}.{socket.gethostname()}.{os.getpid()}.0").open("xb")
+        self._records = record_writer.RecordWriter(self._file)
+        self._write(file_version="brain.Event:2")
+        started = event_pb2.SessionLog(status=event_pb2.SessionLog.START)
+        self._write(step=first_step, session_log=started)
+
+    def _write(self, **fields: Any) -> None:
+        self._records.write(self._event(wall_time=time.time(), **fields).SerializeToString())
+
+    def scalar(self, step: int, name: str, value: float) -> None:
+        self._write(step=step, summary=self._summary.scalar(name, value))
+
+    def image(self, step: int, name: str, picture: Any) -> None:
+        """picture: [rows, columns, 3] uint8."""
+        self._write(step=step, summary=self._summary.image(name, picture, dataformats="HWC"))
+
+    def flush(self) -> None:
+        self._file.flush()
+
+    def close(self) -> None:
+        self._file.close()
+
+
+def _seconds(name: str) -> int:
+    """When a file of events was begun, by its name; 0 where that does not say."""
+    part = name.split(".")[3]
+    return int(part) if part.isdecimal() and len(part) < 12 else 0

@@ -8,14 +8,17 @@ Nothing here changes what a run learns; a file that cannot be written is reporte
 
 from __future__ import annotations
 
+import functools
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from selfplay.agent import Agent
 from selfplay.display import SECONDS
+from selfplay.errors import shorten
 from selfplay.loop import folder as folders
 from selfplay.loop import plots
 from selfplay.loop.metrics import MetricsWriter
@@ -31,6 +34,7 @@ class Telemetry:
         self.status = Status()
         self.metrics = MetricsWriter(folder.path)
         self._alarms: set[str] = set()  # names of those shown in this session
+        self._told: set[str] = set()  # names of files that could not be written in this session
         self._sums: dict[str, float] = {}
         self._loss_sums: dict[str, Any] = {}
         self._loss_counts: dict[str, int] = {}
@@ -108,26 +112,33 @@ class Telemetry:
         pictures = self.agent.pictures(weights)
         status.metrics[SECONDS] = time.perf_counter() - started
         status.history.append((status.generation, status.metrics))
+        drawn = [
+            (generation, {key: value for key, value in metrics.items() if key != SECONDS})
+            for generation, metrics in status.history
+        ]
         title = f"evaluation by generation, after {status.seconds / 60:.0f} min and {status.steps:,} updates"
         try:
             self.folder.write_evaluation(status.history)
-            drawn = [
-                (generation, {key: value for key, value in metrics.items() if key != SECONDS})
-                for generation, metrics in status.history
-            ]
-            image = plots.curves(drawn, title, self.folder.path / "evaluation.png", self.agent.display)
-            self.metrics.picture(status.generation, "evaluation", image)
         except OSError as error:
-            self.note(f"evaluation.csv and evaluation.png were not written: {error.strerror or error}.")
+            self._unwritten(folders.EVALUATION, error)
+        self._draw("evaluation", lambda path: plots.curves(drawn, title, path, self.agent.display))
         for name, picture in pictures.items():
-            self._draw(name, picture)
+            self._draw(name, functools.partial(_saved, picture))
 
-    def _draw(self, name: str, picture: np.ndarray) -> None:
-        self.metrics.picture(self.status.generation, name, picture)
+    def _draw(self, name: str, draw: Callable[[Path], np.ndarray]) -> None:
+        """Draws a picture for the folder and for TensorBoard. draw: writes it to a file, and returns it. What a library
+        for drawing raises cannot be listed, and nothing depends on the picture."""
         try:
-            plots.save(picture, self.folder.path / f"{name}.png")
-        except OSError as error:
-            self.note(f"{name}.png was not written: {error.strerror or error}.")
+            self.metrics.picture(self.status.generation, name, draw(self.folder.path / f"{name}.png"))
+        except Exception as error:
+            self._unwritten(f"{name}.png", error)
+
+    def _unwritten(self, name: str, error: Exception) -> None:
+        """Notes once a session that a file was not written."""
+        if name not in self._told:
+            self._told.add(name)
+            told = getattr(error, "strerror", None) or f"{type(error).__name__}: {error}"
+            self.note(f"{name} was not written: {shorten(told, 200)}.")
 
     def write(self, learning_rate: float, more: Mapping[str, float]) -> dict[str, float]:
         """Writes and returns one line of metrics for this generation. more: further metrics, by name."""
@@ -140,15 +151,17 @@ class Telemetry:
         if self.evaluated():
             line |= self._evaluation()
         self.metrics.write(status.generation, line)
-        if self.metrics.failure:
-            self.note(self.metrics.failure)
+        self._note_failures()
         return line
 
     def add_evaluation(self) -> None:
         """Adds the evaluation to this generation's line of metrics, which was written without it."""
         self.metrics.add(self.status.generation, self._evaluation())
-        if self.metrics.failure:
-            self.note(self.metrics.failure)
+        self._note_failures()
+
+    def _note_failures(self) -> None:
+        for sentence in self.metrics.failures.values():
+            self.note(sentence)
 
     def _evaluation(self) -> dict[str, float]:
         return {f"evaluation/{key}": value for key, value in self.status.metrics.items()}
@@ -195,3 +208,8 @@ class Telemetry:
 
     def close(self) -> None:
         self.metrics.close()
+
+
+def _saved(picture: np.ndarray, path: Path) -> np.ndarray:
+    plots.save(picture, path)
+    return picture

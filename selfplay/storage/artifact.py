@@ -11,6 +11,7 @@ import contextlib
 import hashlib
 import io
 import os
+import re
 import shutil
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -27,6 +28,7 @@ from selfplay.storage import bounded, json_text
 
 FORMAT = 1
 MANIFEST = "manifest.json"
+_PARTIAL = re.compile(r"\.\d{6,}\.partial")  # what `write` is writing, of an artifact with a number for a name
 _DAMAGE = (ValueError, KeyError, TypeError, AttributeError)  # what reading a damaged JSON file raises
 
 
@@ -53,7 +55,8 @@ def write(folder: Path, files: Mapping[str, bytes], meta: Mapping[str, Any]) -> 
         remove(aside)
     except OSError as error:
         shutil.rmtree(partial, ignore_errors=True)
-        recover(folder.parent)
+        with contextlib.suppress(OSError):  # else the next session does it
+            recover(folder.parent)
         size = sum(map(len, files.values())) / 2**20
         raise CheckpointError(
             f"cannot write {folder} ({error.strerror or error}): {size:.1f} MB and write permission are needed there."
@@ -61,7 +64,11 @@ def write(folder: Path, files: Mapping[str, bytes], meta: Mapping[str, Any]) -> 
 
 
 def recover(parent: Path) -> None:
-    """Puts right what a crash in the middle of `write` left among the artifacts in `parent`: for writers only."""
+    """Puts right what a crash in the middle of `write` left among the artifacts in `parent`, and deletes what it had
+    not finished: for writers only. Raises OSError."""
+    for partial in parent.glob(".*.partial"):
+        if _PARTIAL.fullmatch(partial.name):
+            shutil.rmtree(partial)
     for aside in parent.glob(".*.aside"):
         folder = aside.with_name(aside.name[1 : -len(".aside")])
         if not is_one(aside):
@@ -85,6 +92,22 @@ def remove(folder: Path) -> None:
         for name in [*(names or []), *([] if names is None else [MANIFEST])]:
             (folder / name).unlink(missing_ok=True)
         folder.rmdir()
+
+
+def drop(folder: Path) -> None:
+    """Deletes an artifact as `remove` does, but first renames it, so that a reader finds all of it or nothing, and a
+    crash meanwhile leaves what `drop_leftovers` deletes. One with a file of somebody else's in it keeps its name."""
+    names = _named(folder)
+    with contextlib.suppress(OSError):
+        if names is not None and {each.name for each in folder.iterdir()} <= {*names, MANIFEST}:
+            folder = folder.rename(folder.with_name(f".{folder.name}.dropped"))
+    remove(folder)
+
+
+def drop_leftovers(parent: Path) -> None:
+    """Deletes what a crash in the middle of `drop` left among the artifacts in `parent`."""
+    for left in parent.glob(".*.dropped"):
+        remove(left)
 
 
 def _named(folder: Path) -> list[str] | None:
@@ -196,11 +219,17 @@ def write_file(path: Path, data: bytes) -> None:
 
 
 def replace_file(path: Path, data: bytes) -> None:
-    """Writes one file beside `path`, then renames it there; a link is replaced, not followed. Raises OSError."""
+    """Writes one file beside `path`, then renames it there; a link is replaced, not followed. Nothing is left beside it
+    where that fails. Raises OSError."""
     partial = path.with_name(f".{path.name}.partial")
     partial.unlink(missing_ok=True)
-    write_file(partial, data)
-    partial.rename(path)
+    try:
+        write_file(partial, data)
+        partial.rename(path)
+    except BaseException:
+        with contextlib.suppress(OSError):
+            partial.unlink(missing_ok=True)
+        raise
     _sync(path.parent)
 
 

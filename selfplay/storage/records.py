@@ -7,6 +7,7 @@ file that matches neither has been damaged or edited since. Reading imports the 
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import os
@@ -19,6 +20,7 @@ from selfplay.storage import bounded
 
 FILE = "digests.json"
 _BLOCK = 2**20
+_DAMAGE = (ValueError, KeyError, TypeError, AttributeError, OverflowError)  # what reading a damaged file raises
 
 
 class Record(NamedTuple):
@@ -37,13 +39,19 @@ def replace(path: Path, data: bytes) -> None:
 
 
 def append(path: Path, data: bytes) -> None:
-    """Appends to a file, and records its digest. Raises OSError."""
+    """Appends to a file, and records its digest. Where the disk refuses, the file stays as it was. Raises OSError."""
     state = hashlib.sha256()
     length = _hash(path, state)
     state.update(data)
     _note(path, Record(length + len(data), state.hexdigest()))
-    with open(path, "ab", opener=_no_link) as file:
-        file.write(data)
+    try:
+        with open(path, "ab", opener=_no_link) as file:
+            file.write(data)
+    except OSError:
+        with contextlib.suppress(OSError):  # a part of a line must not become the beginning of the next one
+            if not path.is_symlink():
+                os.truncate(path, length)
+        raise
 
 
 def _no_link(name: str, flags: int) -> int:
@@ -65,8 +73,8 @@ def forget(path: Path) -> None:
 
 def _note(path: Path, new: Record) -> None:
     try:
-        known = load(path.parent)
-    except CheckpointError:
+        known = _load(path.parent)
+    except _DAMAGE:
         known = {}  # `check` has told of it; what is written from now on is recorded
     old = [one for one in known.get(path.name, ()) if _present(path) == one][:1] if path.exists() else []
     known[path.name] = (new, *old)
@@ -86,17 +94,22 @@ def _sealed(body: dict[str, list[list[object]]]) -> bytes:
 
 def load(folder: Path) -> dict[str, tuple[Record, ...]]:
     """The records of a folder's files by name; none in a folder of an earlier version. Raises CheckpointError."""
-    path = folder / FILE
     try:
-        data = bounded.read(path, bounded.MAX_JSON)
-        body = bounded.parse_json(data)["files"]
-        if data != _sealed(body):
-            raise ValueError(data)
-        return {name: tuple(Record(int(n), str(digest)) for n, digest in ones) for name, ones in body.items()}
+        return _load(folder)
+    except (OSError, *_DAMAGE):
+        raise CheckpointError(f"{folder / FILE} is damaged: the files that it lists cannot be checked.") from None
+
+
+def _load(folder: Path) -> dict[str, tuple[Record, ...]]:
+    """The same. Raises OSError where the system fails to read them, and one of _DAMAGE."""
+    try:
+        data = bounded.read(folder / FILE, bounded.MAX_JSON)
     except FileNotFoundError:
         return {}
-    except (OSError, ValueError, KeyError, TypeError, AttributeError, OverflowError):
-        raise CheckpointError(f"{path} is damaged: the files that it lists cannot be checked.") from None
+    body = bounded.parse_json(data)["files"]
+    if data != _sealed(body):
+        raise ValueError(data)
+    return {name: tuple(Record(int(n), str(digest)) for n, digest in ones) for name, ones in body.items()}
 
 
 def check(folder: Path, names: Iterable[str] | None = None) -> dict[str, str]:

@@ -105,16 +105,9 @@ def _repair_records(found: runs.RunCheck) -> None:
 
 
 def _lines(path: Path) -> list[bytes]:
-    """Lines that are JSON objects with a step."""
-    kept = []
-    with path.open("rb") as file:
-        for line in file:
-            try:
-                if line.endswith(b"\n") and isinstance(json.loads(line).get("step"), int):
-                    kept.append(line)
-            except (ValueError, AttributeError, RecursionError):
-                continue
-    return kept
+    """Lines of metrics that can be read, and have their end."""
+    found = metrics.lines(path.parent)
+    return [line.text for line in found if line.values is not None and line.text.endswith(b"\n")]
 
 
 def repair_tournament(report: Report) -> None:

@@ -217,25 +217,36 @@ def _records(run: Path, report: Report) -> None:
         if wrong.get(name) == "torn":
             report.add(run / name, LEFT_OVER, "its last line was cut short; the next session takes it out")
         elif name in wrong:
-            report.add(run / name, wrong[name], _EFFECTS.get(name, "training does not read it"))
+            report.add(run / name, wrong[name], _EFFECTS.get(name, "training does not read it") + _where(run / name))
+        elif name == metrics.FILE and _where(run / name):  # kept by sessions since the damage
+            report.add(run / name, DAMAGED, _EFFECTS[name] + _where(run / name))
     for name in _EFFECTS:
         if name not in known and (run / name).exists():
             report.count(run / name)
             if not _json_is_whole(run / name):
-                report.add(run / name, DAMAGED, _EFFECTS[name])
+                report.add(run / name, DAMAGED, _EFFECTS[name] + _where(run / name))
             report.unlisted.append(name)
 
 
+def _where(path: Path) -> str:
+    """Which lines of metrics.jsonl are damaged, as the end of a sentence; empty for other files, and where none is."""
+    try:
+        numbers = metrics.damaged(path.parent) if path.name == metrics.FILE else []
+    except OSError:
+        return ""
+    if not numbers:
+        return ""
+    told = ", ".join(map(str, numbers[:10])) + (", …" if len(numbers) > 10 else "")
+    return f" (damaged: line{'s' if len(numbers) > 1 else ''} {told})"
+
+
 def _json_is_whole(path: Path) -> bool:
-    """What can be said of a file without a digest: whether it is JSON, or has lines of JSON, if its name says so."""
+    """What can be said of a file without a digest: whether it is JSON, or has lines of metrics, if its name says so."""
     try:
         if path.suffix == ".json":
             bounded.read_json(path, folders.MAX_STATE)
-        elif path.suffix == ".jsonl":
-            with bounded.opened(path) as file:
-                while line := file.readline(bounded.MAX_LINE):
-                    if line.endswith(b"\n") or len(line) == bounded.MAX_LINE:  # a torn last line is no damage
-                        bounded.parse_json(line)
+        elif path.name == metrics.FILE:
+            return not metrics.damaged(path.parent)
     except (OSError, ValueError):
         return False
     return True
