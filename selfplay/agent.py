@@ -105,6 +105,11 @@ class Agent(ABC):
                 return f"whose {key} is {json.dumps(saved.get(key))}, not {json.dumps(value)}"
         return ""
 
+    def adapt_rows(self, rows: np.ndarray) -> np.ndarray | None:
+        """Rows [M] of a session whose settings gave rows another layout, as rows of `row_dtype`; None where they cannot
+        be. Default: None."""
+        return None
+
     def buckets(self, rows: np.ndarray) -> np.ndarray:
         """[M] int64: the bucket of each of rows [M], for hard-example mining. Default: one bucket, which turns mining
         into even draws."""

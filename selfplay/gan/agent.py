@@ -141,6 +141,17 @@ class Gan(Agent):
         different = distinct.different(self.source.train, rng)
         return found if different is None else found | {"distinct": distinct.distinct(different, fakes)}
 
+    def adapt_rows(self, rows: np.ndarray) -> np.ndarray | None:
+        """With or without fakes of past generators: those that are missing are nobody's, and no loss sees them."""
+        if rows.dtype not in (actor.row_dtype(self.source.shape, known) for known in (True, False)):
+            return None
+        adapted = np.zeros(len(rows), self.row_dtype)
+        if self._with_fakes:
+            adapted["producer"] = actor.NOBODY
+        for name in {*(rows.dtype.names or ())} & {*(self.row_dtype.names or ())}:
+            adapted[name] = rows[name]
+        return adapted
+
     def buckets(self, rows: np.ndarray) -> np.ndarray:
         return buckets.buckets(rows)
 

@@ -214,7 +214,7 @@ class Folder:
             )
         tensors = artifact.unpack_tensors(learner, str(path / "learner.safetensors"))
         artifact.read(self.path / "checkpoints" / f"{generation:06d}")
-        pieces = [self._read_shard(*shard, agent) for shard in shards]
+        pieces = [self._read_shard(*shard, agent, warnings) for shard in shards]
         rows = np.concatenate([np.zeros(0, agent.row_dtype), *pieces])[-window if window else inserted :]
         if not 0 <= window == len(rows) <= inserted:
             raise CheckpointError(f"{path} tells of {window:,} of {inserted:,} rows, and refers to {len(rows):,}.")
@@ -227,7 +227,7 @@ class Folder:
         actors = (arrays, rest["actors"]) if "actors" in rest else None
         return State(tensors, rest, rows, inserted, actors, warnings)
 
-    def _read_shard(self, name: str, digest: str, agent: Agent) -> np.ndarray:
+    def _read_shard(self, name: str, digest: str, agent: Agent, warnings: list[str]) -> np.ndarray:
         path = self.path / "replay" / name
         try:
             data = bounded.read(path)
@@ -236,9 +236,17 @@ class Folder:
         if artifact.digest(data) != digest:
             raise CheckpointError(f"{path} is damaged: its SHA-256 is not the one written.")
         rows = artifact.unpack_array(data, str(path))
-        if rows.dtype != agent.row_dtype:
-            raise FolderError(_other_rows(self.path, rows.dtype, agent.row_dtype))
-        return rows
+        if rows.dtype == agent.row_dtype:
+            return rows
+        adapted, what = agent.adapt_rows(rows), _other_fields(rows.dtype, agent.row_dtype)
+        if adapted is None:
+            raise FolderError(
+                f"the rows of '{self.path}' {what}, which these settings change: choose another run folder, or give "
+                "the settings it was started with."
+            )
+        note = f"Rows of the sessions before {what}: they are learned from without, until newer rows replace them."
+        warnings += [] if note in warnings else [note]
+        return adapted
 
     @contextlib.contextmanager
     def fitting(self) -> Iterator[None]:
@@ -344,15 +352,12 @@ def _is_shard(path: Path, rows: np.dtype) -> bool:
     return bool(held.dtype == rows and held.shape == (last - first,))
 
 
-def _other_rows(path: Path, saved: np.dtype, wanted: np.dtype) -> str:
-    """Settings may change what a row holds: no damage, but rows that the run can't go on with."""
+def _other_fields(saved: np.dtype, wanted: np.dtype) -> str:
+    """What rows hold more or less than the settings call for, as the end of "rows …"."""
     held, needed = set(saved.names or ()), set(wanted.names or ())
     what = [f"lack {', '.join(sorted(needed - held))}"] if needed - held else []
     what += [f"hold {', '.join(sorted(held - needed))} besides"] if held - needed else []
-    return (
-        f"the rows of '{path}' {' and '.join(what) or 'have another layout'}, which these settings change: choose "
-        "another run folder, or give the settings it was started with."
-    )
+    return " and ".join(what) or "have another layout"
 
 
 def _code_version(source: Path | None = None) -> str:

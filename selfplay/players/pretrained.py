@@ -58,5 +58,5 @@ def peek(folder: Path) -> dict[str, Any]:
         if not isinstance(meta["game"], str) or not isinstance(meta.get("game_options", {}), dict):
             raise ValueError(meta["game"])
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        raise CheckpointError(f"{manifest} is damaged ({type(error).__name__}); use another checkpoint.") from None
+        raise CheckpointError(f"{manifest} is damaged ({bounded.reason(error)}); use another checkpoint.") from None
     return meta

@@ -169,7 +169,7 @@ def _manifest(folder: Path) -> tuple[dict[str, Any], dict[str, str]]:
     except FileNotFoundError:
         raise CheckpointError(f"{folder} is not a checkpoint: it has no {MANIFEST}.") from None
     except (OSError, *_DAMAGE) as error:
-        raise CheckpointError(f"{path} is damaged ({type(error).__name__}); use another checkpoint.") from None
+        raise CheckpointError(f"{path} is damaged ({bounded.reason(error)}); use another checkpoint.") from None
     if version != FORMAT and isinstance(version, int):
         raise CheckpointError(f"{folder} has format {version}, this version reads format {FORMAT}: update selfplay.")
     written = {"format": version, "meta": meta, "files": digests}

@@ -322,3 +322,25 @@ def test_a_loss_that_is_not_a_number_stops_the_run_with_a_sentence_and_keeps_wha
     assert len(str(caught.value).splitlines()) == 1
     assert contents(tmp_path / "run") == good
     assert train(tmp_path / "run", wanted).generation == 3  # it goes on from there
+
+
+@pytest.mark.parametrize(("before", "after"), [(0.0, 0.5), (0.5, 0.0)])
+def test_a_run_goes_on_with_fakes_of_the_past_switched_on_or_off(tmp_path: Path, before: float, after: float) -> None:
+    train(tmp_path, config([*RING, f"objective.past_fakes={before}", "run.generations=2"]))
+    wanted = config([*RING, f"objective.past_fakes={after}", "run.generations=4"])
+    with folders.Folder(tmp_path) as folder:
+        state = folder.load_state(agent.Gan(wanted))
+    assert state is not None and state.rows.dtype == agent.Gan(wanted).row_dtype
+    assert len(state.rows) >= 192
+    assert (state.rows["real"] != 0).all(axis=1).any() and "damaged" not in " ".join(state.warnings)
+    assert ["lack" if after else "hold"] == [word for word in ("lack", "hold") if word in " ".join(state.warnings)]
+    if after:
+        batch = agent.Gan(wanted).make_batch(state.rows[:64], np.random.default_rng(0))
+        assert not batch["past"].any()  # no loss sees a fake that nobody made
+    status = train(tmp_path, wanted)
+    assert status.generation == 4
+    with folders.Folder(tmp_path) as folder:  # shards of both kinds, in one window
+        again = folder.load_state(agent.Gan(wanted))
+    assert again is not None and again.inserted == status.rows
+    if after:
+        assert (again.rows["producer"][-192:] != actor.NOBODY).all()
