@@ -134,7 +134,7 @@ class Training:
         self.learner.load_state(tensors, rest)
         self.replay.restore(rows, inserted)
         self.miner.load_state(rest.get("mining", self.miner.state()))
-        self._start = rest["generation_start"]
+        self._start = int(rest["generation_start"])
         held = rest.get("due") or settings
         self._target = self._due.load_state(held, inserted, self.learner.steps, rest["target_steps"])
         self.rng = random_stream.unpack(rest["rng"])

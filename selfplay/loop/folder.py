@@ -203,7 +203,7 @@ class Folder:
         try:
             rest = _rest(files["state.json"])
             shards = [(Path(shard["file"]).name, str(shard["sha256"])) for shard in rest["shards"]]
-            generation, window, inserted = (int(rest[name]) for name in ("generation", "window", "inserted"))
+            generation, window, inserted = (_count(rest[name]) for name in ("generation", "window", "inserted"))
             difference, learner = agent.unlike(dict(rest["identity"])), files["learner.safetensors"]
         except DAMAGE as error:
             raise CheckpointError(f"{path} is no training state ({bounded.reason(error)}).") from None
@@ -346,10 +346,16 @@ def _is_shard(path: Path, rows: np.dtype) -> bool:
         return False
     first, last = map(int, path.stem.split("-"))
     try:
-        held = np.load(path, mmap_mode="r", allow_pickle=False)
+        held = np.lib.format.open_memmap(path, mode="r")
     except (OSError, ValueError, EOFError):
         return False
     return bool(held.dtype == rows and held.shape == (last - first,))
+
+
+def _count(value: Any) -> int:
+    if type(value) is not int or not 0 <= value < 2**53:
+        raise ValueError(f"{str(value)[:20]} is no number of generations or rows")
+    return value
 
 
 def _other_fields(saved: np.dtype, wanted: np.dtype) -> str:

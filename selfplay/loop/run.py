@@ -316,7 +316,7 @@ class Run:
         self.telemetry.load_state(rest)
         self.league.load_state(rest.get("league", []))  # runs of earlier versions have none
         status.steps, status.rows, status.window = self.learner.steps, self.replay.inserted, len(self.replay)
-        self._sessions = rest["sessions"]
+        self._sessions = int(rest["sessions"])
         for warning in state.warnings:
             self.telemetry.note(warning)
         self.budget.start(status.seconds)

@@ -22,6 +22,7 @@ import safetensors.torch
 import torch
 from safetensors import SafetensorError
 from torch import nn
+from torch.overrides import TorchFunctionMode
 
 from selfplay.errors import CheckpointError, shorten
 from selfplay.storage import bounded, json_text
@@ -264,12 +265,22 @@ def unpack_tensors(data: bytes, name: str) -> dict[str, torch.Tensor]:
 def require_fit(build: Callable[[], nn.Module], tensors: Mapping[str, torch.Tensor], folder: Path) -> None:
     """Raises CheckpointError where these tensors are not those of the network that `build` makes. It is built without
     memory first: what a checkpoint says of its network may ask for far more than the checkpoint holds."""
-    with torch.device("meta"):
+    with torch.device("meta"), _Undrawn():
         wanted = build().state_dict()
     if {name: (tensor.shape, tensor.dtype) for name, tensor in tensors.items()} != {
         name: (tensor.shape, tensor.dtype) for name, tensor in wanted.items()
     }:
         raise CheckpointError(f"{folder} holds weights that do not fit the network it describes.")
+
+
+class _Undrawn(TorchFunctionMode):
+    """Draws no initial weights: for tensors without memory PyTorch would load its compiler to do so, for a second."""
+
+    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        kwargs = kwargs or {}
+        if getattr(func, "__module__", "") == "torch.nn.init":
+            return args[0] if args else kwargs["tensor"]
+        return torch.empty(*args, **kwargs) if func is torch.randn else func(*args, **kwargs)
 
 
 def pack_array(array: np.ndarray) -> bytes:
