@@ -6,6 +6,7 @@ python buggy_engine.py MODE [FILE]      good, or what is to go wrong; FILE remem
 from __future__ import annotations
 
 import itertools
+import os
 import random
 import shlex
 import signal
@@ -17,8 +18,9 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))  # so that the checkout's games are used
 
 SQUARES = [column + row for row in "321" for column in "abc"]
-mode, file = sys.argv[1], Path(sys.argv[2]) if len(sys.argv) > 2 else None
+mode, file = sys.argv[1], Path(sys.argv[2]) if len(sys.argv) > 2 and sys.argv[2] else None
 rng = random.Random(5)
+answered: list[str] = []
 
 
 def say(line: str) -> None:
@@ -44,6 +46,16 @@ def misbehave() -> None:
         signal.raise_signal(signal.SIGKILL)
     if mode == "hang" and once():
         time.sleep(600)
+    if mode == "flood":  # a line without end
+        while True:
+            sys.stdout.write("x" * 100_000)
+    if mode == "huge":
+        for _ in range(3):
+            say("info string " + "y" * 10_000_000)
+        say("bestmove " + "z" * 10_000_000)
+    if mode == "closed":
+        os.close(1)
+        time.sleep(600)
     if mode == "babble":
         while True:
             say("info string still thinking")
@@ -59,6 +71,8 @@ def uci() -> None:
     if mode == "chatter":
         while True:
             say("info string hello")
+    if mode == "stillborn":
+        sys.exit("no licence")
     if mode == "mute":
         time.sleep(600)
     say("id name Buggy 1")
@@ -78,7 +92,8 @@ def play(start: str, moves: list[str]) -> None:
     board = "".join("." * int(mark) if mark.isdigit() else mark for mark in start.replace("/", "")[:9] or "333")
     free = [square for square, mark in zip(SQUARES, board, strict=True) if mark == "." and f"P@{square}" not in moves]
     move = f"P@{rng.choice(free)}"
-    if mode == "illegal" and len(moves) > 2:
+    answered.append(move)
+    if (mode == "illegal" and len(moves) > 2) or (mode == "liar" and len(answered) > 900 and moves):
         move = moves[0]
     say("info depth 1 score cp 30 pv " + move)
     say("bestmove" if mode == "empty" else "bestmove (none)" if mode == "none" else f"bestmove {move} ponder P@a1")
