@@ -13,6 +13,7 @@ from typing import Any, ClassVar, Protocol
 import numpy as np
 
 from selfplay.display import Display
+from selfplay.drift.monitor import Observer
 from selfplay.learning.learner import Update
 from selfplay.types import Batch, MatchResult, Status, Watch, Weights
 
@@ -132,6 +133,10 @@ class Agent(ABC):
         """Sentences for the user when something looks wrong, by the name of the alarm, each of which is shown once a
         session; asked at the end of every generation. Default: none."""
         return {}
+
+    def observer(self) -> Observer | None:
+        """A new observer of a run, which watches it for drift. Default: none."""
+        return None
 
     def is_solved(self, metrics: Mapping[str, float]) -> bool:
         """Whether these metrics say that nothing is left to learn, so that the run may end. Default: never."""

@@ -26,7 +26,7 @@ LONGER = {
 
 # What a package may import of ours besides itself: packages, or single modules. "games" alone is its table of names.
 PLAIN = ("selfplay.errors", "selfplay.types", "selfplay.display", "selfplay.config", "selfplay.device")
-CORE = (*PLAIN, "selfplay.storage", "selfplay.agent")
+CORE = (*PLAIN, "selfplay.storage", "selfplay.agent", "selfplay.drift")
 RULES = ("games", "games.base")
 BOARD_GAMES = (*RULES, "games.notation", "games.protocols", "games.appearance", "games.knowledge", "games.text")
 LEARNING = ("selfplay.league", "selfplay.learning", "selfplay.ratings", "selfplay.loop")
@@ -40,13 +40,15 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
     "selfplay.config": ("selfplay.errors",),
     "selfplay.device": ("selfplay.errors",),
     "selfplay.storage": ("selfplay.errors", "selfplay.types"),
-    "selfplay.agent": (*PLAIN, "selfplay.learning"),
+    "selfplay.agent": (*PLAIN, "selfplay.drift", "selfplay.learning"),
     "selfplay.learning": CORE,
     "selfplay.league": (*CORE, "selfplay.learning"),
     "selfplay.ratings": (*CORE, "selfplay.league"),
     "selfplay.loop": (*CORE, "selfplay.learning", "selfplay.league", "selfplay.ratings"),
     "selfplay.drift": (),
     "selfplay.drift.tables": ("selfplay.errors", "selfplay.storage", "selfplay.drift"),
+    "selfplay.drift.monitor": ("selfplay.drift", "selfplay.types"),
+    "selfplay.drift.watching": ("selfplay.drift", "selfplay.types", "selfplay.storage"),
     "selfplay.search": ("selfplay.errors", "selfplay.config", "games.base"),
     "selfplay.networks": ("selfplay.errors", "selfplay.config", "selfplay.device", "selfplay.search", "games.base"),
     "selfplay.players": (*CORE, *BOARD_GAMES, *PLAYING, "selfplay.ratings", "selfplay.league"),

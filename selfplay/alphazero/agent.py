@@ -15,6 +15,7 @@ from selfplay.agent import Agent, unwatched
 from selfplay.alphazero import actor, buckets, evaluation, loss
 from selfplay.alphazero.config import AlphaZeroConfig
 from selfplay.alphazero.display import DISPLAY, FIRST
+from selfplay.alphazero.monitors import observer
 from selfplay.errors import ConfigError
 from selfplay.learning.learner import Update
 from selfplay.networks import inference, policy_value
@@ -91,6 +92,9 @@ class AlphaZero(Agent):
 
     def difficulty(self, weights: Weights, rows: np.ndarray) -> np.ndarray:
         return buckets.value_errors(self.game, self._evaluator(weights), rows)
+
+    def observer(self) -> observer.SelfPlayObserver | None:
+        return observer.SelfPlayObserver(self.game, self.config) if self.config.drift.enabled else None
 
     def is_solved(self, metrics: Mapping[str, float]) -> bool:
         return metrics.get("mistakes", 1) == 0

@@ -7,6 +7,7 @@ from typing import Annotated
 
 from msgspec import Meta
 
+from selfplay.drift.config import DriftConfig
 from selfplay.league.config import PoolConfig
 from selfplay.learning.config import LearnerConfig, MiningConfig, ReplayConfig
 from selfplay.loop.config import RunConfig
@@ -108,4 +109,5 @@ class AlphaZeroConfig:
     learner: LearnerConfig = field(default_factory=LearnerConfig)
     pool: PoolConfig = field(default_factory=PoolConfig)
     evaluation: EvaluationConfig = field(default_factory=EvaluationConfig)
+    drift: DriftConfig = field(default_factory=DriftConfig)
     run: RunConfig = field(default_factory=RunConfig)

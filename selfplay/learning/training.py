@@ -53,9 +53,13 @@ class Training:
         """Rows that nothing was learned from yet, as it were."""
         return self._due.rows_behind(self.replay.inserted, self.learner.steps)
 
-    def step(self, progress: float) -> dict[str, torch.Tensor]:
-        """One update, and what it reports. progress: share of the run's budget that is used."""
+    def step(
+        self, progress: float, watch: Callable[[np.ndarray], None] = lambda rows: None
+    ) -> dict[str, torch.Tensor]:  # fmt: skip
+        """One update, and what it reports. progress: share of the run's budget that is used. watch: is shown the rows
+        that are drawn for it."""
         rows = self.miner.sample(self.replay, self.agent.config.learner.batch_size, self.rng, self.agent.buckets)
+        watch(rows)
         return self.learner.step(self.agent.make_batch(rows, self.rng), progress)
 
     def recover_memory(self, error: Exception, load: Callable[[], LearnerState] | None) -> str:

@@ -2,7 +2,7 @@
 
     config.json                 every setting in force         run.json     machine, versions, code, when
     checkpoints/000012/         weights of a generation        state/…/     the newest training states (two are kept)
-    replay/0-20480.npy          rows, one shard a save         metrics.jsonl, tensorboard/, evaluation.{csv,png}
+    replay/0-20480.npy          rows, one shard a save         metrics.jsonl, drift.jsonl, evaluation.{csv,png}, …
 
 State refers to shards by name and digest; a state that does not check out is passed over for the one before it.
 """

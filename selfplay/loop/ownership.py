@@ -21,10 +21,12 @@ NUMBER = re.compile(r"\d{6,}")  # names of artifacts
 _NUMBERED = re.compile(rf"{NUMBER.pattern}|\.{NUMBER.pattern}\.(partial|aside|dropped)")
 _SHARDS = re.compile(rf"{SHARD.pattern}|\.{SHARD.pattern}\.partial")
 _CONTENTS = {"checkpoints": _NUMBERED, "state": _NUMBERED, "replay": _SHARDS, "tensorboard": re.compile("events.*")}
-PARTIAL_FILES = re.compile(r"\.((config|run|digests|payoffs)\.json|metrics\.jsonl|evaluation\.csv|[^/]+\.png)\.partial")
+PARTIAL_FILES = re.compile(
+    r"\.((config|run|digests|payoffs)\.json|(metrics|drift)\.jsonl|evaluation\.csv|[^/]+\.png)\.partial"
+)
 PARTIAL_SHARDS = re.compile(rf"\.{SHARD.pattern}\.partial")
-_FILES = ("lock", "lock.pid", ".config.json.partial", "run.json", ".run.json.partial", "metrics.jsonl", "digests.json",
-          ".digests.json.partial")  # fmt: skip
+_FILES = ("lock", "lock.pid", ".config.json.partial", "run.json", ".run.json.partial", "metrics.jsonl", "drift.jsonl",
+          "digests.json", ".digests.json.partial")  # fmt: skip
 _IGNORED = (".gitkeep", ".gitignore", ".DS_Store")
 
 

@@ -74,6 +74,7 @@ class Run:
         with self._cuts():
             self._show("compiling kernels")
             agent.warm_up()
+            self.telemetry.watching.begin(self._weights)
             self.actors = self._make_actors(address)
         if state:
             with folder.fitting():
@@ -187,7 +188,7 @@ class Run:
 
     def _learn(self) -> None:
         try:
-            self.telemetry.count_losses(self.training.step(self._schedule()))
+            self.telemetry.count_losses(self.training.step(self._schedule(), self.telemetry.watch_drawn))
         except (MemoryError, RuntimeError) as error:
             if not devices.is_out_of_memory(error):
                 raise
@@ -209,7 +210,7 @@ class Run:
         self.telemetry.rates(self.training.reuse(), at_end=True)
         weights = self._weights = self.learner.weights()
         self.pool.save(self.status.generation, weights, self._meta())
-        self.telemetry.end_generation()
+        self.telemetry.end_generation(weights)
         with contextlib.suppress(Stopped), self._cuts():
             self.miner.end_generation(self.agent, weights, self.replay)
             if self.league.by_results:

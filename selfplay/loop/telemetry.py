@@ -1,6 +1,7 @@
 """Telemetry of a run: sums, rates, evaluations and alarms, written to the folder's metrics and shown as notes.
 
     metrics.jsonl, tensorboard/   metrics of every generation   evaluation.csv, evaluation.png   of those evaluated
+    drift.jsonl                   alarms
     NAME.png                      an agent's pictures           payoffs.json                     results of matches
 
 Nothing here changes what a run learns; a file that cannot be written is reported once and never stops the run.
@@ -18,6 +19,7 @@ import numpy as np
 
 from selfplay.agent import Agent
 from selfplay.display import SECONDS
+from selfplay.drift.watching import Watching
 from selfplay.errors import shorten
 from selfplay.loop import folder as folders
 from selfplay.loop import plots
@@ -33,6 +35,8 @@ class Telemetry:
         self.agent, self.folder = agent, folder
         self.status = Status()
         self.metrics = MetricsWriter(folder.path)
+        self.watching = Watching(agent.observer(), folder.path)
+        self._drift: dict[str, float] = {}  # metrics of the generation that has ended last
         self._alarms: set[str] = set()  # names of those shown in this session
         self._told: set[str] = set()  # names of files that could not be written in this session
         self._sums: dict[str, float] = {}
@@ -43,11 +47,16 @@ class Telemetry:
     # -- counting --------------------------------------------------------------------------------------------
 
     def count(self, batch: SampleBatch) -> None:
-        """Adds the sums of an actor's sample batch."""
+        """Adds the sums of an actor's sample batch, and shows it to what watches for drift."""
+        self.watching.take(batch, self.status.generation)
         lag = self.status.generation - batch.generation
         self.status.games += int(batch.stats.get("games", 0))
         for key, value in [*batch.stats.items(), ("lag", lag), ("deliveries", 1), ("delivered", len(batch.rows))]:
             self._sums[key] = self._sums.get(key, 0.0) + value
+
+    def watch_drawn(self, rows: np.ndarray) -> None:
+        """Shows rows that are about to be learned from to what watches for drift."""
+        self.watching.drawn(rows, self.status.generation)
 
     def count_losses(self, report: Mapping[str, Any]) -> None:
         """Adds what one learner step reported."""
@@ -60,11 +69,20 @@ class Telemetry:
         """Whether there were updates since the last generation."""
         return bool(self._loss_counts)
 
-    def end_generation(self) -> None:
-        """Takes the mean of each loss over the generation that has just ended, and clears all sums."""
+    def end_generation(self, weights: Weights) -> None:
+        """Takes the mean of each loss over the generation that has just ended with these weights, asks what watched it,
+        and clears all sums."""
         means = {key: float(total) / self._loss_counts[key] for key, total in self._loss_sums.items()}
         self.status.losses = means
         self._loss_sums, self._loss_counts, self._sums = {}, {}, {}
+        self._drift, alarms = self.watching.end_generation(self.status.generation, weights)
+        self._note_alarms(alarms)
+
+    def _note_alarms(self, sentences: list[str]) -> None:
+        for sentence in sentences:
+            self.note(f"Generation {self.status.generation}: {sentence}")
+        if self.watching.failure:
+            self.note(self.watching.failure)
 
     def start_rates(self) -> None:
         """Starts the interval over which rates are measured."""
@@ -112,6 +130,7 @@ class Telemetry:
         pictures = self.agent.pictures(weights)
         status.metrics[SECONDS] = time.perf_counter() - started
         status.history.append((status.generation, status.metrics))
+        self._note_alarms(self.watching.evaluated(status.generation, metrics))
         drawn = [
             (generation, {key: value for key, value in metrics.items() if key != SECONDS})
             for generation, metrics in status.history
@@ -147,6 +166,7 @@ class Telemetry:
                 "window": status.window, "learning_rate": learning_rate}  # fmt: skip
         line |= {f"loss/{key}": value for key, value in status.losses.items()}
         line |= {f"rate/{key}": value for key, value in status.rates.items()}
+        line |= self._drift
         line |= more
         if self.evaluated():
             line |= self._evaluation()
@@ -172,6 +192,7 @@ class Telemetry:
             if name not in self._alarms:
                 self._alarms.add(name)
                 self.note(f"Generation {self.status.generation}: {sentence}")
+                self.watching.record(self.status.generation, name, sentence)
 
     # -- going on exactly ------------------------------------------------------------------------------------
 
@@ -187,6 +208,7 @@ class Telemetry:
             "sums": self._sums,
             "loss_sums": {key: float(value) for key, value in self._loss_sums.items()},
             "loss_counts": self._loss_counts,
+            "drift": self.watching.state(),
         }
 
     def load_state(self, state: Mapping[str, Any]) -> None:
@@ -199,12 +221,14 @@ class Telemetry:
         # Runs of earlier versions counted updates, each of which had all losses.
         of_old = dict.fromkeys(self._loss_sums, state.get("loss_count", 0))
         self._loss_counts = state.get("loss_counts", of_old)
-        self.metrics.cut(before=status.generation + 1)
+        self.watching.load_state(state.get("drift", {}))  # runs of earlier versions have none
+        self.forget(status.generation + 1)
         self.start_rates()
 
     def forget(self, generation: int) -> None:
         """Takes back what was written of this generation and later ones."""
         self.metrics.cut(before=generation)
+        self.watching.cut(before=generation)
 
     def close(self) -> None:
         self.metrics.close()

@@ -42,6 +42,7 @@ MAY_CHANGE = {
         "feature_matching augmentations augmentation_probability augmentation_target critic_steps critic_learning_rate"
     ),
     "replay": "samples_per_insert window_min window_fraction capacity learn_after",
+    "drift": "enabled alarms alpha",
     "mining": "enabled strength floor ceiling smoothing rows",
     "learner": (
         "batch_size learning_rate final_learning_rate weight_decay max_gradient_norm ema_decay beta1 beta2 final_beta2 "

@@ -11,6 +11,7 @@ import shutil
 from pathlib import Path
 from typing import Any
 
+from selfplay.drift import watching
 from selfplay.loop import folder as folders
 from selfplay.loop import metrics
 from selfplay.ratings import tournament_folder as tournaments
@@ -88,7 +89,7 @@ def _repair_records(found: runs.RunCheck) -> None:
                 records.accept(run / name)
         report.repaired.append(f"{records.FILE} was written anew for the files as they are now.")
     for name in sorted(names - {records.FILE}):
-        lines = _lines(run / name) if name == metrics.FILE and (run / name).exists() else None
+        lines = _lines(run / name) if name in (metrics.FILE, watching.FILE) and (run / name).exists() else None
         _move(report, run / name)
         if name in meta_files:
             records.replace(run / name, meta_files[name])

@@ -1,0 +1,121 @@
+"""Watching a run: feeds a family's observer, and keeps alarms in the run's drift.jsonl, one JSON object a line.
+
+Nothing here changes what a run learns; a file that cannot be written is reported once and never stops the run.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from selfplay.drift.monitor import Event, Monitor, Observer
+from selfplay.storage import json_text, records
+from selfplay.types import SampleBatch, Weights
+
+FILE = "drift.jsonl"
+PREFIX = "drift/"
+
+
+def read(folder: Path) -> list[dict[str, Any]]:
+    """The alarms of a run's drift.jsonl, none where there is no such file. A torn last line is dropped. Raises OSError
+    where the file cannot be read."""
+    try:
+        written = (folder / FILE).read_text(errors="replace")
+    except FileNotFoundError:
+        return []
+    lines = []
+    for text in written.splitlines():
+        try:
+            line = json.loads(text)
+        except ValueError:
+            continue
+        if isinstance(line, dict) and "step" in line:
+            lines.append(line)
+    return lines
+
+
+class Watching:
+    """The observer, monitor and events of one run; does nothing where the family has no observer."""
+
+    def __init__(self, observer: Observer | None, folder: Path) -> None:
+        self._observer = observer if observer is not None and observer.settings.enabled else None
+        self._monitor = Monitor(self._observer.streams, self._observer.settings) if self._observer else None
+        self._folder = folder
+        self.failure: str | None = None
+
+    def begin(self, weights: Weights) -> None:
+        """See `Observer.begin`."""
+        if self._observer is not None:
+            self._observer.begin(weights)
+
+    def take(self, batch: SampleBatch, generation: int) -> None:
+        """See `Observer.take`."""
+        if self._observer is not None and len(batch.rows):
+            self._observer.take(batch, generation)
+
+    def drawn(self, rows: np.ndarray, generation: int) -> None:
+        """See `Observer.drawn`."""
+        if self._observer is not None:
+            self._observer.drawn(rows, generation)
+
+    def end_generation(self, generation: int, weights: Weights) -> tuple[dict[str, float], list[str]]:
+        """(metrics, sentences of alarms) of generation `generation`, which has just ended with these weights."""
+        if self._observer is None or self._monitor is None:
+            return {}, []
+        figures, readings = self._observer.end_generation(weights)
+        statistics, events = self._monitor.take(readings, generation)
+        self._write(events)
+        found = figures | statistics | {"alarms": float(self._monitor.alarms)}
+        return {PREFIX + name: value for name, value in found.items()}, [event.sentence for event in events]
+
+    def evaluated(self, generation: int, metrics: Mapping[str, float]) -> list[str]:
+        """Sentences of alarms over an evaluation."""
+        if self._observer is None or self._monitor is None:
+            return []
+        events = self._monitor.take(self._observer.evaluated(metrics), generation)[1]
+        self._write(events)
+        return [event.sentence for event in events]
+
+    def record(self, generation: int, name: str, sentence: str) -> None:
+        """Keeps an alarm that the family gave by a rule of its own, unless it is there."""
+        try:
+            if all(line.get("stream") != name for line in read(self._folder)):
+                self._write([Event(generation, name, "", "", "rule", None, None, "generation", 1, sentence)])
+        except OSError as error:
+            self.failure = f"{FILE} cannot be read: {error.strerror or error}."
+
+    def _write(self, events: list[Event]) -> None:
+        try:
+            for event in events:
+                records.append(self._folder / FILE, json_text.dumps(event.as_json()).encode() + b"\n")
+        except OSError as error:
+            self.failure = f"{FILE} is not being written: {error.strerror or error}."
+
+    # -- going on exactly ------------------------------------------------------------------------------------
+
+    def state(self) -> dict[str, Any]:
+        """JSON values; `load_state` goes on from there."""
+        if self._observer is None or self._monitor is None:
+            return {}
+        return {"observer": self._observer.state(), "monitor": self._monitor.state()}
+
+    def load_state(self, state: Mapping[str, Any]) -> None:
+        """Goes on from a state; from none, of a run of an earlier version or one that was not watched, it begins."""
+        if self._observer is not None and self._monitor is not None and state:
+            self._observer.load_state(state["observer"])
+            self._monitor.load_state(state["monitor"])
+
+    def cut(self, before: int) -> None:
+        """Drops alarms of generation `before` and later, as `metrics.MetricsWriter.cut` does."""
+        try:
+            lines = read(self._folder)
+            kept = [line for line in lines if line["step"] < before]
+            if len(kept) < len(lines):
+                text = "".join(json_text.dumps(line) + "\n" for line in kept)
+                records.replace(self._folder / FILE, text.encode())
+        except OSError as error:
+            self.failure = f"{FILE} is not being written: {error.strerror or error}."
