@@ -13,7 +13,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numba import config as numba_config
 
-from games.chess import rules
+from games import base
+from games.chess import fen, rules
 from games.chess.pgn import movetext, movetext_kernels
 from games.text.records import GameRecord, RecordError
 
@@ -26,9 +27,9 @@ STARTS = (
 )
 
 
-def run(text: str, fen: str = chess.STARTING_FEN, half: int = 0, first: int = 1) -> tuple[str, int]:
+def run(text: str, position: str = chess.STARTING_FEN, half: int = 0, first: int = 1) -> tuple[str, int]:
     """(what is left of the text, number of moves)."""
-    states = notation_of(GAME).from_fen(fen).copy()
+    states = notation_of(GAME).from_fen(position).copy()
     end, actions = movetext.Run(GAME).read(text, 0, states, half, first)
     return text[end:].lstrip(), len(actions)
 
@@ -79,9 +80,9 @@ def test_promotions_and_castling_in_a_run(text: str, left: str) -> None:
 def nasty(seed: int, plies: int) -> str:
     """A game in which something is not as usual here and there, or wrong."""
     rng = random.Random(seed)
-    fen = rng.choice(STARTS)
-    board = chess.Board(fen, chess960=True)
-    words = [f'[FEN "{fen}"]' if fen != chess.STARTING_FEN else '[White "a"]']
+    start = rng.choice(STARTS)
+    board = chess.Board(start, chess960=True)
+    words = [f'[FEN "{start}"]' if start != chess.STARTING_FEN else '[White "a"]']
     strange = rng.choice((0.0, 0.02, 0.3))
     while len(board.move_stack) < plies and (legal := list(board.legal_moves)):
         move = rng.choice([move for move in legal if board.is_capture(move) or board.gives_check(move)] or legal)
@@ -126,5 +127,34 @@ def test_one_signature_is_compiled() -> None:
     for text in ("1. e4 e5", "", "{"):
         run(text)
         run(text, STARTS[3], 16, 1)
-    assert len(movetext_kernels.read_moves.signatures) == 1
+    movetext.written(GAME, GAME.initial_states(1), [])
+    movetext.written(GAME, GAME.initial_states(1), GAME.legal_actions(GAME.initial_states(1))[0][0, :1].tolist())
+    assert len(movetext_kernels.read_moves.signatures) == len(movetext_kernels.write_moves.signatures) == 1
     assert np.frombuffer(b"e4", np.uint8).flags.writeable is False
+
+
+@settings(max_examples=10 if numba_config.DISABLE_JIT else 60, deadline=None)
+@given(st.integers(0, 2**32), st.integers(0, 150))
+def test_moves_are_written_as_python_chess_writes_them(seed: int, plies: int) -> None:
+    rng = random.Random(seed)
+    board = chess.Board(rng.choice((*STARTS, "6k1/8/q5q1/8/q5q1/8/3p4/2R4K b - - 0 1")), chess960=True)
+    start = notation_of(GAME).from_fen(board.fen())
+    states, actions, expected = start, list[int](), list[str]()
+    while len(actions) < plies and not board.is_insufficient_material() and (legal := list(board.legal_moves)):
+        move = rng.choice([move for move in legal if board.piece_type_at(move.from_square) != chess.KING] or legal)
+        states = GAME.unclaimed(states)
+        actions.append(fen.action_of(board, move))
+        expected.append(board.san(move))
+        board.push(move)
+        states = GAME.step(states, np.array(actions[-1:])).states
+    texts, end = movetext.written(GAME, start, actions)
+    assert texts == expected and fen.to_fen(end[0]).split()[:4] == board.fen().split()[:4]
+
+
+@pytest.mark.parametrize("action", [-1, 0, 5000])
+def test_an_action_that_is_not_legal_is_refused_with_its_ply(action: int) -> None:
+    states = GAME.initial_states(1)
+    legal = int(GAME.legal_actions(states)[0][0, 0])
+    with pytest.raises(base.IllegalMove, match="ply 2: "):
+        movetext.written(GAME, states, [legal, action, legal])
+    assert states.tobytes() == GAME.initial_states(1).tobytes()

@@ -1,4 +1,5 @@
-"""Numba kernels for runs of moves in PGN: SAN, with blanks and line ends between, and numbers with dots.
+"""Numba kernels for runs of moves in PGN: SAN, with blanks and line ends between, and numbers with dots; and for SAN
+as it is written.
 
 Rules are those of `kernels` and `history`, whose functions are compiled into this file; `sources` tells the cache when
 they have changed.
@@ -205,4 +206,116 @@ def read_moves(text, states, half, first, max_length, code, actions, targets, di
         if kernels.count_moves(kernels.play(state, source, target, np.uint64(promotion))) == EMPTY:
             state["terminal"] = True
         history.judge(states, max_length, discount)
+    return end, count
+
+
+# Writing
+
+
+@njit
+def letter_of(position, source):
+    """The letter of the piece on a square; 0 for a pawn."""
+    bit = ONE << source
+    if position[5] & bit:
+        return _KING
+    if position[3] & position[4] & bit:
+        return _QUEEN
+    if position[4] & bit:
+        return _ROOK
+    if position[3] & bit:
+        return _BISHOP
+    return _KNIGHT if position[2] & bit else 0
+
+
+@njit
+def rivals_of(pieces, targets, source, target):
+    """The set of other pieces that may go to the target."""
+    found = EMPTY
+    while pieces:
+        square = lowest(pieces)
+        pieces &= pieces - ONE
+        if square != source and (targets[square] >> target) & ONE:
+            found |= ONE << square
+    return found
+
+
+@njit
+def write_square(text, at, square):
+    text[at] = _A + np.int64(square & np.uint64(7))
+    text[at + 1] = _ONE + np.int64(square >> np.uint64(3))
+    return at + 2
+
+
+@njit
+def write_castling(text, at, short):
+    size = 3 if short else 5
+    for place in range(size):
+        text[at + place] = _DASH if place & 1 else _CASTLE
+    return at + size
+
+
+@njit
+def write_move(text, at, position, movers, targets, source, target, promotion, turn):
+    """Writes a legal move, without marks of check; returns its end."""
+    if (position[0] >> target) & ONE:
+        return write_castling(text, at, target > source)
+    letter = letter_of(position, source)
+    pawns = letter == 0
+    taken = (position[1] | position[2] | position[3] | position[4]) >> target & ONE != EMPTY
+    taken = taken or (pawns and (position[7] >> target) & ONE != EMPTY)
+    home = source ^ turn
+    file, rank = pawns and taken, False
+    if not pawns:
+        text[at] = letter
+        at += 1
+        rivals = rivals_of(pieces_of(position, letter) & movers, targets, source, target)
+        if rivals:
+            rank = rivals & (np.uint64(0x0101010101010101) << (source & np.uint64(7))) != EMPTY
+            file = not rank or rivals & (np.uint64(0xFF) << (source & np.uint64(56))) != EMPTY
+    if file:
+        text[at] = _A + np.int64(home & np.uint64(7))
+        at += 1
+    if rank:
+        text[at] = _ONE + np.int64(home >> np.uint64(3))
+        at += 1
+    if taken:
+        text[at] = _CAPTURE
+        at += 1
+    at = write_square(text, at, target ^ turn)
+    if pawns and (RANK_8 >> target) & ONE:
+        text[at] = _EQUALS
+        text[at + 1] = _QUEEN if promotion == 0 else _KNIGHT if promotion == 1 else _BISHOP if promotion == 2 else _ROOK
+        at += 2
+    return at
+
+
+@njit(cache=True)
+def write_moves(actions, states, max_length, moves, text, targets, discount, sources=_SOURCES):
+    """Writes actions [N] int32 from states [1], in which they are played in place, as SAN with a space behind each.
+    Returns (end in text [9 * N] uint8, number of moves): up to an action that is not legal, or the end of the game.
+
+    moves: [A, 3] uint8, source, target and promotion of each action. Scratch: targets [64], discount [1].
+    """
+    state, end, count = states[0], 0, 0
+    while count < len(actions) and not state["terminal"] and 0 <= actions[count] < len(moves):
+        move = moves[actions[count]]
+        source, target, promotion = np.uint64(move[0]), np.uint64(move[1]), np.uint64(move[2])
+        position = kernels.load(state)
+        movers = kernels.generate(position, targets)
+        arrives = (position[1] >> source) & (RANK_8 >> target) & ONE
+        if ((movers >> source) & (targets[source] >> target) & ONE) == EMPTY or (promotion and not arrives):
+            break
+        turn = np.uint64(56) if state["to_play"] else EMPTY
+        end = write_move(text, end, position, movers, targets, source, target, promotion, turn)
+        after = kernels.play(state, source, target, promotion)
+        stuck = kernels.count_moves(after) == EMPTY
+        if kernels.in_check(after):
+            text[end] = _MATE if stuck else _CHECK
+            end += 1
+        text[end] = _SPACE
+        end += 1
+        if stuck:
+            state["terminal"] = True
+        history.judge(states, max_length, discount)
+        count += 1
     return end, count

@@ -12,6 +12,7 @@ import numpy as np
 
 from games import base
 from games.chess import fen, rules
+from games.chess.pgn import movetext
 from games.text import glyphs, records
 from games.text.records import GameRecord
 
@@ -69,36 +70,31 @@ def _tag(name: str, value: str) -> str:
 
 def move_texts(game: rules.Chess, record: GameRecord) -> list[str]:
     """The moves alone. Raises IllegalMove, naming the ply, for one that is not legal."""
-    bare = record._replace(comments={}, glyphs={})
-    return [text.rpartition(_JOINED)[2] for text in _moves(game, bare)[0]]
+    return movetext.written(game, record.start, record.actions)[0]
 
 
 def _moves(game: rules.Chess, record: GameRecord) -> tuple[list[str], np.ndarray]:
-    """The moves with their numbers and comments, and the last position [1]."""
-    states = record.start
-    board = fen.board_of(states[0])
+    """The moves with their numbers, glyphs and comments, and the last position [1]."""
+    moves, end = movetext.written(game, record.start, record.actions)
+    first, to_play = fen.board_of(record.start[0]).fullmove_number, int(record.start["to_play"][0])
     comment = _comment(record, -1)
     texts = [comment] if comment else []
     number_due = True
-    for index, action in enumerate(record.actions):
-        going = game.unclaimed(states) if states["terminal"][0] else states
-        try:
-            step = game.play(going[0], int(action))
-        except base.IllegalMove as error:
-            raise base.IllegalMove(f"ply {index + 1}: {error}") from None
-        number = f"{board.fullmove_number}{'.' if board.turn else '...'}{_JOINED}" if board.turn or number_due else ""
-        move = fen.move_of(going[0], int(action))
-        texts.append(f"{number}{board.san(move)}")
+    for index, move in enumerate(moves):
+        number, black = divmod(to_play + index, 2)
+        due = f"{first + number}{'...' if black else '.'}{_JOINED}" if number_due or not black else ""
+        texts.append(f"{due}{move}")
         if record.glyphs.get(index):
             texts.append(glyphs.written(record.glyphs[index]))
-        board.push(move)
         comment = _comment(record, index)
         texts += [comment] if comment else []
-        number_due, states = bool(comment), step.states
-    return texts, states
+        number_due = bool(comment)
+    return texts, end
 
 
 def _comment(record: GameRecord, index: int) -> str:
-    text = " ".join(record.comments.get(index, "").replace("{", "(").replace("}", ")").split())
+    if index not in record.comments:
+        return ""
+    text = " ".join(record.comments[index].replace("{", "(").replace("}", ")").split())
     text = re.sub(r" (?=[%\[])", _JOINED, text)  # an escape or a tag at the beginning of a line
     return "{" + text + "}" if text else ""
