@@ -7,6 +7,7 @@ dataclasses whose fields carry msgspec constraints, and the old names of setting
 from __future__ import annotations
 
 import dataclasses
+import functools
 import itertools
 import math
 import os
@@ -115,8 +116,9 @@ def from_values(cls: type[C], values: Mapping[str, Any]) -> C:
         key = path.rstrip("`").partition("[")[0]  # of a list or table, no entry is named
         value = f"'{shorten(_at(values, key), 60)}'" if key else "that value"
         where = f" for '{key}'" if key else ""
-        problem = _choices(cls, key, _at(values, key)) if key else ""
-        raise ConfigError(f"{value} is not valid{where}: {problem or message[:1].lower() + message[1:]}.") from None
+        problem = _wanted(cls, key, _at(values, key)) if key else ""
+        problem = problem or shorten(message[:1].lower() + message[1:], 120)
+        raise ConfigError(f"{value} is not valid{where}: {problem}.") from None
     for key, value in keys(config):
         # Infinity passes every lower bound.
         if isinstance(value, float) and not math.isfinite(value):
@@ -124,19 +126,39 @@ def from_values(cls: type[C], values: Mapping[str, Any]) -> C:
     return config
 
 
-def _choices(cls: Any, key: str, value: Any) -> str:
-    """What a setting that is one of some words expects, as the end of a sentence; empty for other settings."""
+def _wanted(cls: Any, key: str, value: Any) -> str:
+    """What a setting that is a number, a switch or one of some words expects, as the end of a sentence; empty for
+    others."""
     *sections, last = key.split(".")
     for section in sections:
         kind = _field_types(cls)[section]
         assert isinstance(kind, msgspec.inspect.DataclassType)
         cls = kind.cls
     kind = _field_types(cls)[last]
-    if not isinstance(kind, msgspec.inspect.LiteralType):
+    if isinstance(kind, msgspec.inspect.VarTupleType) and isinstance(kind.item_type, msgspec.inspect.LiteralType):
+        return f"expected some of {', '.join(map(str, kind.item_type.values))}, with commas between them, or none"
+    if isinstance(kind, msgspec.inspect.LiteralType):
+        words = [str(word) for word in kind.values]
+        near = nearest(str(value), words)
+        return f"expected one of {', '.join(words)}" + (f" (did you mean '{near}'?)" if near else "")
+    kinds = kind.types if isinstance(kind, msgspec.inspect.UnionType) else (kind,)
+    told = [said for member in kinds if (said := _in_words(member))]
+    return f"expected {', or '.join(told)}" if len(told) == len(kinds) else ""
+
+
+def _in_words(kind: msgspec.inspect.Type) -> str:
+    """A number's type and range, "true or false" or "none"; empty for other types."""
+    if isinstance(kind, msgspec.inspect.NoneType):
+        return "none"
+    if isinstance(kind, msgspec.inspect.BoolType):
+        return "true or false"
+    if not isinstance(kind, msgspec.inspect.IntType | msgspec.inspect.FloatType):
         return ""
-    words = [str(word) for word in kind.values]
-    near = nearest(str(value), words)
-    return f"expected one of {', '.join(words)}" + (f" (did you mean '{near}'?)" if near else "")
+    name = "a whole number" if isinstance(kind, msgspec.inspect.IntType) else "a number"
+    low = f" from {kind.ge:,}" if kind.ge is not None else f" above {kind.gt:,}" if kind.gt is not None else ""
+    if kind.le is not None:
+        return f"{name}{low}{' to' if kind.ge is not None else ' and at most'} {kind.le:,}"
+    return f"{name}{low} and below {kind.lt:,}" if kind.lt is not None else name + low
 
 
 def _at(values: Mapping[str, Any], key: str) -> Any:
@@ -172,7 +194,7 @@ def path_keys(cls: Any, prefix: str = "") -> Iterator[str]:
 
 def absolute_paths(cls: Any, values: Mapping[str, Any], folder: Path) -> dict[str, Any]:
     """Nested settings, complete or not, whose files and folders are named from the root; those that weren't were named
-    from `folder`. ~ is the user's home."""
+    from `folder`. ~ is the user's home. Raises ConfigError."""
     found = {key: dict(held) if isinstance(held, Mapping) else held for key, held in values.items()}
     for key in path_keys(cls):
         *sections, last = key.split(".")
@@ -180,6 +202,10 @@ def absolute_paths(cls: Any, values: Mapping[str, Any], folder: Path) -> dict[st
         for section in sections:
             held = held.get(section) if isinstance(held, dict) else None
         if isinstance(held, dict) and isinstance(text := held.get(last), str) and text:
+            if "\0" in text:
+                raise ConfigError(
+                    f"'{shorten(repr(text), 60)}' is not valid for '{key}': no path holds a NUL character."
+                )
             held[last] = absolute(text, folder)
     return found
 
@@ -190,9 +216,7 @@ def with_absolute_paths(config: C, folder: Path) -> C:
 
 
 def absolute(text: str, folder: Path) -> str:
-    """The path `text`, which may be named from `folder` or begin with ~, as named from the root. Raises ConfigError."""
-    if "\0" in text:
-        raise ConfigError(f"'{shorten(text, 60)}' is no path: it holds a NUL character.")
+    """The path `text`, which may be named from `folder` or begin with ~, as named from the root."""
     joined = os.path.join(folder.absolute(), os.path.expanduser(text))
     plain = os.path.abspath(joined)
     # "link/.." is the folder above the one that the link leads to.
@@ -223,6 +247,7 @@ def shown(value: Any) -> str:
     return str(value).lower() if isinstance(value, bool) or value is None else f"{value}"
 
 
+@functools.cache
 def _field_types(cls: Any) -> dict[str, msgspec.inspect.Type]:
     info = msgspec.inspect.type_info(cls)
     assert isinstance(info, msgspec.inspect.DataclassType)

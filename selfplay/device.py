@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import gc
+import os
 import platform
 from functools import cache
 from pathlib import Path
@@ -21,6 +22,11 @@ def best() -> torch.device:
 def gpus() -> int:
     """GPUs of this machine that may be used."""
     return torch.cuda.device_count()
+
+
+def memory() -> int:
+    """Bytes of this machine's memory."""
+    return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
 
 
 def is_out_of_memory(error: BaseException) -> bool:

@@ -61,9 +61,15 @@ def test_an_assignment_without_equals_is_explained() -> None:
     assert "key=value" in refusal("actor.num_simulations")
 
 
+SEED = f"expected a whole number from 0 to {2**62:,}."
+
+
 def test_a_refusal_shows_the_value_the_key_and_what_is_allowed() -> None:
-    assert refusal("run.seed=abc") == "'abc' is not valid for 'run.seed': expected `int`, got `str`."
-    assert refusal("run.seed=-1") == "'-1' is not valid for 'run.seed': expected `int` >= 0."
+    assert refusal("run.seed=abc") == "'abc' is not valid for 'run.seed': " + SEED
+    assert refusal("run.seed=-1") == "'-1' is not valid for 'run.seed': " + SEED
+    assert refusal("learner.ema_decay=1").endswith("expected a number from 0 and below 1.")
+    assert refusal("run.minutes=0").endswith("expected a number above 0 and at most 10,000,000, or none.")
+    assert refusal("search.solve=perhaps").endswith("expected true or false.")
 
 
 def test_a_very_long_or_unprintable_value_is_shortened() -> None:

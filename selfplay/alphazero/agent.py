@@ -18,9 +18,10 @@ from selfplay.alphazero.display import DISPLAY, FIRST
 from selfplay.alphazero.monitors import observer
 from selfplay.errors import ConfigError
 from selfplay.learning.learner import Update
+from selfplay.learning.replay import Replay
 from selfplay.networks import inference, policy_value
-from selfplay.players import reference
-from selfplay.search import evaluators, search
+from selfplay.players import player, reference
+from selfplay.search import evaluators, search, tree
 from selfplay.types import Batch, MatchResult, Watch, Weights
 
 
@@ -40,6 +41,33 @@ class AlphaZero(Agent):
             if name != FIRST:
                 reference.make(self.game, name)  # so that a wrong name is told now, and not in mid-run
         self.row_dtype = loss.row_dtype(self.game)
+        self._check_memory()
+
+    def _check_memory(self) -> None:
+        """Raises ConfigError for settings that ask for more than this machine has, before a run begins with them."""
+        config, memory = self.config, devices.memory()
+        Replay.check(self.row_dtype, config.replay)
+        for key, batch, simulations in (
+            ("actor.num_simulations", config.actor.concurrent_games, config.actor.num_simulations),
+            ("evaluation.num_simulations", player.BATCH, config.evaluation.num_simulations),
+            ("evaluation.match_simulations", player.BATCH, config.evaluation.match_simulations),
+        ):
+            nodes = simulations + 2
+            size = tree.size_of(
+                batch, nodes, tree.max_edges(nodes, self.game.max_legal_actions, config.search.edges_per_node)
+            )
+            if size < 0 or size + batch * nodes * self.game.state_dtype.itemsize > memory:
+                games = "actor.concurrent_games" if key.startswith("actor") else "games at once"
+                raise ConfigError(
+                    f"{key}={simulations:,} asks for trees that are too large, with {games}={batch:,}: set it, or "
+                    "search.edges_per_node, lower."
+                )
+        slot = 8 + 4 * (self.game.max_legal_actions + 3)
+        if 2 * config.actor.cache_entries * slot > memory:
+            raise ConfigError(
+                f"actor.cache_entries={config.actor.cache_entries:,} positions of {slot} bytes, for two networks, are "
+                f"more than this machine's {memory / 2**30:.0f} GiB: set it lower."
+            )
 
     def identity(self) -> dict[str, Any]:
         size = self.config.network

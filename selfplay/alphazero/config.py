@@ -25,22 +25,22 @@ class ActorConfig:
     num_simulations: Annotated[int, Meta(ge=1, le=100_000)] = 48
     """Simulations a move."""
 
-    random_opening_plies: Annotated[int, Meta(ge=0)] = 24
+    random_opening_plies: Annotated[int, Meta(ge=0, le=100_000)] = 24
     """Each game starts after a uniformly drawn number of random plies, from none to this many."""
 
-    temperature: Annotated[float, Meta(ge=0)] = 1.0
+    temperature: Annotated[float, Meta(ge=0, le=100)] = 1.0
     """At a game's first searched move; actions are drawn from visits ** (1 / temperature) (PUCT)."""
 
-    final_temperature: Annotated[float, Meta(ge=0)] = 0.2
+    final_temperature: Annotated[float, Meta(ge=0, le=100)] = 0.2
     """What the temperature falls to."""
 
-    temperature_half_life: Annotated[float, Meta(gt=0)] = 5.0
+    temperature_half_life: Annotated[float, Meta(ge=0.01, le=1_000_000)] = 5.0
     """Searched plies over which half of that fall happens."""
 
-    cache_entries: Annotated[int, Meta(ge=0)] = 1 << 17
+    cache_entries: Annotated[int, Meta(ge=0, le=2**30)] = 1 << 17
     """Positions whose evaluation is remembered, until new weights come; 0 turns it off."""
 
-    adjudicate_after: Annotated[int, Meta(ge=1)] | None = None
+    adjudicate_after: Annotated[int, Meta(ge=1, le=1_000_000)] | None = None
     """Searched plies after which a game that goes on is scored by `Knowledge.heuristic` instead; None: never."""
 
     adjudicate_below: Annotated[float, Meta(ge=0, le=1)] = 0.9
@@ -63,7 +63,7 @@ class TargetConfig:
     search_value_fraction: Annotated[float, Meta(ge=0, le=1)] = 0.5
     """Value target = (1 - this) * outcome of the game + this * value of the search."""
 
-    value_weight: Annotated[float, Meta(gt=0)] = 1.0
+    value_weight: Annotated[float, Meta(gt=0, le=1000)] = 1.0
     """Weight of the value loss beside the policy loss."""
 
 
@@ -71,22 +71,22 @@ class TargetConfig:
 class EvaluationConfig:
     """How an agent is evaluated during a run."""
 
-    num_simulations: Annotated[int, Meta(ge=1)] = 100
+    num_simulations: Annotated[int, Meta(ge=1, le=100_000)] = 100
     """Simulations a position or move; the policy alone is evaluated as well, where the game has an eval set."""
 
     opponents: tuple[str, ...] = ()
     """Opponents to play against: "random", "greedy", "uct:100", "alphabeta:2", …, or "first", the first generation."""
 
-    games: Annotated[int, Meta(ge=2)] = 40
+    games: Annotated[int, Meta(ge=2, le=100_000)] = 40
     """Games against each of them, in pairs that swap seats."""
 
-    random_opening_plies: Annotated[int, Meta(ge=0)] = 6
+    random_opening_plies: Annotated[int, Meta(ge=0, le=100_000)] = 6
     """Uniformly random plies that pairs begin with, in games without customary openings."""
 
-    match_games: Annotated[int, Meta(ge=2)] = 8
+    match_games: Annotated[int, Meta(ge=2, le=100_000)] = 8
     """Games of a match between two generations (pool.opponents=pfsp or nash), in pairs that swap seats."""
 
-    match_simulations: Annotated[int, Meta(ge=1)] = 16
+    match_simulations: Annotated[int, Meta(ge=1, le=100_000)] = 16
     """Simulations a move in those games."""
 
 

@@ -21,6 +21,7 @@ from selfplay.gan.display import DISPLAY
 from selfplay.gan.metrics import auc, distinct
 from selfplay.gan.models import build, model
 from selfplay.learning.learner import Update
+from selfplay.learning.replay import Replay
 from selfplay.types import Batch, MatchResult, Status, Watch, Weights
 
 BALANCE_SAMPLES = 2_000  # on each side: an AUC of one half is known to ± 0.009
@@ -39,6 +40,7 @@ class Gan(Agent):
         self.roles: tuple[str, ...] = self.model.roles
         self._with_fakes = config.objective.past_fakes > 0 and model.CRITIC in self.roles
         self.row_dtype = actor.row_dtype(self.source.shape, self._with_fakes)
+        Replay.check(self.row_dtype, config.replay)
 
     def identity(self) -> dict[str, Any]:
         return settings.identity(self.config) | {"data_digest": self.source.digest}

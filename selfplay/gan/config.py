@@ -36,10 +36,10 @@ class DataConfig:
     side: Annotated[int, Meta(ge=1, le=100)] = 5
     """Modes per side of the grid."""
 
-    spacing: Annotated[float, Meta(gt=0)] = 2.0
+    spacing: Annotated[float, Meta(gt=0, le=1_000_000)] = 2.0
     """Distance between neighbouring modes of the grid."""
 
-    sigma: Annotated[float, Meta(gt=0)] | None = None
+    sigma: Annotated[float, Meta(gt=0, le=1_000_000)] | None = None
     """Standard deviation of each mode; none: 0.02 for the ring, 0.05 for the grid."""
 
     path: Annotated[str, configs.PATH] = ""
@@ -106,16 +106,16 @@ class ObjectiveConfig:
     loss: Literal["rpgan", "minimax", "non-saturating", "lsgan", "hinge", "wgan-gp"] = "rpgan"
     """Form of the adversarial loss, see `selfplay.gan.loss`."""
 
-    r1: Annotated[float, Meta(ge=0)] = 0.1
+    r1: Annotated[float, Meta(ge=0, le=1_000_000)] = 0.1
     """γ of the penalty (γ/2) E‖∇D(x)‖² on reals, at the start of the run."""
 
-    r2: Annotated[float, Meta(ge=0)] = 0.1
+    r2: Annotated[float, Meta(ge=0, le=1_000_000)] = 0.1
     """γ of the same penalty on fakes."""
 
     final_penalty: Annotated[float, Meta(gt=0, le=1)] = 1.0
     """Share of both that remains at the end of the run, reached geometrically along half a cosine."""
 
-    gradient_penalty: Annotated[float, Meta(ge=0)] = 10.0
+    gradient_penalty: Annotated[float, Meta(ge=0, le=1_000_000)] = 10.0
     """λ of the penalty of wgan-gp."""
 
     label_smoothing: Annotated[float, Meta(ge=0, lt=0.5)] = 0.0
@@ -124,7 +124,7 @@ class ObjectiveConfig:
     noisy_labels: Annotated[float, Meta(ge=0, lt=0.5)] = 0.0
     """Share of pairs whose real and fake are swapped for the critic; falls to 0 over the first half of the run."""
 
-    instance_noise: Annotated[float, Meta(ge=0)] = 0.0
+    instance_noise: Annotated[float, Meta(ge=0, le=1000)] = 0.0
     """Standard deviation of noise on the critic's inputs; falls to 0 over the first half of the run."""
 
     past_fakes: Annotated[float, Meta(ge=0, le=1)] = 0.0
@@ -133,7 +133,7 @@ class ObjectiveConfig:
     past_critics: Annotated[float, Meta(ge=0, le=1)] = 0.0
     """Weight of a past critic in the generator's loss."""
 
-    feature_matching: Annotated[float, Meta(ge=0)] = 0.0
+    feature_matching: Annotated[float, Meta(ge=0, le=1_000_000)] = 0.0
     """Weight in the generator's loss of the squared distance between the mean features of reals and of fakes, at the
     input of the critic's last layer (Salimans 2016, section 3.1)."""
 
@@ -165,13 +165,13 @@ class InfoConfig:
     continuous: Annotated[int, Meta(ge=0, le=64)] = 2
     """Number of continuous codes, uniform in [−1, 1]."""
 
-    weight: Annotated[float, Meta(ge=0)] = 1.0
+    weight: Annotated[float, Meta(ge=0, le=1_000_000)] = 1.0
     """Weight of the category's −log Q in the generator's loss."""
 
-    continuous_weight: Annotated[float, Meta(ge=0)] = 0.1
+    continuous_weight: Annotated[float, Meta(ge=0, le=1_000_000)] = 0.1
     """Weight of the continuous codes' −log Q in the generator's loss."""
 
-    noise: Annotated[float, Meta(ge=0)] = 0.0
+    noise: Annotated[float, Meta(ge=0, le=1000)] = 0.0
     """Standard deviation of noise on samples when the recogniser infers their category in training: categories must
     then differ by more than this, as classes do, and cannot be encoded in details."""
 
@@ -186,13 +186,13 @@ class SuperresConfig:
     noise: bool = False
     """Whether the generator also takes `network.latent` numbers of noise."""
 
-    pixel: Annotated[float, Meta(ge=0)] = 1.0
+    pixel: Annotated[float, Meta(ge=0, le=1_000_000)] = 1.0
     """Weight of the mean squared error of pixels."""
 
-    perceptual: Annotated[float, Meta(ge=0)] = 0.01
+    perceptual: Annotated[float, Meta(ge=0, le=1_000_000)] = 0.01
     """Weight of the mean squared error of the digit classifier's features."""
 
-    adversarial: Annotated[float, Meta(ge=0)] = 0.1
+    adversarial: Annotated[float, Meta(ge=0, le=1_000_000)] = 0.1
     """Weight of the adversarial loss; at 0 the critic still learns but has no effect."""
 
 
@@ -200,10 +200,10 @@ class SuperresConfig:
 class AutoencoderConfig:
     """Settings of model=vae."""
 
-    beta: Annotated[float, Meta(ge=0)] = 1.0
+    beta: Annotated[float, Meta(ge=0, le=1_000_000)] = 1.0
     """Weight of the KL divergence (Higgins 2017); at 1 the loss is minus the evidence lower bound."""
 
-    deviation: Annotated[float, Meta(gt=0)] | None = None
+    deviation: Annotated[float, Meta(gt=0, le=1000)] | None = None
     """Standard deviation of p(x | z), in the scale of the networks; none: learned, and it shrinks steadily if a small
     data set is memorised."""
 

@@ -28,10 +28,10 @@ class PoolConfig:
     matches: Annotated[int, Meta(ge=1, le=10_000)] = 6
     """How many earlier generations each new one plays matches against, for pfsp and nash, which go by results."""
 
-    keep_newest: Annotated[int, Meta(ge=1)] | None = None
+    keep_newest: Annotated[int, Meta(ge=1, le=999_999)] | None = None
     """Generations to keep, the newest ones; none: all are kept."""
 
-    keep_log_spaced: Annotated[int, Meta(ge=0)] = 4
+    keep_log_spaced: Annotated[int, Meta(ge=0, le=999_999)] = 4
     """Beside the newest, about so many are kept each time that the age doubles."""
 
     @property

@@ -18,16 +18,16 @@ class ReplayConfig:
     samples_per_insert: Annotated[float, Meta(gt=0, le=1000)] = 6.0
     """How many times a row is drawn for training on average: ties learning to generation, whichever is faster."""
 
-    window_min: Annotated[int, Meta(ge=1)] = 20_000
+    window_min: Annotated[int, Meta(ge=1, le=10**9)] = 20_000
     """The window holds at least this many newest rows (all rows while there are fewer)."""
 
     window_fraction: Annotated[float, Meta(gt=0, le=1)] = 0.5
     """The window holds this share of all rows ever inserted: old, weak play leaves as the run goes on."""
 
-    capacity: Annotated[int, Meta(ge=1)] = 1_000_000
+    capacity: Annotated[int, Meta(ge=1, le=10**9)] = 1_000_000
     """The window never holds more rows than this."""
 
-    learn_after: Annotated[int, Meta(ge=1)] = 4_000
+    learn_after: Annotated[int, Meta(ge=1, le=10**9)] = 4_000
     """Rows to gather before the first update."""
 
 
@@ -50,7 +50,7 @@ class MiningConfig:
     smoothing: Annotated[float, Meta(ge=0, lt=1)] = 0.5
     """Share of a weight that is kept from the generation before."""
 
-    rows: Annotated[int, Meta(ge=2)] = 4_096
+    rows: Annotated[int, Meta(ge=2, le=10**9)] = 4_096
     """Newest rows whose difficulty is measured at the end of each generation."""
 
 
@@ -70,7 +70,7 @@ class LearnerConfig:
     weight_decay: Annotated[float, Meta(ge=0, le=1)] = 1e-4
     """Decoupled weight decay (AdamW), on matrices and filters only."""
 
-    max_gradient_norm: Annotated[float, Meta(gt=0)] = 5.0
+    max_gradient_norm: Annotated[float, Meta(gt=0, le=1_000_000)] = 5.0
     """Gradients are scaled down to this norm."""
 
     ema_decay: Annotated[float, Meta(ge=0, lt=1)] = 0.999

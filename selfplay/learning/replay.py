@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from selfplay import device as devices
+from selfplay.errors import ConfigError
 from selfplay.learning.config import ReplayConfig
 
 
@@ -24,6 +26,16 @@ class Replay:
     def dtype(self) -> np.dtype:
         """Of a row."""
         return self._ring.dtype
+
+    @staticmethod
+    def check(dtype: np.dtype, config: ReplayConfig) -> None:
+        """Raises ConfigError where the rows that the window is to hold are more than this machine's memory."""
+        needed = min(config.capacity, config.window_min) * dtype.itemsize
+        if needed > devices.memory():
+            raise ConfigError(
+                f"replay.window_min={config.window_min:,} rows of {dtype.itemsize:,} bytes need {needed / 2**30:,.0f} "
+                f"GiB, and this machine has {devices.memory() / 2**30:.0f}: set it or replay.capacity lower."
+            )
 
     def __len__(self) -> int:
         return min(self.window(self.inserted), self.inserted - self._oldest)

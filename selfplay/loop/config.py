@@ -15,19 +15,19 @@ class RunConfig:
     seed: Annotated[int, Meta(ge=0, le=2**62)] = 1
     """Everything random in the run follows from it."""
 
-    minutes: Annotated[float, Meta(gt=0)] | None = None
+    minutes: Annotated[float, Meta(gt=0, le=10_000_000)] | None = None
     """Budget in minutes of wall time, over all sessions; None: not limited by time."""
 
-    generations: Annotated[int, Meta(ge=1)] | None = None
+    generations: Annotated[int, Meta(ge=1, le=999_999)] | None = None
     """Budget in generations; None: not limited by generations."""
 
-    generation_rows: Annotated[int, Meta(ge=1)] = 20_000
+    generation_rows: Annotated[int, Meta(ge=1, le=10**9)] = 20_000
     """New rows that make a generation."""
 
-    rollout_rows: Annotated[int, Meta(ge=1)] = 1_000
+    rollout_rows: Annotated[int, Meta(ge=1, le=10**9)] = 1_000
     """Rows an actor collects before it sends them to the learner."""
 
-    evaluate_every: Annotated[int, Meta(ge=1)] = 5
+    evaluate_every: Annotated[int, Meta(ge=1, le=999_999)] = 5
     """Generations between two evaluations; the last one is always evaluated."""
 
     stop_when_solved: bool = False

@@ -20,17 +20,17 @@ class SearchConfig:
     """gumbel: sequential halving and completed q-values (Danihelka et al. 2022); puct: as in AlphaZero; uct: UCB1,
     without priors and noise (Kocsis & Szepesvári 2006), meant for values of random games."""
 
-    c_puct: Annotated[float, Meta(gt=0)] = 1.5
+    c_puct: Annotated[float, Meta(gt=0, le=1000)] = 1.5
     """Exploration constant of PUCT."""
 
     fpu_reduction: Annotated[float, Meta(ge=0, le=2)] = 0.2
     """An unvisited action counts as its parent's value less this times sqrt(prior already visited)."""
 
-    c_uct: Annotated[float, Meta(ge=0)] = math.sqrt(2)
+    c_uct: Annotated[float, Meta(ge=0, le=1000)] = math.sqrt(2)
     """Exploration constant of UCT: q + c_uct * sqrt(ln(visits of all) / visits). UCB1's would be twice that for values
     in [-1, 1]; between 0.7 and 2, connect four is played better than there."""
 
-    dirichlet_alpha: Annotated[float, Meta(gt=0)] = 1.0
+    dirichlet_alpha: Annotated[float, Meta(ge=0.001, le=1000)] = 1.0
     """Concentration of the noise mixed into the root prior in self-play (PUCT); about 10 / legal actions."""
 
     dirichlet_fraction: Annotated[float, Meta(ge=0, le=1)] = 0.25
@@ -39,16 +39,16 @@ class SearchConfig:
     reuse_tree: bool = True
     """PUCT and UCT keep the subtree of the move played; its visits count towards the next search."""
 
-    max_num_considered_actions: Annotated[int, Meta(ge=1)] = 16
+    max_num_considered_actions: Annotated[int, Meta(ge=1, le=1_000_000)] = 16
     """Actions that enter sequential halving at the root (Gumbel)."""
 
-    gumbel_scale: Annotated[float, Meta(ge=0)] = 1.0
+    gumbel_scale: Annotated[float, Meta(ge=0, le=1000)] = 1.0
     """Scale of the Gumbel noise at the root in self-play; 0 outside self-play."""
 
-    c_visit: Annotated[float, Meta(ge=0)] = 50.0
+    c_visit: Annotated[float, Meta(ge=0, le=1_000_000)] = 50.0
     """sigma(q) = (c_visit + most visits) * c_scale * q (Gumbel)."""
 
-    c_scale: Annotated[float, Meta(gt=0)] = 0.1
+    c_scale: Annotated[float, Meta(gt=0, le=1000)] = 0.1
     """See c_visit."""
 
     solve: bool = True
@@ -58,5 +58,5 @@ class SearchConfig:
     """Try every action of a position that joins the tree, and prove it won where one wins at once: mates in one are not
     left to the prior. Costs a step of the rules an action; not with Gumbel, whose halving counts visits."""
 
-    edges_per_node: Annotated[int, Meta(ge=1)] = 48
+    edges_per_node: Annotated[int, Meta(ge=1, le=1_000_000)] = 48
     """Room for legal actions, on average over a tree; a search that outgrows it ends early."""

@@ -71,8 +71,7 @@ class Search:
         positions of one tree wait for their evaluation at once, at most; always one with Gumbel."""
         self.game, self.batch, self.config = game, batch, config
         self.max_nodes = max_simulations + 2
-        self.max_edges = max(self.max_nodes * min(game.max_legal_actions, config.edges_per_node),
-                             game.max_legal_actions)  # fmt: skip
+        self.max_edges = tree.max_edges(self.max_nodes, game.max_legal_actions, config.edges_per_node)
         self.leaves_per_tree = 1 if config.policy == "gumbel" else leaves_per_tree  # halving waits for each value
         several = self.leaves_per_tree > 1
         self.trees = tree.allocate(batch, self.max_nodes, self.max_edges, game.max_legal_actions, several)

@@ -80,6 +80,18 @@ def allocate(batch: int, max_nodes: int, max_edges: int, max_legal_actions: int,
     )
 
 
+def max_edges(max_nodes: int, max_legal_actions: int, edges_per_node: int) -> int:
+    """Edges that a tree of so many nodes has room for."""
+    return max(max_nodes * min(max_legal_actions, edges_per_node), max_legal_actions)
+
+
+def size_of(batch: int, max_nodes: int, max_edges: int) -> int:
+    """Bytes of such trees when they are full; −1 where they outgrow 32-bit indices."""
+    if batch * max(max_nodes, max_edges) >= 2**31:
+        return -1
+    return batch * (max_nodes * NODE.itemsize + max_edges * (EDGE.itemsize + 4))
+
+
 def zeros(size: int, dtype: np.dtype) -> np.ndarray:
     """[size] zeros. Huge arrays take memory only as they are written, whatever the allocator was told: a tree with room
     for a million nodes costs nothing until it has grown."""

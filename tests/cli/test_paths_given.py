@@ -3,7 +3,6 @@ tried too."""
 
 from __future__ import annotations
 
-import argparse
 import io
 import os
 import signal
@@ -14,16 +13,11 @@ from typing import NamedTuple
 
 import pytest
 import tiny
+import walk
 
 from selfplay.cli import main
 
 PATHS = ("FILE", "DIR", "FOLDER", "RUN", "CHECKPOINT", "PLAYER")  # in the metavar of an argument that takes a path
-# What a command needs besides the argument that is tried, by its words; each positional one by its name.
-NEEDED = {
-    "name": "chess", "what": "tic-tac-toe", "first": "random", "second": "greedy", "game": "tic-tac-toe",
-    "preset": "tic-tac-toe", "players": "greedy", "checkpoint": "{run}", "run_folder": "{sample}", "folders": "{run}",
-    "files": "-",
-}  # fmt: skip
 BESIDES = {
     "match": "--game tic-tac-toe --games 2", "elo": "random --game tic-tac-toe --games 2", "play --load": "--plain",
     "match --out": "--sprt 0,10", "play": "--plain", "train": "--generations 1",
@@ -53,19 +47,14 @@ class Argument(NamedTuple):
 
 
 def arguments() -> Iterator[Argument]:
-    waiting: list[tuple[str, argparse.ArgumentParser]] = [("", main.parser())]
-    while waiting:
-        command, parser = waiting.pop()
-        for action in parser._actions:
-            if isinstance(action, argparse._SubParsersAction):
-                waiting += [(f"{command} {name}".strip(), sub) for name, sub in action.choices.items()]
+    for command, parser in walk.commands():
         positional = [action for action in parser._actions if not action.option_strings and action.nargs != "A..."]
         for action in parser._actions:
             if not any(word in str(action.metavar) for word in PATHS):
                 continue
             name = action.option_strings[-1] if action.option_strings else action.dest
             alone = name == "--config" or (command == "train" and action in positional)
-            words = [] if alone else ["{path}" if other is action else NEEDED[other.dest] for other in positional]
+            words = [] if alone else ["{path}" if other is action else walk.NEEDED[other.dest] for other in positional]
             words += [name, "{path}"] if action.option_strings else []
             more = BESIDES.get(f"{command} {name}", "").split() + BESIDES.get(command, "").split()
             yield Argument(command, name, [*command.split(), *words, *more])

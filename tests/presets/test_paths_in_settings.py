@@ -62,5 +62,5 @@ def test_a_link_a_home_and_a_path_from_the_root_are_what_the_system_takes_them_f
     assert configs.absolute("link/x", tmp_path) == f"{tmp_path}/link/x"
     assert configs.absolute("~/x", tmp_path) == "/home/me/x"
     assert configs.absolute("/x", tmp_path) == "/x"
-    with pytest.raises(ConfigError, match="holds a NUL character"):
-        configs.absolute("a\0b", tmp_path)
+    with pytest.raises(ConfigError, match=r"'data\.path': no path holds a NUL character"):
+        configs.absolute_paths(GanConfig, {"data": {"path": "a\0b"}}, tmp_path)

@@ -130,7 +130,7 @@ def test_options_of_the_search_are_its_settings_with_their_ranges() -> None:
     assert all(option.default == getattr(SearchConfig(), key) for key, option in found.items())
     assert found["max_num_considered_actions"][1:5] == ("MaxNumConsideredActions", 16, 1, 1_000_000)
     assert found["fpu_reduction"][1:5] == ("FpuReduction", 0.2, 0, 2)
-    assert found["c_puct"][1:5] == ("CPuct", 1.5, 0, None)
+    assert found["c_puct"][1:5] == ("CPuct", 1.5, 0, 1000)
     assert found["policy"].choices == ("gumbel", "puct", "uct")
     assert {key for key, option in found.items() if option.idle} == {
         "dirichlet_alpha", "dirichlet_fraction", "gumbel_scale",
