@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import os
+import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -90,8 +91,13 @@ class TrainingRun:
 
     def metrics(self) -> list[dict[str, Any]]:
         """The lines of metrics.jsonl, one a generation, with its number under "step". `to_frame` is the same for
-        pandas."""
-        return metrics.read(self.path)
+        pandas. A damaged line is left out, with a warning. Raises UserError where the file cannot be read."""
+        try:
+            if said := metrics.warning(self.path):
+                warnings.warn(said, stacklevel=2)
+            return metrics.read(self.path)
+        except OSError as error:
+            raise FolderError(f"{self.path / metrics.FILE} cannot be read ({error.strerror}).") from None
 
     def to_frame(self) -> pandas.DataFrame:
         """The metrics as a DataFrame, a row a generation. Raises UserError where pandas is not installed."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import collections
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -54,7 +55,7 @@ def _list(root: Path) -> int:
         preset, game, display = str(config.get("preset", "?")), _game(config), registry.display_of(config)
         shown = (evaluation.headline(evaluated[-1][1], display) if evaluated else None) or "–"
         rows = last.get("rows", 0)
-        games = "–" if last.get("games", 0) == rows else f"{last['games']:,}"  # a row a game: no games to speak of
+        games = "–" if last.get("games", rows) == rows else f"{last['games']:,}"  # a row a game: no games to speak of
         print(f"{path!s:32} {preset:16} {game:16} {last.get('step', 0):5} {last.get('seconds', 0) / 60:8.1f} "
               f"{games:>9} {rows:10,}  {shown}")  # fmt: skip
     return 0
@@ -68,6 +69,7 @@ def _game(config: dict[str, Any]) -> str:
 
 def _show(path: Path) -> int:
     from selfplay.cli.live import evaluation
+    from selfplay.loop import metrics as lines_of_metrics
     from selfplay.presets import registry
 
     if not (path / "config.json").exists():
@@ -85,6 +87,8 @@ def _show(path: Path) -> int:
     for line, metrics in evaluated:
         sentence = evaluation.sentence(line["step"], metrics, display)
         print(f"  {line.get('seconds', 0) / 60:6.1f} min  {sentence}")
+    if said := lines_of_metrics.warning(path):
+        print(f"selfplay: warning: {said}", file=sys.stderr)
     return 0
 
 

@@ -46,6 +46,18 @@ def damaged(folder: Path) -> list[int]:
     return [line.number for line in lines(folder) if line.values is None and not line.torn]
 
 
+def warning(folder: Path) -> str | None:
+    """A sentence that names the damaged lines, which `read` leaves out; None where there are none. Raises OSError."""
+    numbers = damaged(folder)
+    return f"{folder / FILE} is damaged in {told(numbers)}: `selfplay verify {folder}` says more." if numbers else None
+
+
+def told(numbers: list[int]) -> str:
+    """Numbers of lines, in words."""
+    listed = ", ".join(map(str, numbers[:10])) + (", …" if len(numbers) > 10 else "")
+    return f"line{'s' if len(numbers) > 1 else ''} {listed}"
+
+
 def lines(folder: Path) -> Iterator[Line]:
     """Every line of a run's metrics.jsonl; one too long to be ours comes in pieces. Raises OSError where it cannot be
     read."""

@@ -128,18 +128,26 @@ class TournamentFolder:
             self._lines.write(seal(entry))
             self._lines.flush()
         except OSError as error:
-            raise FolderError(
-                f"cannot write to '{self.folder}' ({error.strerror}): what was played so far is kept; the same command "
-                "goes on."
-            ) from None
+            raise self._refused(error) from None
         self.results.add(result)
 
     def close(self) -> None:
-        """Everything is on disk, and the folder is unlocked."""
-        self._lines.flush()
-        os.fsync(self._lines.fileno())
-        self._lines.close()
-        self._lock.release()
+        """Everything is on disk; the folder is unlocked whatever happens. Raises FolderError when the disk refuses."""
+        try:
+            self._lines.flush()
+            os.fsync(self._lines.fileno())
+        except OSError as error:
+            raise self._refused(error) from None
+        finally:
+            with contextlib.suppress(OSError):  # what could not be written is told already
+                self._lines.close()
+            self._lock.release()
+
+    def _refused(self, error: OSError) -> FolderError:
+        return FolderError(
+            f"cannot write to '{self.folder}' ({error.strerror}): what was played so far is kept; the same command "
+            "goes on."
+        )
 
     def __enter__(self) -> TournamentFolder:
         return self

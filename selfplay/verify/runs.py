@@ -236,10 +236,7 @@ def _where(path: Path) -> str:
         numbers = metrics.damaged(path.parent) if path.name == metrics.FILE else []
     except OSError:
         return ""
-    if not numbers:
-        return ""
-    told = ", ".join(map(str, numbers[:10])) + (", …" if len(numbers) > 10 else "")
-    return f" (damaged: line{'s' if len(numbers) > 1 else ''} {told})"
+    return f" (damaged: {metrics.told(numbers)})" if numbers else ""
 
 
 def _json_is_whole(path: Path) -> bool:
