@@ -73,6 +73,15 @@ def test_json_is_a_line_a_window_and_one_of_the_whole(files: Path, selfplay: Any
     assert ["paid", "guess"] in pairs and summary["reference"]["rows"] == 1000
 
 
+def test_a_file_too_small_to_be_tested_is_not_said_to_be_without_drift(files: Path, selfplay: Any) -> None:
+    Path("tiny.csv").write_text(lines(10))
+    said = selfplay("drift", "watch", "tiny.csv", "--reference", "ref.csv")
+    assert said.code == 2 and "nothing tested" in said.out
+    assert (
+        said.err == "selfplay: 'tiny.csv': none of its windows has the 20 rows that a test needs: make them larger.\n"
+    )
+
+
 @pytest.mark.parametrize("kind", ["gz", "bz2", "a pipe", "a packed pipe"])
 def test_packed_files_and_pipes_are_read(
     files: Path, selfplay: Any, monkeypatch: pytest.MonkeyPatch, kind: str

@@ -128,7 +128,13 @@ def _correlations(watch: Watch) -> list[str]:
 
 def _verdict(watch: Watch, tally: Tally) -> str:
     assert watch.whole is not None
-    found = f"drift in {tally.drifted:,} of {tally.tested:,} windows" if tally.drifted else "no drift"
+    found = (
+        "nothing tested"
+        if not tally.tested
+        else f"drift in {tally.drifted:,} of {tally.tested:,} windows"
+        if tally.drifted
+        else "no drift"
+    )
     episodes = len(tally.episodes) + tally.more_episodes
     more = f" ({LISTED} episodes of {episodes:,} are listed; --json gives all)" if episodes > LISTED else ""
     untested = tally.windows - tally.tested

@@ -91,7 +91,8 @@ def run(arguments: argparse.Namespace) -> int:
     from selfplay.cli.drift import table
     from selfplay.drift.tables import report
     from selfplay.drift.tables.files import sources
-    from selfplay.drift.tables.watch import Watch
+    from selfplay.drift.tables.files.blocks import TableError
+    from selfplay.drift.tables.watch import LEAST_ROWS, Watch
 
     progress = Progress()
     live = options._replace(rows=min(options.rows, settings.window)) if arguments.file == "-" else options
@@ -110,6 +111,9 @@ def run(arguments: argparse.Namespace) -> int:
         table.show(watch, tally)
     if arguments.png is not None:
         _draw(arguments.png, watch, tally)
+    if not tally.tested:
+        least = f"{LEAST_ROWS} rows" if settings.group is None else f"{LEAST_ROWS} groups"
+        raise TableError(f"'{watched.name}': none of its windows has the {least} that a test needs: make them larger.")
     return 1 if tally.drifted else 0
 
 

@@ -182,8 +182,13 @@ def _moment(text: str) -> float | None:
 
 
 def _texts(values: np.ndarray) -> list[str]:
-    """Numbers of a typed file as categories, whole ones without a point."""
-    return ["" if value != value else f"{value:.17g}" for value in values.tolist()]
+    """Numbers of a typed file as categories."""
+    return ["" if value != value else number_text(value) for value in values.tolist()]
+
+
+def number_text(value: float) -> str:
+    """A number in the fewest digits, a whole one without a point."""
+    return str(int(value)) if value.is_integer() and abs(value) < 1e15 else repr(value)
 
 
 def hash_texts(cells: Cells) -> np.ndarray:

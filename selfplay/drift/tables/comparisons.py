@@ -21,6 +21,7 @@ import math
 import numpy as np
 from scipy import special
 
+from selfplay.drift.detectors import frequencies
 from selfplay.drift.detectors.interface import Comparison
 
 BINS = 10
@@ -107,8 +108,7 @@ def stability(reference: np.ndarray, window: np.ndarray) -> Stability:
     n, m, bins = reference.sum(), window.sum(), len(reference)
     if not n or not m or bins < 2:
         return Stability(0.0, 0.0)
-    p, q = (reference + 0.5) / (n + bins / 2), (window + 0.5) / (m + bins / 2)
-    return Stability(float(((q - p) * np.log(q / p)).sum()), (bins - 1) * (1 / n + 1 / m))
+    return Stability(float(frequencies.index(reference, window)), (bins - 1) * (1 / n + 1 / m))
 
 
 class Tenths:

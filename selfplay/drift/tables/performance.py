@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from selfplay import errors
-from selfplay.drift.tables.columns import FALSE_TEXTS, TRUE_TEXTS
+from selfplay.drift.tables.columns import FALSE_TEXTS, TRUE_TEXTS, number_text
 from selfplay.drift.tables.files.blocks import Cells, TableError
 
 MOST_CLASSES = 50
@@ -34,7 +34,7 @@ class Classes:
         """[n] int32: the class of each cell, -1 where it is missing. kind: the type that the file states."""
         if isinstance(cells, np.ndarray):
             names = {0.0: "false", 1.0: "true"} if kind == "boolean" else {}
-            cells = ["" if value != value else names.get(value, f"{value:.17g}") for value in cells.tolist()]
+            cells = ["" if value != value else names.get(value) or number_text(value) for value in cells.tolist()]
         return np.fromiter(map(self._codes.__getitem__, cells), np.int32, len(cells))
 
     def encode(self, text: str) -> int:
@@ -96,7 +96,7 @@ def _canonical(text: str) -> str:
     if text.lower() in FALSE_TEXTS:
         return "false"
     try:
-        return f"{float(text):.17g}"
+        return number_text(float(text))
     except ValueError:
         return text
 

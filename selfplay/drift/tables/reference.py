@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from selfplay import errors
 from selfplay.drift.detectors.interface import Comparison, Drifting
 from selfplay.drift.tables import comparisons, rows
 from selfplay.drift.tables.columns import NONE, Column
@@ -56,6 +57,7 @@ class Reference:
             progress(table)
         if self.collected.last < LEAST_ROWS:
             raise TableError(f"'{table.name}' has {self.collected.last} rows: a reference needs {LEAST_ROWS} or more.")
+        self._require_cells(table)
         self.notes += self.layout.warnings(table.name)
         self.sampled = self.collected.sampled()
         self.performance = self.collected.performance(self.classes, self.sampled)
@@ -64,6 +66,15 @@ class Reference:
         if settings.label is not None and self.errors is None:
             self.notes.append(f"'{table.name}' has no labels and predictions: errors are reported, and not tested.")
         self.tests = sum(len(prepared.names) for prepared in self.tested) + (self.errors is not None)
+
+    def _require_cells(self, table: Table) -> None:
+        """Raises TableError where no cell of a column is of the type that it was given."""
+        for column, description in zip(self.layout.columns, self.collected.describe(None), strict=True):
+            if column.wrong_example is not None and description.missing == description.rows:
+                raise TableError(
+                    f"'{table.name}': no cell of column '{column.name}' is {column.kind}; the first is "
+                    f"'{errors.shorten(column.wrong_example[0])}': --type '{column.name}=categorical' takes any text."
+                )
 
     def _prepare(self, column: Column, values: np.ndarray) -> Prepared:
         detects: Drifting = "label p(y)" if column.name == self.settings.label else "covariate p(x)"
@@ -79,9 +90,9 @@ class Reference:
             for prepared, values in zip(self.tested, window.values, strict=True)
             for test in prepared.compare(values, alpha)
         ]
-        errors = _errors(window)
-        if self.errors is not None and errors is not None:
-            comparison = comparisons.exact(self.errors, errors, alpha)
+        wrong = _errors(window)
+        if self.errors is not None and wrong is not None:
+            comparison = comparisons.exact(self.errors, wrong, alpha)
             column = self.settings.prediction or ""
             found.append(Test(column, "errors", "exact", "concept p(y|x)", comparison))
         return found

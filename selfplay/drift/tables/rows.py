@@ -136,31 +136,29 @@ def check(reference: Table, table: Table, settings: Settings) -> None:
 
 def layout(table: Table, first: Block, settings: Settings, classes: Classes | None) -> Layout:
     """The columns of a reference, typed by its first block. Raises TableError where none is left."""
-    stated = table.kinds()
+    kinds = {name: _kind(table, name, first, settings) for name in table.columns}
     wanted = [name for name in settings.only or table.columns if name not in settings.ignore]
-    found = []
-    for name in dict.fromkeys(wanted):
-        cells = first.cells[table.columns.index(name)]
-        kind: Kind
-        if name in settings.types:
-            kind = settings.types[name]
-        elif name in stated:
-            kind = stated[name]
-        elif name == settings.time:
-            kind = "time"
-        elif name == settings.group:
-            kind = "ignore"
-        else:
-            assert not isinstance(cells, np.ndarray)
-            kind = columns.infer(cells, settings.missing)
-        if kind != "ignore":
-            found.append(Column(name, kind, settings.missing))
+    found = [Column(name, kinds[name], settings.missing) for name in dict.fromkeys(wanted) if kinds[name] != "ignore"]
     if not found:
         raise TableError(f"no column of '{table.name}' is left to compare: name some with --columns, or ignore fewer.")
-    times = [column.name for column in found if column.kind == "time"]
+    times = [name for name, kind in kinds.items() if kind == "time" and name not in settings.ignore]
     if settings.time is None and len(times) == 1:
         settings = dataclasses.replace(settings, time=times[0])
     if settings.every is not None and settings.time is None:
         there = f"it has {', '.join(times)}" if times else "it has none"
         raise TableError(f"windows by time need a column of times in '{table.name}': {there}; --time COLUMN names it.")
     return Layout(found, settings, classes)
+
+
+def _kind(table: Table, name: str, first: Block, settings: Settings) -> Kind:
+    """The type of a column: as given, as the file states it, as its role asks for, or as its first cells look."""
+    stated = table.kinds()
+    if name in settings.types:
+        return settings.types[name]
+    if name in stated:
+        return stated[name]
+    if name in (settings.time, settings.group):
+        return "time" if name == settings.time else "ignore"
+    cells = first.cells[table.columns.index(name)]
+    assert not isinstance(cells, np.ndarray)
+    return columns.infer(cells, settings.missing)

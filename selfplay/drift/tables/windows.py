@@ -65,8 +65,10 @@ class Collected:
             scores = found[width + 2]
         return Sampled(found[:width], labels, predictions, scores)
 
-    def describe(self, sampled: Sampled) -> list[Description]:
-        return [moments.describe(values) for moments, values in zip(self._moments, sampled.values, strict=True)]
+    def describe(self, sampled: Sampled | None) -> list[Description]:
+        """Of each column; without a sample, no medians."""
+        values = [None] * len(self._moments) if sampled is None else sampled.values
+        return [moments.describe(one) for moments, one in zip(self._moments, values, strict=True)]
 
     def performance(self, classes: Classes | None, sampled: Sampled) -> Performance | None:
         if self._confusion is None or classes is None:

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
+from selfplay.drift.detectors.kolmogorov_smirnov import KolmogorovSmirnov
 from selfplay.drift.tables import comparisons
 from selfplay.drift.tables.comparisons import Categories, Tenths
 
@@ -18,6 +19,8 @@ def test_the_distance_is_that_of_scipys_kolmogorov_smirnov(digits: int) -> None:
         b = np.sort(rng.normal(size=rng.integers(1, 80)).round(digits))
         found = comparisons.smirnov(a, b, 0.01)
         assert found.statistic == pytest.approx(stats.ks_2samp(a, b).statistic, abs=1e-12)
+        ours = KolmogorovSmirnov().compare(a, b)
+        assert found.statistic == pytest.approx(ours.statistic) and found.p_value >= ours.p_value * 0.999
         assert found.drift == (found.p_value <= 0.01) == (found.statistic >= found.threshold)
 
 

@@ -143,6 +143,11 @@ def test_windows_by_time_begin_at_multiples_of_it() -> None:
     assert all(window.begin is not None and window.begin % 3600 == 0 for window in windows) and not watch.warnings
 
 
+def test_the_column_of_times_need_not_be_compared() -> None:
+    _, windows = made.watched(text(600, 1), text(200, 2), every=3600.0, only=("age",))
+    assert len(windows) == 4 and list(windows[0].descriptions) == ["age"]
+
+
 def test_rows_late_or_without_a_time_are_counted_where_they_come() -> None:
     time = made.rows(180, np.random.default_rng(0))["time"].astype(object)
     time[0], time[70], time[130] = "", "2026-02-01T00:00:00", ""
@@ -214,6 +219,11 @@ def test_cells_of_a_wrong_type_are_told_once_and_missing(column: str, values: li
     assert warning.startswith(f"'file.csv', column '{column}': {words}")
     assert windows[0].descriptions[column].missing == (1000 if column == "age" else 1)
     assert (("age", "missing") in made.drifted(windows)) == (column == "age")
+
+
+def test_a_reference_without_a_cell_of_the_type_that_was_given_is_refused() -> None:
+    with pytest.raises(TableError, match=r"no cell of column 'city' is numeric; the first is '\w+'"):
+        made.watched(text(100, 1), text(100, 2), types={"city": "numeric"})
 
 
 def test_a_table_of_one_column_and_constant_columns_are_watched() -> None:
