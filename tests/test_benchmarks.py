@@ -25,6 +25,7 @@ OPTIONS = {
     "gan": ["--preset", "gan-ring", "--generations", "1", "--set", "run.generation_rows=2560"],
     "forgetting": ["--modes", "2"],
     "drift": [],
+    "watch": ["--rows", "3000", "--factor", "2"],
     "perft": ["--game", "chess", "--depth", "3", "--batch", "16", "--searches", "2"],
     "actors": [*SMALL, "--simulations", "4", "--rollout-rows", "20", "--seconds", "1"],
 }
