@@ -16,8 +16,8 @@ class PageHinkley(StreamDetector):
 
     With `standardise`, values are divided by the standard deviation of the first so many, and `delta` and `threshold`
     count such deviations; else they are in the unit of the values, and a threshold that fits one stream is wrong for
-    the next. The defaults alarm once in about 10,000 independent values of any normal distribution: by simulation, and
-    within a factor of two for one stream, as its first 50 values give its scale only roughly."""
+    the next. The defaults alarm once in 5,000 to 15,000 independent normal values: by simulation, and only roughly so,
+    as the first 50 values of a stream give its scale roughly."""
 
     min_instances: int = 30
     """Values before the first possible alarm."""

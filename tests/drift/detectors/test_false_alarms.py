@@ -29,10 +29,10 @@ def score(make: Callable[[], StreamDetector], length: int, share: float | None =
 
 
 @pytest.mark.slow
-def test_page_hinkley_alarms_once_in_ten_thousand_values() -> None:
-    """Within a third: standard deviations estimated from 50 values differ, and with them the run lengths."""
+def test_page_hinkley_alarms_once_in_five_to_fifteen_thousand_values() -> None:
+    """Not closer: standard deviations estimated from 50 values differ, and with them the run lengths."""
     found = score(PageHinkley, 1000)
-    assert 6_500 <= found.run_length <= 15_000
+    assert 5_000 <= found.run_length <= 15_000
 
 
 @pytest.mark.slow
