@@ -21,6 +21,7 @@ OPTIONS = {
     "self_play": [*SMALL, "--simulations", "4", "--concurrent-games", "8", "--seconds", "0.5"],
     "arena": [*SMALL, "--simulations", "4", "--concurrent-games", "8", "--together", "16"],
     "one_game": [*SMALL, "--simulations", "8"],
+    "strength": ["--game", "tic-tac-toe"],
     "learner": [*SMALL, "--batch-size", "32"],
     "gan": ["--preset", "gan-ring", "--generations", "1", "--set", "run.generation_rows=2560"],
     "forgetting": ["--modes", "2"],

@@ -22,7 +22,8 @@ from games.knowledge import Knowledge
 from games.text import records, whole_moves
 from selfplay import config as configs
 from selfplay.errors import UserError
-from selfplay.players import levels, network_player
+from selfplay.players import levels, network_player, strength
+from selfplay.players.levels import Level
 from selfplay.players.network_player import NetworkPlayer
 from selfplay.search import search, tree
 from selfplay.search.analyzer import PV, Analyzer, Limit, SearchInfo
@@ -77,6 +78,7 @@ class EngineSession:
     def __init__(self, player: NetworkPlayer, notation: ProtocolNotation, rng: np.random.Generator) -> None:
         self.player, self.game, self.notation, self.rng = player, player.game, notation, rng
         self.settings: dict[str, options.Value] = {option.key: option.default for option in options.ENGINE}
+        self.calibration: strength.Calibration | None = None  # what the setting `elo` means for this agent
         self.config = player.config
         start = self.game.initial_states(1)
         self._position = _Position(start, [], start)
@@ -121,6 +123,12 @@ class EngineSession:
         if value == "gumbel":
             return "sequential halving needs to know its last simulation from the first: PUCT searches in its place."
         return None
+
+    def level(self) -> Level:
+        """How strong to play: at the Elo that is asked for, else at the level."""
+        if self.calibration is not None and self.settings.get("limit_strength"):
+            return self.calibration.level(int(self.settings.get("elo", self.calibration.highest)))
+        return levels.named(int(self.settings["level"]))
 
     def new_game(self) -> None:
         """Forgets the tree."""
@@ -228,7 +236,7 @@ class EngineSession:
             return PlayResult(None, None, None, [])
         analyzer = self._analyzer_for(request)
         analyzer.set_position(position.start, position.actions, self._only)
-        level = levels.FULL if request.analysis else levels.named(int(self.settings["level"]))
+        level = levels.FULL if request.analysis else self.level()
         limits = [limit for limit in (request.simulations, level.num_simulations) if limit is not None]
         plies_left = self.game.max_game_length - len(position.actions)
         overhead = float(self.settings["move_overhead"]) / 1000
@@ -316,6 +324,7 @@ def load(folder: Path, notation_of: Callable[[Game], ProtocolNotation]) -> Engin
     """A session with the agent in a run's or generation's folder, ready for its first search. Raises UserError."""
     player = network_player.load(folder)
     session = EngineSession(player, notation_of(player.game), np.random.default_rng())
+    session.calibration = strength.of_agent(folder)
     session.warm_up()
     return session
 

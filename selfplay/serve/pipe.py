@@ -23,6 +23,7 @@ from selfplay.serve import lines
 
 if TYPE_CHECKING:
     from games.base import Game
+    from selfplay.players.strength import Calibration
     from selfplay.serve.engine_session import EngineSession
     from selfplay.serve.notations import ProtocolNotation
     from selfplay.serve.search_request import SearchRequest
@@ -64,6 +65,9 @@ class Server:
         self._worker = threading.Thread(target=self._work, daemon=True)
         self.loaded = False
         self.request: SearchRequest | None = None  # the one that is waiting or worked on
+
+    def offer(self, scale: Calibration) -> None:
+        """Lets the other side ask for a strength in Elo, where the protocol has a word for it."""
 
     def obey(self, line: str) -> bool:
         """Does what a line says; False where it says to quit."""
@@ -175,7 +179,7 @@ class Server:
 def serve_agent(protocol: type[Server], checkpoint: Path | None) -> NoReturn:
     """Serves the agent of a run's or generation's folder, or the packaged one of the protocol's usual game, on standard
     input and output to the end, and ends the process. Raises UserError where there is no such agent."""
-    from selfplay.players import pretrained
+    from selfplay.players import pretrained, strength
 
     folder = checkpoint or pretrained.path(protocol.default_game)
     meta = pretrained.peek(folder)
@@ -187,6 +191,8 @@ def serve_agent(protocol: type[Server], checkpoint: Path | None) -> NoReturn:
         return engine_session.load(folder, protocol.notation)
 
     server = protocol(load, meta, *standard_streams())
+    if (scale := strength.of_agent(folder)) is not None:
+        server.offer(scale)
     try:
         leave(server.run())
     except KeyboardInterrupt:

@@ -19,11 +19,14 @@ from selfplay.serve.search_request import SearchRequest, depth
 
 if TYPE_CHECKING:
     from games.base import Game
+    from selfplay.players.strength import Calibration
     from selfplay.serve.engine_session import EngineSession, Report, Variation
     from selfplay.serve.notations import ProtocolNotation
 
 VARIANTS = {"chess": "chess", "connect-four": "cfour", "tic-tac-toe": "tictactoe"}  # by game; known before it is loaded
 _VARIANT = options.Option("variant", "UCI_Variant", "chess")
+_LIMIT = options.Option("limit_strength", "UCI_LimitStrength", False)
+_STRENGTH = ("limit_strength", "elo")  # keys of what is offered where an agent's strength was measured
 _CHESS960 = options.Option("chess960", "UCI_Chess960", False)
 OURS = (  # what concerns the protocol alone
     options.Option("ponder", "Ponder", False),
@@ -69,6 +72,11 @@ class UciServer(pipe.Server):
             "ponderhit": lambda _: self.ponder_hit(),
             "d": lambda _: self.do(lambda engine: self.say(*engine.drawing())),  # of the last that was understood
         }  # fmt: skip
+
+    def offer(self, scale: Calibration) -> None:
+        """See `pipe.Server`."""
+        elo = options.Option("elo", "UCI_Elo", scale.highest, scale.lowest, scale.highest)
+        self.options |= {option.name.lower(): option for option in (_LIMIT, elo)}
 
     @staticmethod
     def check(meta: Mapping[str, Any]) -> None:
@@ -152,7 +160,9 @@ class UciServer(pipe.Server):
             engine.notation = notations.UciNotation(text_of_960)
         elif option in OURS and option.idle:
             self.complain(f"{option.name} has no effect here: {option.idle}.")
-        elif (option in options.ENGINE or option.search) and (remark := engine.set(option, value)):
+        elif (option in options.ENGINE or option.search or option.key in _STRENGTH) and (
+            remark := engine.set(option, value)
+        ):
             self.complain(remark)
 
     def _set_position(self, rest: str) -> None:
