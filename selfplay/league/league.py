@@ -63,9 +63,17 @@ class League:
         """Plays matches of a new generation against some of the earlier ones, where the policy goes by results."""
         if self.table is None:
             return
+        before = self.table
+        try:
+            self._play_matches(newest, weights, before)
+        except BaseException:  # cut short: they are played anew, against the same
+            self.table = before
+            raise
+
+    def _play_matches(self, newest: int, weights: Weights, table: payoff.PayoffTable) -> None:
         kept = self.pool.kept(newest)
         names = {str(generation) for generation in kept}
-        entries = [entry for entry in self.table.rows() if entry["row"] in names and entry["column"] in names]
+        entries = [entry for entry in table.rows() if entry["row"] in names and entry["column"] in names]
         self.table = payoff.PayoffTable.from_rows(self.agent.roles, entries)  # those of dropped generations go
         for rival in self._rivals(newest, kept):
             try:

@@ -58,6 +58,7 @@ class Run:
         self.training = Training(agent)
         self.learner, self.replay, self.miner = self.training.learner, self.training.replay, self.training.miner
         self._sessions = 0
+        self._unmade: list[str] = []  # what a stop cut short of the newest generation: mining, matches, evaluation
         self._published = -1  # generation that the actors have
         self._cuts = stop.cuts if stop else contextlib.nullcontext
         self._should_stop: Callable[[], bool] = stop.asked if stop else lambda: False
@@ -115,7 +116,9 @@ class Run:
         self._should_stop = should_stop
         self.budget.start(self.status.seconds)
         self._reserve()
-        if self._evaluation_is_due() and not self._used_up():  # of generation 0, or left out when a session stopped
+        if self._unmade:
+            self._make_later()
+        elif self._evaluation_is_due() and not self._used_up():  # of generation 0, or left out when its time was up
             self._evaluate_later()
         try:
             while not (self._used_up() or should_stop()):
@@ -211,18 +214,37 @@ class Run:
         weights = self._weights = self.learner.weights()
         self.pool.save(self.status.generation, weights, self._meta())
         self.telemetry.end_generation(weights)
-        with contextlib.suppress(Stopped), self._cuts():
-            self.miner.end_generation(self.agent, weights, self.replay)
-            if self.league.by_results:
-                self._show("playing matches")
-                self.league.play_matches(self.status.generation, weights)
-        if self._evaluation_is_due() or self._used_up():
-            self._evaluate()
+        evaluated = self._evaluation_is_due() or self._used_up()
+        self._unmade = ["mining", "matches", *(["evaluation"] if evaluated else [])]
+        self._make()
         metrics = self._write_metrics()
         self.telemetry.ask_for_alarms()
         self._save()
         if self.on_generation is not None:
             self.on_generation(self.status.generation, metrics)
+
+    def _make(self) -> None:
+        """Makes what is not made of the newest generation. What a stop cuts short is made when the run goes on, so that
+        it goes on as if it had not been stopped."""
+        with contextlib.suppress(Stopped), self._cuts():
+            if "mining" in self._unmade:
+                self.miner.end_generation(self.agent, self._weights, self.replay)
+                self._unmade.remove("mining")
+            if "matches" in self._unmade:
+                if self.league.by_results:
+                    self._show("playing matches")
+                    self.league.play_matches(self.status.generation, self._weights)
+                self._unmade.remove("matches")
+        if "evaluation" in self._unmade:
+            self._evaluate()
+            if self.telemetry.evaluated() or not self._should_stop():
+                self._unmade.remove("evaluation")
+
+    def _make_later(self) -> None:
+        """Makes what a stop has cut short, and brings this generation's line of metrics up to date."""
+        self._make()
+        self.telemetry.add(self._figures())
+        self.league.write(self.folder.path / "payoffs.json", self.status.generation)
 
     def _evaluation_is_due(self) -> bool:
         return self.status.generation % self.config.evaluate_every == 0 and not self.telemetry.evaluated()
@@ -254,18 +276,21 @@ class Run:
             self.telemetry.forget(0)
             self.telemetry.write(self.learner.learning_rate(self._schedule()), {})
         elif self.telemetry.evaluated():
-            self.telemetry.add_evaluation()
+            self.telemetry.add({})
 
     def _write_metrics(self) -> dict[str, float]:
         """Writes this generation's line of metrics, and returns it."""
-        generation = self.status.generation
-        metrics = {f"league/{name}": value for name, value in self.league.metrics(generation).items()}
-        metrics |= {f"mining/{name}": value for name, value in self.miner.metrics.items()}
+        metrics = self._figures()
         metrics |= {f"actors/{name}": value for name, value in self._intake.metrics().items()}
         metrics["actors/restarts"] = float(self.actors.restarts)
         written = self.telemetry.write(self.learner.learning_rate(self._schedule()), metrics)
-        self.league.write(self.folder.path / "payoffs.json", generation)
+        self.league.write(self.folder.path / "payoffs.json", self.status.generation)
         return written
+
+    def _figures(self) -> dict[str, float]:
+        """Metrics of matches and mining."""
+        metrics = {f"league/{name}": value for name, value in self.league.metrics(self.status.generation).items()}
+        return metrics | {f"mining/{name}": value for name, value in self.miner.metrics.items()}
 
     def _used_up(self) -> bool:
         self._tick()
@@ -306,6 +331,7 @@ class Run:
     def _save(self) -> None:
         tensors, rest = self.training.state()
         rest |= self.telemetry.state() | {"league": self.league.state()}
+        rest |= {"unmade": self._unmade}
         rest |= {"sessions": self._sessions + 1, "identity": self.agent.identity()}
         self.folder.save_state(self.replay, tensors, rest, self.actors.state())
         self.pool.retain(self.folder.referred())
@@ -318,6 +344,7 @@ class Run:
         self.league.load_state(rest.get("league", []))  # runs of earlier versions have none
         status.steps, status.rows, status.window = self.learner.steps, self.replay.inserted, len(self.replay)
         self._sessions = int(rest["sessions"])
+        self._unmade = list(rest.get("unmade", []))  # states of earlier versions have none
         for warning in state.warnings:
             self.telemetry.note(warning)
         self.budget.start(status.seconds)

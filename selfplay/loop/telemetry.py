@@ -174,9 +174,9 @@ class Telemetry:
         self._note_failures()
         return line
 
-    def add_evaluation(self) -> None:
-        """Adds the evaluation to this generation's line of metrics, which was written without it."""
-        self.metrics.add(self.status.generation, self._evaluation())
+    def add(self, more: Mapping[str, float]) -> None:
+        """Adds the evaluation, if there is one, and further metrics to this generation's line."""
+        self.metrics.add(self.status.generation, {**more, **(self._evaluation() if self.evaluated() else {})})
         self._note_failures()
 
     def _note_failures(self) -> None:
