@@ -120,7 +120,8 @@ def check(place: Place, outcome: hostile.Outcome, codes: tuple[int, ...] = (2,))
     said = f"{outcome.out[-300:]}\n{outcome.err[-600:]}\n{outcome.seconds:.1f} s, {outcome.megabytes:.0f} MB"
     assert outcome.code in codes, said
     assert "Traceback" not in outcome.err, said
-    sentences = [line for line in outcome.err.splitlines() if line.startswith("selfplay: ")]
+    lines = outcome.err.splitlines()
+    sentences = [line for line in lines if line.startswith("selfplay: ") and not line.startswith("selfplay: warning: ")]
     assert len(sentences) == (outcome.code == 2), said
     assert outcome.seconds < SECONDS and outcome.megabytes < MEGABYTES, said
     assert not place.canary.exists(), said
