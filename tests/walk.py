@@ -11,7 +11,7 @@ from selfplay.cli import main
 NEEDED = {
     "name": "chess", "what": "tic-tac-toe", "first": "random", "second": "greedy", "game": "tic-tac-toe",
     "preset": "tic-tac-toe", "players": "greedy", "checkpoint": "{run}", "run_folder": "{sample}", "folders": "{run}",
-    "files": "-",
+    "files": "-", "file": "-",
 }  # fmt: skip
 
 

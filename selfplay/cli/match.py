@@ -137,6 +137,8 @@ def _spec(arguments: argparse.Namespace, together: int | None) -> tuple[MatchSpe
 
 def _test(arguments: argparse.Namespace) -> SequentialTest | None:
     """The sequential test that is asked for. Raises UserError for what cannot be tested."""
+    if not (0 < arguments.alpha < 0.5 and 0 < arguments.beta < 0.5):
+        raise UserError(f"--alpha {arguments.alpha:g} --beta {arguments.beta:g}: expected above 0 and below 0.5.")
     if arguments.sprt is None:
         return None
     try:

@@ -73,6 +73,7 @@ def test_the_version_is_told(selfplay: Any) -> None:
         (["train", "tic-tac-to"], ["Did you mean 'tic-tac-toe'", "connect-four"]),
         (["train", "tic-tac-toe", "--set", "actor.num_simulation=3"], ["Did you mean 'actor.num_simulations'"]),
         (["train", "tic-tac-toe", "--set", "num_simulations=0"], ["actor.num_simulations"]),
+        (["match", "random", "greedy", "--game", "tic-tac-toe", "--alpha", "nan"], ["--alpha nan", "below 0.5"]),
         (["train", "tic-tac-toe", "--set", "actor.num_simulations=0"], ["actor.num_simulations", "from 1 to"]),
         (["train", "tic-tac-toe", "--set", "actor.num_simulations"], ["key=value"]),
         (["train", "tic-tac-toe", "--set", "game=go"], ["no game is called 'go'"]),

@@ -86,6 +86,8 @@ def run(arguments: argparse.Namespace) -> int:
     settings, options = _settings(arguments), _options(arguments)
     if arguments.png is not None and not arguments.png.absolute().parent.is_dir():
         raise FolderError(f"the folder of '{arguments.png}' does not exist: --png writes into one that does.")
+    if arguments.reference != "-":
+        paths.check_file(Path(arguments.reference))
     if arguments.file == "-" == arguments.reference:
         raise ArgumentError("the file and the reference are both standard input: name one of them.")
     from selfplay.cli.drift import table
