@@ -25,7 +25,7 @@ EVEN = 0.05  # above a half: a critic that tells no more apart than this sees ne
 FLAT = 0.01  # squared slope on reals, of data scaled to 1: scores a tenth apart across the data, so that σ(0.1) = 52 %
 POOR = 0.5  # share of good samples, below which no critic with eyes is even
 YOUNG = 0.1  # of the run: before that, samples are poor in any run
-FOUND_BY = 1 / 3  # of the run: by then healthy runs have all their modes
+FOUND_BY = 1 / 3  # of the run: by then healthy runs have all their modes, and of those no more than a few repeat
 FEW = 0.5  # of the modes
 MEASURED = 3  # times at least, before modes are said to be missing or lost
 FALLEN = 0.1  # of all modes lost against the best measurement, and more than one, twice in a row
@@ -158,7 +158,7 @@ def shrunk(seen: Seen) -> str:
 
 def repeating(seen: Seen) -> str:
     share = seen.metrics.get("distinct", 1.0)
-    if share >= REPEATING or seen.progress < YOUNG:
+    if share >= REPEATING or seen.progress < FOUND_BY:
         return ""
     return (
         f"two samples are alike {1 / share:,.0f} times as often as two reals (birthday test): the generator makes few "

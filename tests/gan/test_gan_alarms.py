@@ -196,6 +196,14 @@ def test_an_alarm_has_a_name_and_a_sentence() -> None:
     assert found["repeating"].startswith("two samples are alike 50 times as often")
 
 
+def test_samples_that_repeat_are_told_from_a_third_of_the_run_on() -> None:
+    """The packaged run on stacked digits repeats itself a quarter through, and has 991 of 1,000 modes in the end."""
+    figures = {"high_quality": 0.9, "distinct": 0.003}
+    for progress, heard in ((0.25, []), (0.34, ["repeating"])):
+        status = Status(generation=3, progress=progress, metrics=figures, history=[(3, figures)])
+        assert list(alarms.sound(status)) == heard
+
+
 def test_runs_without_a_critic_or_modes_are_silent() -> None:
     figures = {"frechet": 3.0, "copies": 0.01}
     status = Status(generation=5, progress=1.0, losses={"autoencoder/loss": 0.1}, metrics=figures)
@@ -205,7 +213,7 @@ def test_runs_without_a_critic_or_modes_are_silent() -> None:
 
 def test_figures_of_an_earlier_generation_sound_no_alarm() -> None:
     stale = {"high_quality": 0.9, "distinct": 0.02, "copies": 0.5, "spread": 0.1}
-    status = Status(generation=1, progress=0.1, metrics=stale, history=[(0, stale)])
+    status = Status(generation=1, progress=0.4, metrics=stale, history=[(0, stale)])
     assert alarms.sound(status) == {}
     status.history.append((1, stale))
     assert alarms.sound(status).keys() == {"repeating", "memorised", "shrunk"}
