@@ -27,6 +27,7 @@ OPTIONS = {
     "forgetting": ["--modes", "2"],
     "drift": [],
     "watch": ["--rows", "3000", "--factor", "2"],
+    "drift_faults": ["--faults", "one opening", "--from", "0", "--rows", "600"],
     "perft": ["--game", "chess", "--depth", "3", "--batch", "16", "--searches", "2"],
     "actors": [*SMALL, "--simulations", "4", "--rollout-rows", "20", "--seconds", "1"],
 }

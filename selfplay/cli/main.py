@@ -26,7 +26,7 @@ COMMANDS = {
     "analyze": "analyze positions with a trained agent, as a table or as JSON lines",
     "uci": "a trained agent as an engine for chess interfaces (UCI)",
     "hub": "a trained agent as an engine for draughts interfaces (Hub)",
-    "drift": "watch a CSV or Parquet file for drift against a reference; exit code 1 where it is found",
+    "drift": "what drifted in a run, or in a CSV or Parquet file against a reference; exit code 1 where something did",
     "games": "list the games, check that a game keeps its contract, count its move tree",
     "runs": "list runs, show one",
     "doctor": "check this machine and installation, and say what to do about what is wrong",
