@@ -16,7 +16,7 @@ from selfplay.errors import ConfigError
 from selfplay.gan import actor, alarms, buckets, inference, loss, match, pictures
 from selfplay.gan import config as settings
 from selfplay.gan.config import GanConfig
-from selfplay.gan.data import sources  # fmt: skip
+from selfplay.gan.data import observer, sources  # fmt: skip
 from selfplay.gan.display import DISPLAY
 from selfplay.gan.metrics import auc, distinct
 from selfplay.gan.models import build, model
@@ -167,6 +167,10 @@ class Gan(Agent):
     def pictures(self, weights: Weights) -> dict[str, np.ndarray]:
         rng = np.random.default_rng((self.config.run.seed, 4))
         return {"samples": pictures.samples(self.generator(weights), rng)}
+
+    def observer(self) -> observer.DataObserver | None:
+        drift = self.config.drift
+        return observer.DataObserver(drift, self.source.shape) if drift.enabled else None
 
     def alarms(self, status: Status) -> dict[str, str]:
         return alarms.sound(status, model.CRITIC in self.roles)

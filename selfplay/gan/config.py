@@ -10,6 +10,7 @@ from typing import Annotated, Any, Literal
 from msgspec import Meta
 
 from selfplay import config as configs
+from selfplay.drift.config import DriftConfig
 from selfplay.league.config import PoolConfig
 from selfplay.learning.config import LearnerConfig, MiningConfig, ReplayConfig
 from selfplay.loop.config import RunConfig
@@ -227,6 +228,7 @@ class GanConfig:
     mining: MiningConfig = field(default_factory=MiningConfig)
     learner: LearnerConfig = field(default_factory=LearnerConfig)
     pool: PoolConfig = field(default_factory=PoolConfig)
+    drift: DriftConfig = field(default_factory=DriftConfig)
     run: RunConfig = field(default_factory=RunConfig)
 
 
