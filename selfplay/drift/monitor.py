@@ -91,8 +91,8 @@ class Observer(Protocol):
     settings: DriftConfig
     streams: tuple[Stream, ...]
 
-    def begin(self, weights: Weights) -> None:
-        """Sees the weights that a session begins with, before anything else but `load_state`."""
+    def begin(self, weights: Weights, raw: Weights) -> None:
+        """Sees the weights that a session begins with (raw: before averaging), first of all but `load_state`."""
 
     def take(self, batch: SampleBatch, generation: int) -> None:
         """Sees a sample batch, before anything is learned from it. generation: of the newest weights."""
@@ -100,8 +100,8 @@ class Observer(Protocol):
     def drawn(self, rows: np.ndarray, generation: int) -> None:
         """Sees rows [B] that are about to be learned from. generation: of the newest weights."""
 
-    def end_generation(self, weights: Weights) -> tuple[dict[str, float], list[Reading]]:
-        """(figures by name, readings) of the generation that ends with these weights."""
+    def end_generation(self, weights: Weights, raw: Weights) -> tuple[dict[str, float], list[Reading]]:
+        """(figures by name, readings) of the generation that ends with these weights (raw: before averaging)."""
 
     def evaluated(self, metrics: Mapping[str, float]) -> list[Reading]:
         """Readings of an evaluation."""

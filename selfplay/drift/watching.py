@@ -47,10 +47,10 @@ class Watching:
         self._folder = folder
         self.failure: str | None = None
 
-    def begin(self, weights: Weights) -> None:
+    def begin(self, weights: Weights, raw: Weights) -> None:
         """See `Observer.begin`."""
         if self._observer is not None:
-            self._observer.begin(weights)
+            self._observer.begin(weights, raw)
 
     def take(self, batch: SampleBatch, generation: int) -> None:
         """See `Observer.take`."""
@@ -62,11 +62,13 @@ class Watching:
         if self._observer is not None:
             self._observer.drawn(rows, generation)
 
-    def end_generation(self, generation: int, weights: Weights) -> tuple[dict[str, float], list[str]]:
+    def end_generation(
+        self, generation: int, weights: Weights, raw: Weights
+    ) -> tuple[dict[str, float], list[str]]:  # fmt: skip
         """(metrics, sentences of alarms) of generation `generation`, which has just ended with these weights."""
         if self._observer is None or self._monitor is None:
             return {}, []
-        figures, readings = self._observer.end_generation(weights)
+        figures, readings = self._observer.end_generation(weights, raw)
         statistics, events = self._monitor.take(readings, generation)
         self._write(events)
         found = figures | statistics | {"alarms": float(self._monitor.alarms)}

@@ -110,10 +110,11 @@ class Learner:
 
     def weights(self) -> dict[str, dict[str, torch.Tensor]]:
         """The averaged weights, by player: what plays, and what a generation's checkpoint holds. CPU copies."""
-        return {
-            name: {key: value.detach().cpu().clone() for key, value in module.state_dict().items()}
-            for name, module in self.averaged.items()
-        }
+        return _copies(self.averaged)
+
+    def newest_weights(self) -> dict[str, dict[str, torch.Tensor]]:
+        """The weights that the last step has made, before averaging, by player. CPU copies."""
+        return _copies({name: player.module for name, player in self.players.items()})
 
     def state(self) -> tuple[dict[str, torch.Tensor], dict[str, Any]]:
         """All that `load_state` needs to go on exactly: tensors by flat name, and the rest as JSON values."""
@@ -204,3 +205,10 @@ def _player(update: Update, config: LearnerConfig) -> update_rules.PlayerOptimiz
         betas = (config.beta1, config.beta2)
         optimizer = torch.optim.AdamW(groups, lr=config.learning_rate, betas=betas, fused=True)
     return update_rules.PlayerOptimizer(update.name, update.module, update.loss, optimizer, config.max_gradient_norm)
+
+
+def _copies(modules: Mapping[str, torch.nn.Module]) -> dict[str, dict[str, torch.Tensor]]:
+    return {
+        name: {key: value.detach().cpu().clone() for key, value in module.state_dict().items()}
+        for name, module in modules.items()
+    }

@@ -75,7 +75,7 @@ class Run:
         with self._cuts():
             self._show("compiling kernels")
             agent.warm_up()
-            self.telemetry.watching.begin(self._weights)
+            self.telemetry.watching.begin(self._weights, self.learner.newest_weights())
             self.actors = self._make_actors(address)
         if state:
             with folder.fitting():
@@ -213,7 +213,7 @@ class Run:
         self.telemetry.rates(self.training.reuse(), at_end=True)
         weights = self._weights = self.learner.weights()
         self.pool.save(self.status.generation, weights, self._meta())
-        self.telemetry.end_generation(weights)
+        self.telemetry.end_generation(weights, self.learner.newest_weights())
         evaluated = self._evaluation_is_due() or self._used_up()
         self._unmade = ["mining", "matches", *(["evaluation"] if evaluated else [])]
         self._make()

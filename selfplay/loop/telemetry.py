@@ -69,13 +69,13 @@ class Telemetry:
         """Whether there were updates since the last generation."""
         return bool(self._loss_counts)
 
-    def end_generation(self, weights: Weights) -> None:
-        """Takes the mean of each loss over the generation that has just ended with these weights, asks what watched it,
-        and clears all sums."""
+    def end_generation(self, weights: Weights, raw: Weights) -> None:
+        """Takes the mean of each loss over the generation that has just ended with these weights (raw: before
+        averaging), asks what watched it, and clears all sums."""
         means = {key: float(total) / self._loss_counts[key] for key, total in self._loss_sums.items()}
         self.status.losses = means
         self._loss_sums, self._loss_counts, self._sums = {}, {}, {}
-        self._drift, alarms = self.watching.end_generation(self.status.generation, weights)
+        self._drift, alarms = self.watching.end_generation(self.status.generation, weights, raw)
         self._note_alarms(alarms)
 
     def _note_alarms(self, sentences: list[str]) -> None:

@@ -36,7 +36,7 @@ class Observer:
         self.says: list[Reading] = []
         self.seen = 0
 
-    def begin(self, weights: Weights) -> None:
+    def begin(self, weights: Weights, raw: Weights) -> None:
         self.seen += 1
 
     def take(self, batch: SampleBatch, generation: int) -> None:
@@ -45,7 +45,7 @@ class Observer:
     def drawn(self, rows: np.ndarray, generation: int) -> None:
         self.seen += len(rows)
 
-    def end_generation(self, weights: Weights) -> tuple[dict[str, float], list[Reading]]:
+    def end_generation(self, weights: Weights, raw: Weights) -> tuple[dict[str, float], list[Reading]]:
         return {"seen": float(self.seen)}, self.says
 
     def evaluated(self, metrics: Mapping[str, float]) -> list[Reading]:
@@ -102,13 +102,13 @@ def test_without_alarms_it_measures_only() -> None:
 def test_alarms_are_kept_in_a_file_with_its_digest_and_cut_with_the_generations(tmp_path: Path) -> None:
     observer = Observer()
     watched = Watching(observer, tmp_path)
-    watched.begin({})
+    watched.begin({}, {})
     watched.take(SampleBatch(np.zeros(3), {}, 0), 0)
     observer.says = [reading(TESTED, 30), reading(LIMITED, 1)]
-    metrics, said = watched.end_generation(1, {})
+    metrics, said = watched.end_generation(1, {}, {})
     assert metrics["drift/seen"] == 4 and metrics["drift/alarms"] == 1 and metrics["drift/age"] == 1 and len(said) == 1
     observer.says = [reading(LIMITED, 5)]
-    watched.end_generation(2, {})
+    watched.end_generation(2, {}, {})
     watched.record(2, "vanished", "the gradient has vanished")
     watched.record(3, "vanished", "the gradient has vanished")
     lines = watching.read(tmp_path)
@@ -124,10 +124,12 @@ def test_alarms_are_kept_in_a_file_with_its_digest_and_cut_with_the_generations(
 
 def test_a_family_without_an_observer_is_not_watched_nor_is_one_that_is_told_not_to_be(tmp_path: Path) -> None:
     for watched in (Watching(None, tmp_path), Watching(Observer(DriftConfig(enabled=False)), tmp_path)):
-        watched.begin({})
+        watched.begin({}, {})
         watched.take(SampleBatch(np.zeros(3), {}, 0), 0)
         watched.drawn(np.zeros(3), 0)
-        assert watched.end_generation(1, {}) == ({}, []) and watched.evaluated(1, {}) == [] and watched.state() == {}
+        assert (
+            watched.end_generation(1, {}, {}) == ({}, []) and watched.evaluated(1, {}) == [] and watched.state() == {}
+        )
     assert list(tmp_path.iterdir()) == []
 
 
@@ -135,5 +137,5 @@ def test_a_file_that_cannot_be_written_is_told_and_stops_nothing(tmp_path: Path)
     observer = Observer()
     observer.says = [reading(TESTED, 30)]
     watched = Watching(observer, tmp_path / "missing")
-    assert len(watched.end_generation(1, {})[1]) == 1
+    assert len(watched.end_generation(1, {}, {})[1]) == 1
     assert watched.failure is not None and "drift.jsonl is not being written" in watched.failure

@@ -65,8 +65,8 @@ class SelfPlayObserver:
 
     # -- what is seen ----------------------------------------------------------------------------------------
 
-    def begin(self, weights: Weights) -> None:
-        self._probe.look(weights[PLAYER])
+    def begin(self, weights: Weights, raw: Weights) -> None:
+        self._probe.look(weights[PLAYER], raw[PLAYER])
 
     def take(self, batch: SampleBatch, generation: int) -> None:
         actor, _, number = batch.source
@@ -92,8 +92,8 @@ class SelfPlayObserver:
 
     # -- what is said of it ----------------------------------------------------------------------------------
 
-    def end_generation(self, weights: Weights) -> tuple[dict[str, float], list[Reading]]:
-        change = self._probe.look(weights[PLAYER])
+    def end_generation(self, weights: Weights, raw: Weights) -> tuple[dict[str, float], list[Reading]]:
+        change = self._probe.look(weights[PLAYER], raw[PLAYER])
         readings = self._of_weights(change)
         figures = {name: value for name, value in change.items() if not name.endswith("_change")}
         if self._ages:

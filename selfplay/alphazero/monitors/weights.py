@@ -32,9 +32,11 @@ class Probe:
         self._planes = torch.from_numpy(game.observe(self._states))
         self._before: tuple[np.ndarray, np.ndarray, dict[str, torch.Tensor]] | None = None
 
-    def look(self, weights: Mapping[str, torch.Tensor]) -> dict[str, float]:
-        """Figures of these weights, and of the change since the last call's."""
+    def look(self, weights: Mapping[str, torch.Tensor], raw: Mapping[str, torch.Tensor]) -> dict[str, float]:
+        """Figures of these weights, and of the change since the last call's. raw: before averaging, which would go on
+        moving for long after a head has stood still."""
         held = {name: tensor.detach().float().cpu() for name, tensor in weights.items()}
+        newest = {name: tensor.detach().float().cpu() for name, tensor in raw.items()}
         self._net.load_state_dict(held)
         seen: dict[str, torch.Tensor] = {}
         hooks = [
@@ -59,9 +61,9 @@ class Probe:
             ratio = np.log(np.maximum(policy, 1e-12) / np.maximum(old_policy, 1e-12))
             found["policy_churn"] = float((policy * ratio).sum(1).mean())
             found["value_churn"] = float(np.abs(value - old_value).mean())
-            found["policy_change"] = _change(old, held, "policy")
-            found["value_change"] = _change(old, held, "value")
-        self._before = policy, value, held
+            found["policy_change"] = _change(old, newest, "policy")
+            found["value_change"] = _change(old, newest, "value")
+        self._before = policy, value, newest
         return found
 
 

@@ -44,7 +44,7 @@ class DataObserver:
         self._halves: list[list[np.ndarray]] = [[], []]  # of this generation: to compare with the last one, to keep
         self._before = np.zeros((0, DIRECTIONS + 1), np.float32)  # what the generation before has kept
 
-    def begin(self, weights: Weights) -> None:
+    def begin(self, weights: Weights, raw: Weights) -> None:
         pass
 
     def take(self, batch: SampleBatch, generation: int) -> None:
@@ -57,7 +57,7 @@ class DataObserver:
     def drawn(self, rows: np.ndarray, generation: int) -> None:
         pass
 
-    def end_generation(self, weights: Weights) -> tuple[dict[str, float], list[Reading]]:
+    def end_generation(self, weights: Weights, raw: Weights) -> tuple[dict[str, float], list[Reading]]:
         empty = np.zeros((0, DIRECTIONS + 1), np.float32)
         window, kept = (np.concatenate([empty, *half]) for half in self._halves)
         before, self._before, self._halves = self._before, kept, [[], []]

@@ -29,7 +29,7 @@ def weights_of(generation: int) -> Weights:
 def alarms(make: Made, generations: int = 2, actors: int = 2, seed: int = 0) -> list[Event]:
     observer = SelfPlayObserver(GAME, CONFIG)
     monitor = Monitor(observer.streams, observer.settings)
-    observer.begin(weights_of(0))
+    observer.begin(weights_of(0), weights_of(0))
     found = []
     for generation in range(generations):
         for number in range(3):
@@ -37,7 +37,7 @@ def alarms(make: Made, generations: int = 2, actors: int = 2, seed: int = 0) -> 
                 rows = make(1000 * seed + 100 * generation + 10 * number + actor, actor)
                 rows["generation"] = generation
                 observer.take(batch(rows, actor, 3 * generation + number + 1), generation)
-        _, readings = observer.end_generation(weights_of(generation + 1))
+        _, readings = observer.end_generation(weights_of(generation + 1), weights_of(generation + 1))
         found += monitor.take(readings, generation + 1)[1]
     return found
 
@@ -104,7 +104,9 @@ def test_an_actor_with_older_weights_is_told_and_a_batch_under_way_is_not() -> N
                 late = actor == 1 or number == 1
                 rows = rows_of(4, 10 * number + actor, generation=generation - late)
                 observer.take(batch(rows, actor, number), generation)
-        found[generation] = monitor.take(observer.end_generation(weights_of(generation))[1], generation)[1]
+        found[generation] = monitor.take(
+            observer.end_generation(weights_of(generation), weights_of(generation))[1], generation
+        )[1]
     assert [(event.stream, event.part) for event in found[1]] == [("behind", "actor 1")] and found[2] == []
 
 
@@ -112,17 +114,17 @@ def test_a_head_whose_weights_stand_still_while_the_other_learns_is_told() -> No
     observer = SelfPlayObserver(GAME, CONFIG)
     monitor = Monitor(observer.streams, observer.settings)
     first, second = weights_of(0), weights_of(1)
-    observer.begin(first)
+    observer.begin(first, first)
     frozen = {name: (first if name.startswith("value") else second)["net"][name] for name in second["net"]}
-    figures, readings = observer.end_generation({"net": frozen})
+    figures, readings = observer.end_generation({"net": frozen}, {"net": frozen})
     assert [event.stream for event in monitor.take(readings, 1)[1]] == ["value_head"]
     assert figures["policy_churn"] > 0 and 0 <= figures["dead_units"] <= 1 and figures["effective_rank"] >= 1
 
 
 def test_weights_that_did_not_move_are_no_frozen_head() -> None:
     observer = SelfPlayObserver(GAME, CONFIG)
-    observer.begin(weights_of(0))
-    assert observer.end_generation(weights_of(0))[1] == []
+    observer.begin(weights_of(0), weights_of(0))
+    assert observer.end_generation(weights_of(0), weights_of(0))[1] == []
 
 
 def test_forgetting_is_told_after_two_poor_evaluations_and_not_after_one() -> None:
@@ -151,14 +153,16 @@ def test_saving_and_restoring_in_mid_generation_changes_nothing() -> None:
 
     whole, parts = SelfPlayObserver(GAME, CONFIG), SelfPlayObserver(GAME, CONFIG)
     for observer in (whole, parts):
-        observer.begin(weights_of(0))
+        observer.begin(weights_of(0), weights_of(0))
         half(observer, range(1, 4))
     again = SelfPlayObserver(GAME, CONFIG)
     again.load_state(json.loads(json.dumps(parts.state())))
-    again.begin(weights_of(0))
+    again.begin(weights_of(0), weights_of(0))
     for observer in (whole, again):
         half(observer, range(4, 6))
-    assert repr(whole.end_generation(weights_of(1))) == repr(again.end_generation(weights_of(1)))
+    assert repr(whole.end_generation(weights_of(1), weights_of(1))) == repr(
+        again.end_generation(weights_of(1), weights_of(1))
+    )
     assert whole.state() == again.state()
 
 

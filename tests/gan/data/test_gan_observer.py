@@ -24,7 +24,7 @@ def alarms(shifts: list[float], seed: int = 0) -> list[int]:
     monitor, found = Monitor(observer.streams, observer.settings), []
     for generation, shift in enumerate(shifts):
         observer.take(batch(rng, shift), generation)
-        found += [event.generation for event in monitor.take(observer.end_generation({})[1], generation)[1]]
+        found += [event.generation for event in monitor.take(observer.end_generation({}, {})[1], generation)[1]]
     return found
 
 
@@ -41,10 +41,10 @@ def test_an_observer_goes_on_from_its_state() -> None:
     one, other = (DataObserver(DriftConfig(), (2,)) for _ in range(2))
     rng = np.random.default_rng(1)
     one.take(batch(rng, 0.0), 0)
-    one.end_generation({})
+    one.end_generation({}, {})
     one.take(batch(rng, 0.0, 100), 1)
     other.load_state(json.loads(json.dumps(one.state())))
     more = batch(rng, 0.5)
     for observer in (one, other):
         observer.take(more, 1)
-    assert one.end_generation({}) == other.end_generation({}) and one.state() == other.state()
+    assert one.end_generation({}, {}) == other.end_generation({}, {}) and one.state() == other.state()
