@@ -7,7 +7,7 @@ import argparse
 EPILOG = """examples:
   selfplay drift run runs/connect-four
   selfplay drift watch week.csv --reference train.csv
-  selfplay drift watch --help
+  selfplay drift watch week.parquet --reference train.parquet --every 1d --png drift.png
 
 exit codes: 0 no drift, 1 drift was found, 2 refused
 """
