@@ -53,6 +53,11 @@ class Budget:
         minutes = self.config.run.minutes
         return status.seconds / max(60 * minutes - self.reserve, 1e-9) if minutes else 0.0
 
+    def is_out_of_time(self, status: Status) -> bool:
+        """Whether the minutes are used up, but for the reserve: what takes long in this process is cut short then."""
+        self.tick(status)
+        return self._time_share(status) >= 1.0
+
     def left(self, status: Status) -> float:
         """Seconds of a budget in minutes that are left, the reserve included; infinite where there is none."""
         minutes = self.config.run.minutes

@@ -92,7 +92,7 @@ class Run:
         if left := node.end_leftovers(self.folder.path):
             self._tell(f"Ended {left} processes of Ray that a session which was killed had left running.")
         if config.actors == 0:
-            return InlineActorPool(self.agent, seed, config.rollout_rows, lambda: self._should_stop())
+            return InlineActorPool(self.agent, seed, config.rollout_rows, self._cuts_rollout)
         from selfplay.loop.ray_pool import RayActorPool
 
         self._show(f"starting {config.actors} actors")
@@ -102,6 +102,9 @@ class Run:
         return RayActorPool(
             self.agent, seed, config.actors, config.rollout_rows, address, gpus, self.folder.path, self._tell
         )
+
+    def _cuts_rollout(self) -> bool:
+        return self._should_stop() or self.budget.is_out_of_time(self.status)
 
     def _tell(self, sentence: str) -> None:
         """A note that is shown at once."""

@@ -140,3 +140,10 @@ def test_an_evaluation_that_runs_out_of_time_keeps_what_is_complete() -> None:
     assert "accuracy" in found and "score_random" in found and "score_first" not in found
     assert seen == sorted(seen) and 0 <= seen[0] and seen[-1] < 1
     assert "score_first" in agent.evaluate(weights, weights)
+
+
+def test_a_rollout_that_is_longer_than_the_budget_in_minutes_is_cut_short(tmp_path: Path) -> None:
+    wanted = tiny.config(run={"minutes": 0.01, "generations": None, "rollout_rows": 10**8, "generation_rows": 10**8})
+    with tiny.Session(tmp_path, wanted) as run:
+        run.train(lambda: False)
+        assert run.status.phase == "finished" and run.replay.inserted < 10**6
