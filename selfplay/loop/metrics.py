@@ -84,6 +84,13 @@ def _values(text: bytes) -> dict[str, Any] | None:
     return json_text.numbers({_current(name): value for name, value in line.items()})
 
 
+def _in_todays_names(line: Line) -> bytes:
+    """The text of a line; written anew where it has names of earlier versions."""
+    if line.values is None or all(f'"{name}"'.encode() in line.text for name in line.values):
+        return line.text
+    return json_text.dumps(line.values).encode() + b"\n"
+
+
 def _current(name: str) -> str:
     section, slash, rest = name.partition("/")
     return config.current_key(section) + slash + rest if slash else name
@@ -154,9 +161,10 @@ class MetricsWriter:
         what it had written since. Damaged lines stay where they are."""
         with self._reported():
             found = list(lines(self._folder))
-            kept = [line.text for line in found if not line.torn and (line.values or {"step": -1})["step"] < before]
-            if len(kept) < len(found) or not all(text.endswith(b"\n") for text in kept):
-                self._replace(kept)
+            kept = [line for line in found if not line.torn and (line.values or {"step": -1})["step"] < before]
+            texts = [_in_todays_names(line) for line in kept]
+            if texts != [line.text for line in found] or not all(text.endswith(b"\n") for text in texts):
+                self._replace(texts)
 
     def _replace(self, texts: list[bytes]) -> None:
         records.replace(self._folder / FILE, b"".join(text.rstrip(b"\n") + b"\n" for text in texts))
