@@ -29,6 +29,7 @@ class League:
         self.agent, self.pool, self.seed, self.note = agent, pool, seed, note
         self.by_results = pool.config.by_results and bool(agent.roles)
         self.table = payoff.PayoffTable(*agent.roles) if self.by_results else None
+        self._unwritten = False  # whether payoffs.json could not be written in this session
 
     def opponent_weights(self, newest: int, weights: Weights) -> Weights | None:
         """Weights of the opponents from generation `newest` on, by role: one draw for each; None while there is none.
@@ -129,7 +130,9 @@ class League:
         try:
             records.replace(path, json_text.dumps(told, indent=1).encode())
         except OSError as error:
-            self.note(f"{path.name} was not written: {error.strerror or error}.")
+            if not self._unwritten:  # once: the system may give another reason each time
+                self.note(f"{path.name} was not written: {error.strerror or error}.")
+            self._unwritten = True
 
     def shares(self, newest: int) -> dict[str, dict[str, float]]:
         """How often each player is drawn as an opponent from generation `newest` on, by role."""
