@@ -44,7 +44,11 @@ def test_a_folder_copied_while_it_is_trained_goes_on_as_a_run_of_its_own(tmp_pat
         assert Pool(path / "checkpoints").generations() == [0, 1, 2, 3]
 
 
-@pytest.mark.parametrize("holder", ["1", str(os.getpid()), "999999999", "", "another-host:12"])
+@pytest.mark.parametrize(
+    "holder",
+    ["1", str(os.getpid()), "999999999", "", "another-host:12"],
+    ids=["init", "this process", "none", "empty", "another host"],
+)
 def test_a_lock_that_nobody_holds_is_taken_whoever_it_names(whole: Path, tmp_path: Path, holder: str) -> None:
     path = Path(shutil.copytree(whole, tmp_path / "run"))
     (path / "lock").write_text(holder)
