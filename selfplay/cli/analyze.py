@@ -10,7 +10,7 @@ import argparse
 import sys
 from typing import TYPE_CHECKING
 
-from selfplay.cli.console import early, paths
+from selfplay.cli.console import early, numbers, paths
 from selfplay.errors import UserError
 from selfplay.players.levels import MAX_SIMULATIONS
 
@@ -43,13 +43,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--moves", metavar="MOVES", help="the position after these moves, shown as a table")
     parser.add_argument("--fen", metavar="FEN", help="the position that --moves start from (chess, checkers)")
     parser.add_argument(
-        "--simulations", type=int, default=100, metavar="N", help="simulations a position (default 100)"
+        "--simulations",
+        type=numbers.whole(0, MAX_SIMULATIONS),
+        default=100,
+        metavar="N",
+        help="simulations a position (default 100)",
     )
 
 
 def run(arguments: argparse.Namespace) -> int:
-    if not 0 <= arguments.simulations <= MAX_SIMULATIONS:
-        raise UserError(f"--simulations is {arguments.simulations}, and must lie between 0 and {MAX_SIMULATIONS:,}.")
     folder = early.find_agent(arguments.checkpoint)
     from selfplay.players import network_player
     from selfplay.serve import json_lines

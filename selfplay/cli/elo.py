@@ -12,9 +12,10 @@ import argparse
 import sys
 from pathlib import Path
 
-from selfplay.cli.console import early, paths
+from selfplay.cli.console import early, numbers, paths
 from selfplay.cli.tournaments import conditions, contest, playing
 from selfplay.errors import UserError
+from selfplay.players.levels import MAX_SIMULATIONS
 
 EPILOG = """examples:
   selfplay elo runs/connect-four
@@ -38,14 +39,14 @@ many reals that were held out of training; all games of a block are played, and 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("players", nargs="+", metavar="PLAYER", help="runs, checkpoints, reference players, engines")
     parser.add_argument("--game", metavar="NAME", help="the game, where no player is a checkpoint")
-    parser.add_argument("--generations", default="10", metavar="N",
+    parser.add_argument("--generations", type=numbers.whole(1, 10**6, "all"), default=10, metavar="N",
                         help="how many of each run, evenly spread; 1: the newest; 'all' (default 10)")  # fmt: skip
-    parser.add_argument("--games", type=int, metavar="N",
+    parser.add_argument("--games", type=numbers.whole(1, conditions.MAX_GAMES), metavar="N",
                         help="games a pair of players (default 100); of GAN runs, blocks of samples "
                         "(default 20)")  # fmt: skip
-    parser.add_argument("--simulations", metavar="N[,N…]",
+    parser.add_argument("--simulations", type=numbers.several(0, MAX_SIMULATIONS), metavar="N[,N…]",
                         help="simulations a move of trained players (default 100); 0: the policy alone")  # fmt: skip
-    parser.add_argument("--samples", type=int, metavar="N",
+    parser.add_argument("--samples", type=numbers.whole(10, contest.MAX_SAMPLES), metavar="N",
                         help="of GAN runs: fakes in a block, and reals (default 1000)")  # fmt: skip
     parser.add_argument("--schedule", choices=contest.SCHEDULES, default="round-robin",
                         help="gauntlet: each newest generation (or the first player) against all; "
@@ -53,7 +54,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--anchor", metavar="NAME[=ELO]", help="whose rating is fixed (default: the mean is 0)")
     conditions.add_openings(parser)
     conditions.add_adjudication(parser)
-    parser.add_argument("--seed", type=int, default=1, metavar="S",
+    parser.add_argument("--seed", type=numbers.seed, default=1, metavar="S",
                         help="random seed of openings, samples and moves (default 1)")  # fmt: skip
     playing.add_arguments(parser)
     parser.add_argument("--out", type=paths.path, metavar="DIR", help="output folder (default: elo/ in the first run)")

@@ -8,7 +8,7 @@ import json
 import time
 from typing import TYPE_CHECKING
 
-from selfplay.cli.console import records
+from selfplay.cli.console import numbers, records
 from selfplay.errors import UserError
 
 if TYPE_CHECKING:
@@ -46,7 +46,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
                                description=PERFT, epilog=EPILOG,
                                formatter_class=argparse.RawDescriptionHelpFormatter)  # fmt: skip
     perft.add_argument("name", metavar="NAME", help="a game's name")
-    perft.add_argument("--depth", type=int, required=True, metavar="D", help="moves in a sequence")
+    perft.add_argument(
+        "--depth", type=numbers.whole(0, MAX_DEPTH), required=True, metavar="D", help="moves in a sequence"
+    )
     perft.add_argument("--position", metavar="TEXT", help="where to count from (default: the start)")
     perft.add_argument("--chess960", action="store_true", help="castling as in Chess960, in TEXT and in the output")
     perft.add_argument("--divide", action="store_true", help="a count for each first move as well")
@@ -107,8 +109,6 @@ def _check(name: str) -> int:
 
 def _perft(arguments: argparse.Namespace) -> int:
     game = _make(arguments.name, **({"chess960": True} if arguments.chess960 else {}))
-    if not 0 <= arguments.depth <= MAX_DEPTH:
-        raise UserError(f"--depth is {arguments.depth}, and must lie between 0 and {MAX_DEPTH}.")
     import games
     from games import base
     from games.checks import perft

@@ -10,6 +10,7 @@ import argparse
 import errno
 import importlib
 import os
+import re
 import sys
 from typing import NoReturn
 
@@ -51,6 +52,8 @@ class Parser(argparse.ArgumentParser):
             word = message.split("invalid choice: ")[1].split(" ")[0].strip("'")
             choices = [text.strip(" ')") for text in message.rpartition("choose from ")[2].split(",")]
             message = f"there is no '{word}' here.{errors.suggest(word, choices)} Choose from: {', '.join(choices)}."
+        message = re.sub(r"\S{161,}", lambda long: errors.shorten(long[0], 160), message)
+        message = "".join(one if one.isprintable() else ascii(one)[1:-1] for one in message)
         complain(f"{message.rstrip('.')}. `{self.prog} --help` shows how it is used.")
         raise SystemExit(2)
 

@@ -12,7 +12,7 @@ import json
 import sys
 from typing import TYPE_CHECKING, Any
 
-from selfplay.cli.console import early, paths
+from selfplay.cli.console import early, numbers, paths
 from selfplay.cli.tournaments import conditions, playing
 from selfplay.errors import UserError
 from selfplay.players.levels import MAX_SIMULATIONS
@@ -46,19 +46,21 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("first", metavar="PLAYER", help="a run or checkpoint, a reference player, an engine")
     parser.add_argument("second", metavar="OPPONENT", help="the other player, named likewise")
     parser.add_argument("--game", metavar="NAME", help="the game, where neither player is a checkpoint")
-    parser.add_argument("--games", type=int, metavar="N",
+    parser.add_argument("--games", type=numbers.whole(2, conditions.MAX_GAMES), metavar="N",
                         help=f"games in all, even (default 100; with --sprt at most {SPRT_GAMES:,})")  # fmt: skip
-    parser.add_argument("--simulations", type=int, default=100, metavar="N",
+    parser.add_argument("--simulations", type=numbers.whole(0, MAX_SIMULATIONS), default=100, metavar="N",
                         help="simulations a move of trained players (default 100)")  # fmt: skip
     parser.add_argument("--sprt", metavar="ELO0,ELO1", help="sequential test: stop once one of these is accepted")
-    parser.add_argument("--alpha", type=float, default=0.05, metavar="P",
+    parser.add_argument("--alpha", type=numbers.real(0, 0.5, ends=False), default=0.05, metavar="P",
                         help="risk of accepting ELO1 when ELO0 holds (default 0.05)")  # fmt: skip
-    parser.add_argument("--beta", type=float, default=0.05, metavar="P",
+    parser.add_argument("--beta", type=numbers.real(0, 0.5, ends=False), default=0.05, metavar="P",
                         help="risk of accepting ELO0 when ELO1 holds (default 0.05)")  # fmt: skip
     parser.add_argument("--logistic", action="store_true", help="bounds of --sprt in logistic Elo")
     conditions.add_openings(parser)
     conditions.add_adjudication(parser)
-    parser.add_argument("--seed", type=int, default=1, metavar="S", help="seed of openings and of moves (default 1)")
+    parser.add_argument(
+        "--seed", type=numbers.seed, default=1, metavar="S", help="seed of openings and of moves (default 1)"
+    )
     playing.add_arguments(parser)
     parser.add_argument("--out", type=paths.path, metavar="DIR",
                         help="keep results and game records here; the same command goes on")  # fmt: skip
@@ -68,9 +70,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     if arguments.games is None:
         arguments.games = SPRT_GAMES if arguments.sprt else 100
-    conditions.check(arguments)
+    conditions.check_even(arguments)
     playing.check(arguments)
-    conditions.check_range("--simulations", arguments.simulations, 0, MAX_SIMULATIONS)
     early.check_players([arguments.first, arguments.second], arguments.game)
     test = _test(arguments)
     from selfplay.cli.tournaments.tally import Tally
@@ -137,8 +138,6 @@ def _spec(arguments: argparse.Namespace, together: int | None) -> tuple[MatchSpe
 
 def _test(arguments: argparse.Namespace) -> SequentialTest | None:
     """The sequential test that is asked for. Raises UserError for what cannot be tested."""
-    if not (0 < arguments.alpha < 0.5 and 0 < arguments.beta < 0.5):
-        raise UserError(f"--alpha {arguments.alpha:g} --beta {arguments.beta:g}: expected above 0 and below 0.5.")
     if arguments.sprt is None:
         return None
     try:

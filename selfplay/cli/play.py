@@ -15,7 +15,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from selfplay import errors
-from selfplay.cli.console import early
+from selfplay.cli.console import early, numbers
+from selfplay.cli.terminal import strength as strengths
 from selfplay.errors import ConfigError, UserError
 
 if TYPE_CHECKING:
@@ -50,10 +51,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--as", dest="seat", choices=("first", "second", "random", "none"), default="first",
                         help="where you sit; none: watch two agents")  # fmt: skip
     strength = parser.add_mutually_exclusive_group()
-    strength.add_argument("--level", metavar="1-10", help="how strong the opponent is")
-    strength.add_argument("--simulations", metavar="N",
+    strength.add_argument("--level", type=numbers.whole(1, 10), metavar="1-10", help="how strong the opponent is")
+    strength.add_argument("--simulations", type=numbers.whole(0, strengths.MOST), metavar="N",
                           help=f"strength as simulations a move (default {SIMULATIONS})")  # fmt: skip
-    parser.add_argument("--temperature", metavar="T",
+    parser.add_argument("--temperature", type=numbers.real(0, 100), metavar="T",
                         help=f"randomness of its moves; 0: always the best move (default {TEMPERATURE})")  # fmt: skip
     parser.add_argument("--ascii", action="store_true", help="boards as text; needs no Unicode")
     parser.add_argument("--plain", action="store_true", help="everything in words, for screen readers: no boards")
@@ -62,7 +63,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--moves", metavar="MOVES", help="moves to begin with")
     parser.add_argument("--load", metavar="FILE", help="a game to go on with")
     parser.add_argument("--record", metavar="FILE", help="a file that every game is added to, with comments")
-    parser.add_argument("--seed", type=int, metavar="N", help="makes the agents' choices repeatable")
+    parser.add_argument("--seed", type=numbers.seed, metavar="N", help="makes the agents' choices repeatable")
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -162,17 +163,16 @@ def _name(text: str) -> str:
 
 def _strength(arguments: argparse.Namespace) -> tuple[Strength, int]:
     """(Strength, simulations of hints and analyses)."""
-    from selfplay.cli.terminal import strength as strengths
     from selfplay.play import session
 
     wanted = SIMULATIONS
     if arguments.simulations is not None:
-        wanted = strengths.number(arguments.simulations, "--simulations", 0, strengths.MOST)
+        wanted = arguments.simulations
     strength = session.Strength(wanted, TEMPERATURE)
     if arguments.level is not None:
-        strengths.set_level(strength, strengths.number(arguments.level, "--level", 1, 10))
+        strengths.set_level(strength, arguments.level)
     if arguments.temperature is not None:
-        strength.temperature = strengths.degrees(arguments.temperature)
+        strength.temperature = arguments.temperature
     return strength, max(wanted, 1)
 
 

@@ -14,7 +14,7 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from selfplay.cli.console import early, paths
+from selfplay.cli.console import early, numbers, paths
 from selfplay.errors import CheckpointError, UserError
 
 if TYPE_CHECKING:
@@ -38,6 +38,7 @@ of the first class, and below them the same samples after the mean inputs of oth
 """
 
 MAX_COUNT = 1_000_000
+MAX_GENERATION = MAX_LABEL = 999_999
 MAX_INTERPOLATIONS = 100
 STEPS = 10  # images of an interpolation
 STEPS_OF_POINTS = 60
@@ -47,19 +48,31 @@ IMAGES, POINTS = 100, 2_000  # samples by default
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("run_folder", type=paths.path, metavar="RUN", help="folder of a run or of one generation")
-    parser.add_argument("--generation", type=int, metavar="G", help="generation of the run (default: the newest)")
-    parser.add_argument("--label", type=int, metavar="K", help="samples of this class only")
+    parser.add_argument(
+        "--generation",
+        type=numbers.whole(0, MAX_GENERATION),
+        metavar="G",
+        help="generation of the run (default: the newest)",
+    )
+    parser.add_argument("--label", type=numbers.whole(0, MAX_LABEL), metavar="K", help="samples of this class only")
     shown = parser.add_mutually_exclusive_group()
-    shown.add_argument("--interpolate", type=int, metavar="N", help="N interpolations between random samples")
+    shown.add_argument(
+        "--interpolate",
+        type=numbers.whole(1, MAX_INTERPOLATIONS),
+        metavar="N",
+        help="N interpolations between random samples",
+    )
     shown.add_argument("--arithmetic", metavar="SUM", help="sum and difference of classes, such as 3-1+7")
     shown.add_argument("--evaluate", action="store_true",
                        help="measure samples and held-out real data now; no picture")  # fmt: skip
-    parser.add_argument("--count", type=int, metavar="N",
+    parser.add_argument("--count", type=numbers.whole(1, MAX_COUNT), metavar="N",
                         help=f"number of samples (default: {IMAGES} images, {POINTS} points)")  # fmt: skip
     parser.add_argument(
         "--npz", type=paths.file, metavar="FILE", help="write samples as arrays; with --out a picture too"
     )
-    parser.add_argument("--seed", type=int, default=1, metavar="S", help="random seed of the samples (default 1)")
+    parser.add_argument(
+        "--seed", type=numbers.seed, default=1, metavar="S", help="random seed of the samples (default 1)"
+    )
     parser.add_argument(
         "--out", type=paths.file, metavar="FILE.png", help="path of the picture (default: in RUN/samples)"
     )
@@ -97,12 +110,6 @@ def run(arguments: argparse.Namespace) -> int:
 
 def _check(arguments: argparse.Namespace) -> None:
     """Raises UserError for arguments that are wrong whatever the run."""
-    for option, value, least, most in (
-        ("--count", arguments.count, 1, MAX_COUNT), ("--interpolate", arguments.interpolate, 1, MAX_INTERPOLATIONS),
-        ("--seed", arguments.seed, 0, 2**62), ("--generation", arguments.generation, 0, 10**6 - 1),
-    ):  # fmt: skip
-        if value is not None and not least <= value <= most:
-            raise UserError(f"{option} is {value}: expected {least:,} to {most:,}.")
     if arguments.out and arguments.out.suffix != ".png":
         raise UserError(f"--out is '{arguments.out}': pictures are PNG files, so give it a name that ends in .png.")
     if arguments.npz and arguments.npz.suffix != ".npz":

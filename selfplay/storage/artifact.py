@@ -8,11 +8,13 @@ read is tensors (safetensors), arrays (.npy without pickles) and JSON: nothing t
 from __future__ import annotations
 
 import contextlib
+import errno
 import hashlib
 import io
 import os
 import re
 import shutil
+import stat
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -221,7 +223,11 @@ def write_file(path: Path, data: bytes) -> None:
 
 def replace_file(path: Path, data: bytes) -> None:
     """Writes one file beside `path`, then renames it there; a link is replaced, not followed. Nothing is left beside it
-    where that fails. Raises OSError."""
+    where that fails. Devices and pipes stay, and links to them in /dev. Raises OSError."""
+    with contextlib.suppress(FileNotFoundError):
+        mode = path.lstat().st_mode
+        if not (stat.S_ISREG(mode) or stat.S_ISLNK(mode)) or path.absolute().parent == Path("/dev"):
+            raise OSError(errno.EINVAL, "not a file that could be replaced", str(path))
     partial = path.with_name(f".{path.name}.partial")
     partial.unlink(missing_ok=True)
     try:

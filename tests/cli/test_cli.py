@@ -73,7 +73,7 @@ def test_the_version_is_told(selfplay: Any) -> None:
         (["train", "tic-tac-to"], ["Did you mean 'tic-tac-toe'", "connect-four"]),
         (["train", "tic-tac-toe", "--set", "actor.num_simulation=3"], ["Did you mean 'actor.num_simulations'"]),
         (["train", "tic-tac-toe", "--set", "num_simulations=0"], ["actor.num_simulations"]),
-        (["match", "random", "greedy", "--game", "tic-tac-toe", "--alpha", "nan"], ["--alpha nan", "below 0.5"]),
+        (["match", "random", "greedy", "--game", "tic-tac-toe", "--alpha", "nan"], ["--alpha", "below 0.5, not 'nan'"]),
         (["train", "tic-tac-toe", "--set", "actor.num_simulations=0"], ["actor.num_simulations", "from 1 to"]),
         (["train", "tic-tac-toe", "--set", "actor.num_simulations"], ["key=value"]),
         (["train", "tic-tac-toe", "--set", "game=go"], ["no game is called 'go'"]),
@@ -495,9 +495,9 @@ def test_perft_divides_by_whole_moves_in_the_notation_asked_for(selfplay: Any) -
 
 
 def test_perft_of_nonsense_is_refused(selfplay: Any) -> None:
-    refused(selfplay("games", "perft", "chess", "--depth", -1), "between 0 and")
-    refused(selfplay("games", "perft", "chess", "--depth", 999), "between 0 and")
-    refused(selfplay("games", "perft", "chess", "--depth", "two"), "invalid int")
+    refused(selfplay("games", "perft", "chess", "--depth", -1), "from 0 to 64")
+    refused(selfplay("games", "perft", "chess", "--depth", 999), "from 0 to 64")
+    refused(selfplay("games", "perft", "chess", "--depth", "two"), "a whole number from 0 to 64")
     refused(selfplay("games", "perft", "chess"), "missing: --depth")
     refused(selfplay("games", "perft", "chess", "--depth", 2, "--position", "k7/8"), "is no FEN")
     refused(selfplay("games", "perft", "checkers", "--depth", 2, "--position", "B:W:B"), "no pieces")

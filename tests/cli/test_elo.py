@@ -108,20 +108,23 @@ def test_json_is_the_file_and_nothing_else(selfplay: Any, run: Path, tmp_path: P
         (["elo", "random", "random", "--game", "chess"], ["takes part twice"]),
         (["elo", "random", "greedi", "--game", "chess"], ["Did you mean 'greedy'"]),
         (["elo", "random", "greedy", "--game", "chess", "--games", "3"], ["must be even"]),
-        (["elo", "random", "greedy", "--game", "chess", "--simulations", "1,x"], ["--simulations is '1,x'"]),
+        (["elo", "random", "greedy", "--game", "chess", "--simulations", "1,x"], ["--simulations", "'1,x'"]),
         (["elo", "random", "greedy", "--game", "chess", "--schedule", "knockout"], ["no 'knockout'", "ladder"]),
         (["elo", "nowhere/", "greedy"], ["does not exist"]),
         (["elo", "random", "greedy", "--game", "chess", "--address", "auto", "--actors", "0"], ["--actors 0"]),
-        (["elo", "random", "greedy", "--game", "chess", "--balance", "2"], ["--balance is 2"]),
+        (["elo", "random", "greedy", "--game", "chess", "--balance", "2"], ["--balance", "from 0 to 1"]),
         (["elo", "random", "greedy", "--game", "chess", "--book", "nowhere.pgn"], ["cannot read the book"]),
         (["elo", "random", "solver", "--game", "tic-tac-toe", "--random-plies", "9"], ["ask for fewer"]),
         (["match", "random", "greedy"], ["--game"]),
         (["match", "random", "random", "--game", "ches"], ["Did you mean 'chess'"]),
-        (["match", "random", "greedy", "--game", "chess", "--games", "0"], ["between 2 and"]),
+        (["match", "random", "greedy", "--game", "chess", "--games", "0"], ["from 2 to 100,000"]),
         (["match", "random", "greedy", "--game", "chess", "--games", "7"], ["must be even"]),
         (["match", "random", "greedy", "--game", "chess", "--sprt", "10"], ["expected two numbers"]),
         (["match", "random", "greedy", "--game", "chess", "--sprt", "10,0"], ["elo0 is below elo1"]),
-        (["match", "random", "greedy", "--game", "chess", "--sprt", "0,10", "--alpha", "0.7"], ["error rates"]),
+        (
+            ["match", "random", "greedy", "--game", "chess", "--sprt", "0,10", "--alpha", "0.7"],
+            ["--alpha", "above 0 and below 0.5"],
+        ),
     ],
 )
 def test_what_cannot_be_played_is_refused(
@@ -133,7 +136,10 @@ def test_what_cannot_be_played_is_refused(
 
 
 def test_an_unknown_anchor_or_generation_is_refused(selfplay: Any, run: Path) -> None:
-    refused(selfplay("elo", run, "--generations", "some", *QUICK), "--generations is 'some'")
+    refused(
+        selfplay("elo", run, "--generations", "some", *QUICK),
+        "--generations: expected a whole number from 1 to 1,000,000, or 'all'",
+    )
     refused(selfplay("elo", run, "random", "--anchor", "randm", *QUICK), "--anchor is 'randm'", "run/0")
     refused(selfplay("elo", f"{run}?simulation=3", "random", *QUICK), "Did you mean 'simulations'")
     four = tiny.weights_folder(run.parent / "four")

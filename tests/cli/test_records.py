@@ -102,7 +102,7 @@ def test_what_is_written_back_reads_the_same(selfplay: Any, tmp_path: Path, game
     ("arguments", "words"),
     [
         (("checkers", "missing.pdn"), "'missing.pdn' cannot be read (No such file or directory)"),
-        (("checkers", "."), "'.' is a folder; name the files in it"),
+        (("checkers", "."), "'.' is a folder: expected a file"),
         (("checkers", "a.pdn", "--to", "pgn"), "checkers has no pgn; its records are pdn, txt or json"),
         (("draughts", "a.pdn"), "draughts"),
     ],
@@ -157,7 +157,10 @@ def test_reading_stops_after_so_many_games(selfplay: Any, tmp_path: Path, limit:
 
 @pytest.mark.parametrize(
     ("arguments", "words"),
-    [(("--limit", "0"), "--limit is 0, and must be 1 or more"), (("--count", "--to", "txt"), "give one of the two")],
+    [
+        (("--limit", "0"), "--limit: expected a whole number from 1"),
+        (("--count", "--to", "txt"), "give one of the two"),
+    ],
     ids=["no games", "count and write"],
 )
 def test_options_that_make_no_sense_are_refused(selfplay: Any, arguments: tuple[str, ...], words: str) -> None:

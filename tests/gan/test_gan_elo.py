@@ -107,11 +107,11 @@ def test_runs_on_the_same_data_are_rated_together_whatever_their_networks(
         (["--resign", "0.9"], ["--resign"]),
         (["--book", "x.pgn"], ["--book"]),
         (["--game", "chess"], ["--game applies to board games"]),
-        (["--games", "0"], ["--games, the number of blocks, is 0"]),
-        (["--samples", "3"], ["--samples is 3"]),
+        (["--games", "0"], ["--games", "from 1 to"]),
+        (["--samples", "3"], ["--samples", "from 10 to 1,000,000"]),
         (["random"], ["rate them apart"]),
         (["nowhere/"], ["does not exist"]),
-        (["--generations", "few"], ["--generations is 'few'"]),
+        (["--generations", "few"], ["--generations", "'few'"]),
     ],
 )
 def test_a_wrong_option_is_answered_in_one_sentence(

@@ -149,6 +149,13 @@ def test_a_fault_while_a_file_is_replaced_leaves_the_old_or_the_new(
     pytest.fail("replace_file never got through")
 
 
+def test_a_pipe_or_device_in_the_place_of_a_file_stays(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(OSError, match="not a file that could be replaced"):
+        artifact.replace_file(tmp_path / "pipe", b"new")
+    assert (tmp_path / "pipe").is_fifo() and [path.name for path in tmp_path.iterdir()] == ["pipe"]
+
+
 # Damage
 
 

@@ -31,14 +31,14 @@ def file(text: str) -> Path:
     return found
 
 
-def check_file(path: Path) -> None:
-    """Raises UserError where something else than a file is there, or nothing can be."""
+def check_file(path: Path, pipes: bool = False) -> None:
+    """Raises UserError where something else than a file is there, or nothing can be. pipes: those with a name too."""
     try:
         mode = path.stat().st_mode
     except FileNotFoundError:
         return
     except OSError as error:
         raise UserError(f"'{path}' cannot be used ({error.strerror}): name another file.") from None
-    if not stat.S_ISREG(mode) and not (stat.S_ISFIFO(mode) and str(path).startswith(PASSED)):
+    if not stat.S_ISREG(mode) and not (stat.S_ISFIFO(mode) and (pipes or str(path).startswith(PASSED))):
         kinds = {stat.S_IFDIR: "a folder", stat.S_IFIFO: "a pipe", stat.S_IFSOCK: "a socket"}
         raise UserError(f"'{path}' is {kinds.get(stat.S_IFMT(mode), 'a device')}: expected a file.")

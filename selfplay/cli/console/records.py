@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
-from selfplay.cli.console import progress
+from selfplay.cli.console import numbers, paths, progress
 from selfplay.errors import UserError
 
 if TYPE_CHECKING:
@@ -46,7 +46,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("files", metavar="FILE", nargs="+", help="a file, also .gz or .bz2; - for standard input")
     parser.add_argument("--to", choices=["json", "pgn", "pdn", "txt"], default="json", help="write the games as "
                         "records in the format of their game, or as plain text (default: %(default)s)")  # fmt: skip
-    parser.add_argument("--limit", type=int, metavar="N", help="stop after N games")
+    parser.add_argument("--limit", type=numbers.whole(1, 2**62), metavar="N", help="stop after N games")
     parser.add_argument("--count", action="store_true", help="no games, but one JSON object a file: games, plies, "
                         "results, warnings")  # fmt: skip
     parser.add_argument("--keep-going", action="store_true", help='pass over games that cannot be read, each as {"game"'
@@ -61,8 +61,6 @@ def run(arguments: argparse.Namespace, game: Game) -> int:
     if arguments.to not in ("json", "txt", notation.record_suffix):
         own = "" if notation.record_suffix == "txt" else f"{notation.record_suffix}, "
         raise UserError(f"{game.name} has no {arguments.to}; its records are {own}txt or json.")
-    if arguments.limit is not None and arguments.limit < 1:
-        raise UserError(f"--limit is {arguments.limit}, and must be 1 or more.")
     if arguments.count and arguments.to != "json":
         raise UserError("--count writes no games, and --to writes them: give one of the two.")
     reading = _Reading(notation, arguments)
@@ -182,8 +180,7 @@ def _opened(name: str) -> BinaryIO:
     """The file as it lies on the disk."""
     if name == "-":
         return sys.stdin.buffer
-    if Path(name).is_dir():
-        raise UserError(f"'{name}' is a folder; name the files in it.")
+    paths.check_file(Path(name), pipes=True)
     try:
         return open(name, "rb")
     except OSError as error:

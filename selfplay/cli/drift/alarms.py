@@ -23,7 +23,7 @@ EPILOG = """examples:
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("run_folder", type=paths.path, metavar="RUN", help="a run's folder")
     parser.add_argument("--json", action="store_true", help="a JSON object for each alarm, a line each")
-    parser.add_argument("--png", type=paths.path, metavar="FILE", help="draw the streams by generation, and the alarms")
+    parser.add_argument("--png", type=paths.file, metavar="FILE", help="draw the streams by generation, and the alarms")
 
 
 def run(arguments: argparse.Namespace) -> int:

@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from selfplay import errors
-from selfplay.cli.console import paths
+from selfplay.cli.console import numbers, paths
 from selfplay.errors import ArgumentError, FolderError
 
 if TYPE_CHECKING:
@@ -42,13 +42,20 @@ A column's type (numeric, categorical, boolean, time) is inferred from the refer
 Times are described and cut windows, and are not tested; nor is a column that only grows, as row numbers do.
 """
 KINDS = ("numeric", "categorical", "boolean", "time", "ignore")
+MAX_ROWS = 10**9
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("file", metavar="FILE", help="CSV (also .gz, .bz2) or Parquet; - for CSV on standard input")
     parser.add_argument("--reference", required=True, metavar="FILE", help="what the file is compared with")
     cut = parser.add_argument_group("windows").add_mutually_exclusive_group()
-    cut.add_argument("--window", type=int, default=1000, metavar="ROWS", help="rows in a window (default: %(default)s)")
+    cut.add_argument(
+        "--window",
+        type=numbers.whole(1, MAX_ROWS),
+        default=1000,
+        metavar="ROWS",
+        help="rows in a window (default: %(default)s)",
+    )
     cut.add_argument("--every", metavar="TIME", help="windows by time instead, such as 30min, 6h, 1d or 1w")
     columns = parser.add_argument_group("columns")
     columns.add_argument("--type", action="append", default=[], metavar="COLUMN=TYPE", dest="types",
@@ -66,20 +73,22 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     performance.add_argument("--score", metavar="COLUMN", help="scores of the positive class, for the ROC-AUC")
     performance.add_argument("--positive", metavar="CLASS", help="the positive class (default: 1 or true of two)")
     tests = parser.add_argument_group("tests")
-    tests.add_argument("--alpha", type=float, default=0.01, metavar="RATE",
+    tests.add_argument("--alpha", type=numbers.real(0, 1, ends=False), default=0.01, metavar="RATE",
                        help="false alarms a report, at most (default: %(default)s)")  # fmt: skip
-    tests.add_argument("--least-psi", type=float, default=0.0, metavar="PSI", help="leave alone what changes a "
-                       "column's population stability index by less (default: %(default)s)")  # fmt: skip
-    tests.add_argument("--sample", type=int, default=100_000, metavar="ROWS", help="rows of the reference, and of a "
+    tests.add_argument("--least-psi", type=numbers.real(0, 1000), default=0.0, metavar="PSI",
+                       help="leave alone what changes a column's "
+                       "population stability index by less (default: %(default)s)")  # fmt: skip
+    tests.add_argument("--sample", type=numbers.whole(100, MAX_ROWS), default=100_000, metavar="ROWS",
+                       help="rows of the reference, and of a "
                        "window, that tests use at most, drawn at random (default: %(default)s)")  # fmt: skip
-    tests.add_argument("--seed", type=int, default=0, help="of that draw (default: %(default)s)")
+    tests.add_argument("--seed", type=numbers.seed, default=0, help="of that draw (default: %(default)s)")
     reading = parser.add_argument_group("reading and writing")
     reading.add_argument("--delimiter", metavar="CHARACTER", help="between fields of a CSV file; tab for tabs "
                          "(default: found in the header)")  # fmt: skip
     reading.add_argument("--encoding", default="utf-8", help="of a CSV file (default: %(default)s)")
     reading.add_argument("--json", action="store_true", help="a JSON object a window, as soon as it is read, and "
                          "one of the whole at the end")  # fmt: skip
-    reading.add_argument("--png", type=paths.path, metavar="FILE", help="draw what drifted when, and by which test")
+    reading.add_argument("--png", type=paths.file, metavar="FILE", help="draw what drifted when, and by which test")
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -88,6 +97,8 @@ def run(arguments: argparse.Namespace) -> int:
         raise FolderError(f"the folder of '{arguments.png}' does not exist: --png writes into one that does.")
     if arguments.reference != "-":
         paths.check_file(Path(arguments.reference))
+    if arguments.file != "-":
+        paths.check_file(Path(arguments.file), pipes=True)
     if arguments.file == "-" == arguments.reference:
         raise ArgumentError("the file and the reference are both standard input: name one of them.")
     from selfplay.cli.drift import table

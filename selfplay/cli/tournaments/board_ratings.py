@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING
 from selfplay.cli.tournaments import conditions, contest, playing
 from selfplay.cli.tournaments.contest import Contest, Entry
 from selfplay.errors import UserError
-from selfplay.players.levels import MAX_SIMULATIONS
 
 if TYPE_CHECKING:
     from games.base import Game
@@ -22,14 +21,14 @@ if TYPE_CHECKING:
 
 MAX_PLAYERS = 200
 GAMES = 100  # a pair of players, where none are asked for
-SIMULATIONS = "100"
+SIMULATIONS = 100
 
 
 def enter(arguments: argparse.Namespace) -> Contest:
     """The tournament that is asked for. Raises UserError."""
     arguments.games = GAMES if arguments.games is None else arguments.games
-    conditions.check(arguments)
-    numbers = _simulations(SIMULATIONS if arguments.simulations is None else arguments.simulations)
+    conditions.check_even(arguments)
+    numbers = sorted(set(arguments.simulations or [SIMULATIONS]))
     if arguments.samples is not None:
         raise UserError("--samples is for generators and discriminators: these players play games.")
     entries = _entries(arguments, numbers)
@@ -52,15 +51,6 @@ def enter(arguments: argparse.Namespace) -> Contest:
         playing.workers_of_games(spec, (game, players)),
         partial(_report, game, entries, arguments, anchor),
     )  # fmt: skip
-
-
-def _simulations(text: str) -> list[int]:
-    words = text.split(",")
-    if not all(word.isascii() and word.isdigit() and int(word) <= MAX_SIMULATIONS for word in words):
-        raise UserError(
-            f"--simulations is '{text}': expected a whole number up to {MAX_SIMULATIONS:,}, or several with commas."
-        )
-    return sorted({int(word) for word in words})
 
 
 def _entries(arguments: argparse.Namespace, numbers: list[int]) -> list[Entry]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING, Any
 
-from selfplay.cli.console import paths
+from selfplay.cli.console import numbers, paths
 from selfplay.errors import UserError
 
 if TYPE_CHECKING:
@@ -18,9 +18,9 @@ MAX_GAMES = 100_000
 
 def add_openings(parser: argparse.ArgumentParser) -> None:
     """Options about where games begin; `match` has them too."""
-    parser.add_argument("--random-plies", type=int, metavar="N",
+    parser.add_argument("--random-plies", type=numbers.whole(0, 1000), metavar="N",
                         help="random plies before each pair, in games without ballots (default 6 or less)")  # fmt: skip
-    parser.add_argument("--balance", type=float, default=0.5, metavar="V",
+    parser.add_argument("--balance", type=numbers.real(0, 1), default=0.5, metavar="V",
                         help="take random openings of a value within ±V only, by the solver, or else by the first "
                         "trained player's network (default 0.5); 1: all")  # fmt: skip
     parser.add_argument("--book", type=paths.file, metavar="FILE",
@@ -29,12 +29,14 @@ def add_openings(parser: argparse.ArgumentParser) -> None:
 
 def add_adjudication(parser: argparse.ArgumentParser) -> None:
     """Options about when games end early."""
-    parser.add_argument("--max-plies", type=int, default=0, metavar="N", help="longer games are drawn")
-    parser.add_argument("--resign", type=float, default=0.0, metavar="V",
+    parser.add_argument(
+        "--max-plies", type=numbers.whole(0, 10**9), default=0, metavar="N", help="longer games are drawn"
+    )
+    parser.add_argument("--resign", type=numbers.real(0, 1), default=0.0, metavar="V",
                         help="a game is lost where both players agree on ±V for 4 moves each (say 0.95)")  # fmt: skip
-    parser.add_argument("--draw", type=float, default=0.0, metavar="V",
+    parser.add_argument("--draw", type=numbers.real(0, 1), default=0.0, metavar="V",
                         help="a game is drawn where both stay within ±V (0.02) for 4 moves after ply 40")  # fmt: skip
-    parser.add_argument("--exact-after", type=int, default=0, metavar="N",
+    parser.add_argument("--exact-after", type=numbers.whole(0, 10**9), default=0, metavar="N",
                         help="from this ply on, a game counts as what the game's exact solver says")  # fmt: skip
 
 
@@ -44,15 +46,8 @@ def check_range(option: str, value: float, least: float, most: float) -> None:
         raise UserError(f"{option} is {value}, and must lie between {least:,} and {most:,}.")
 
 
-def check(arguments: argparse.Namespace) -> None:
-    """Ranges of the options that commands with games share. Raises UserError."""
-    for option, value, least, most in (
-        ("--games", arguments.games, 2, MAX_GAMES), ("--seed", arguments.seed, 0, 2**62),
-        ("--random-plies", arguments.random_plies or 0, 0, 1000), ("--balance", arguments.balance, 0, 1),
-        ("--max-plies", arguments.max_plies, 0, 10**9), ("--resign", arguments.resign, 0, 1),
-        ("--draw", arguments.draw, 0, 1), ("--exact-after", arguments.exact_after, 0, 10**9),
-    ):  # fmt: skip
-        check_range(option, value, least, most)
+def check_even(arguments: argparse.Namespace) -> None:
+    """Raises UserError for a number of games that are no pairs."""
     if arguments.games % 2:
         raise UserError(f"--games is {arguments.games}, and must be even: each opening is played from both sides.")
 

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from selfplay.cli.tournaments.report import TournamentReport
     from selfplay.ratings.tournament import Participant, TournamentResults
 
+MAX_SAMPLES = 1_000_000  # of a generator, in one block
 SCHEDULES = ("round-robin", "gauntlet", "ladder")
 
 
@@ -48,20 +49,18 @@ def series_of(paths: Sequence[Path]) -> list[str]:
     return [str(path) for path in paths] if len(set(names)) < len(paths) else names
 
 
-def generations(newest: Path, given: Path, wanted: str) -> list[Path]:
+def generations(newest: Path, given: Path, wanted: int | str) -> list[Path]:
     """Folders of a run's generations, evenly spread, the first and the newest among them; or the one folder.
 
-    newest: the folder of the newest generation in `given`. wanted: how many, or "all". Raises UserError."""
+    newest: the folder of the newest generation in `given`. wanted: how many, or "all"."""
     from selfplay.league import pool
 
     if newest == given:
         return [given]
     checkpoints = pool.Pool(newest.parent)
     numbers = checkpoints.generations()
-    if wanted != "all":
-        if not (wanted.isascii() and wanted.isdigit() and int(wanted) >= 1):
-            raise UserError(f"--generations is '{wanted}': expected a whole number from 1, or 'all'.")
-        count = min(int(wanted), len(numbers))
+    if isinstance(wanted, int):
+        count = min(wanted, len(numbers))
         places = {round(k * (len(numbers) - 1) / max(1, count - 1)) for k in range(count)} if count > 1 else {-1}
         numbers = [numbers[place] for place in sorted(places)]
     return [checkpoints.path(number) for number in numbers]

@@ -13,8 +13,7 @@ from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
-from selfplay.cli.console import output
-from selfplay.cli.tournaments import conditions
+from selfplay.cli.console import numbers, output
 from selfplay.errors import UserError
 
 if TYPE_CHECKING:
@@ -23,20 +22,25 @@ if TYPE_CHECKING:
     from selfplay.players.player import Player
     from selfplay.ratings.tournament import MatchTask, TaskResult, WorkerPool
 
+MAX_ACTORS = 10_000
 LINE_EVERY = 15.0  # seconds between lines where there is no terminal
 FEW = 20  # tasks that are played sooner than processes start
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Options about where games are played."""
-    parser.add_argument("--actors", type=int, metavar="N", help="processes that play (default: one a core), or 0")
+    parser.add_argument(
+        "--actors",
+        type=numbers.whole(0, MAX_ACTORS),
+        metavar="N",
+        help="processes that play (default: one a core), or 0",
+    )
     parser.add_argument("--address", metavar="HOST:PORT", help="a Ray cluster to play on; 'auto' finds one")
     parser.add_argument("--plain", action="store_true", help="plain lines instead of a progress bar")
 
 
 def check(arguments: argparse.Namespace) -> None:
     """Raises UserError."""
-    conditions.check_range("--actors", arguments.actors or 0, 0, 10_000)
     if arguments.address and arguments.actors == 0:
         raise UserError("--address names a Ray cluster for actors, and --actors 0 starts none: leave one of them out.")
 
