@@ -34,6 +34,8 @@ COMMANDS = {
     "verify": "check every file of a run or tournament for damage, and repair it on request",
 }
 
+LONGEST = 300  # characters of one word in a message
+
 EPILOG = """examples:
   selfplay train tic-tac-toe
   selfplay train connect-four --minutes 20
@@ -52,13 +54,13 @@ class Parser(argparse.ArgumentParser):
             word = message.split("invalid choice: ")[1].split(" ")[0].strip("'")
             choices = [text.strip(" ')") for text in message.rpartition("choose from ")[2].split(",")]
             message = f"there is no '{word}' here.{errors.suggest(word, choices)} Choose from: {', '.join(choices)}."
-        message = re.sub(r"\S{161,}", lambda long: errors.shorten(long[0], 160), message)
         message = "".join(one if one.isprintable() else ascii(one)[1:-1] for one in message)
         complain(f"{message.rstrip('.')}. `{self.prog} --help` shows how it is used.")
         raise SystemExit(2)
 
 
 def complain(message: str) -> None:
+    message = re.sub(rf"\S{{{LONGEST + 1},}}", lambda long: errors.shorten(long[0], LONGEST), message)
     print(f"selfplay: {message}", file=sys.stderr)
 
 

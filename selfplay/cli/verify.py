@@ -13,6 +13,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from selfplay.cli.console import paths
 from selfplay.errors import FolderError
 
 if TYPE_CHECKING:
@@ -28,7 +29,7 @@ EPILOG = """examples:
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
-        "folders", nargs="+", type=Path, metavar="FOLDER",
+        "folders", nargs="+", type=paths.path, metavar="FOLDER",
         help="the folder of a run, of a tournament (`elo --out`), or of one generation",
     )  # fmt: skip
     parser.add_argument("--repair", action="store_true", help="put right what can be; damaged pieces are moved")
