@@ -75,8 +75,10 @@ def test_only_ray_listens_to_other_machines_and_it_asks_for_a_token_that_others_
         assert {psutil.Process(pid).nice() for pid in trainer.actors()} == {nice}
         address = re.search(r"--gcs-address=(\S+)", " ".join(psutil.Process(raylet).cmdline()))
         assert address is not None
-        wrong = {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": secrets.token_hex(32)}
-        assert "LET IN" not in ask(address[1], stranger, **wrong)
+        mode, right, wrong = {"RAY_AUTH_MODE": "token"}, token.read_text(), secrets.token_hex(32)
+        assert "LET IN" in ask(address[1], stranger, **mode, RAY_AUTH_TOKEN=right)  # else it failed for another reason
+        refused = ask(address[1], stranger, **mode, RAY_AUTH_TOKEN=wrong)
+        assert "LET IN" not in refused and "AuthenticationError" in refused, refused
         assert "LET IN" not in ask(address[1], stranger)
         assert trainer.process.poll() is None, trainer.said
         trainer.signal(signal.SIGTERM)
