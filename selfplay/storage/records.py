@@ -2,7 +2,8 @@
 
 digests.json lists, by file name, the length and SHA-256 of what the file holds, or held before its last change: the new
 digest is written first, then the file, so that a kill at any instant leaves a file that matches one of the two. A
-file that matches neither has been damaged or edited since. Reading imports the standard library only.
+file that matches neither has been damaged or edited since. A file that is written for the first time may be absent until
+it is there. Reading imports the standard library only.
 """
 
 from __future__ import annotations
@@ -30,12 +31,18 @@ class Record(NamedTuple):
     sha256: str
 
 
+ABSENT = Record(-1, "")  # no file: what was there before the first write
+
+
 def replace(path: Path, data: bytes) -> None:
     """Replaces a file, and records its digest. Raises OSError."""
     from selfplay.storage import artifact  # imports torch
 
-    _note(path, Record(len(data), hashlib.sha256(data).hexdigest()))
+    new, first = Record(len(data), hashlib.sha256(data).hexdigest()), not path.exists()
+    _note(path, new)
     artifact.replace_file(path, data)
+    if first:  # from now on it is missed
+        _note(path, new)
 
 
 def append(path: Path, data: bytes) -> None:
@@ -47,6 +54,8 @@ def append(path: Path, data: bytes) -> None:
     try:
         with open(path, "ab", opener=_no_link) as file:
             file.write(data)
+        if not length:
+            _note(path, Record(len(data), state.hexdigest()))
     except OSError:
         with contextlib.suppress(OSError):  # a part of a line must not become the beginning of the next one
             if not path.is_symlink():
@@ -76,7 +85,8 @@ def _note(path: Path, new: Record) -> None:
         known = _load(path.parent)
     except _DAMAGE:
         known = {}  # `check` has told of it; what is written from now on is recorded
-    old = [one for one in known.get(path.name, ()) if _present(path) == one][:1] if path.exists() else []
+    present = _present(path) if path.exists() else ABSENT
+    old = [present] if present == ABSENT or (present != new and present in known.get(path.name, ())) else []
     known[path.name] = (new, *old)
     _write(path.parent, known)
 
@@ -122,8 +132,6 @@ def check(folder: Path, names: Iterable[str] | None = None) -> dict[str, str]:
         try:
             if state := _state(folder / name, ones):
                 found[name] = state
-        except FileNotFoundError:
-            found[name] = "missing"
         except OSError:
             found[name] = "damaged"
     return found
@@ -140,22 +148,21 @@ def require(path: Path) -> None:
 
 def _state(path: Path, ones: tuple[Record, ...]) -> str:
     if not path.exists():
-        raise FileNotFoundError(path)
+        return "" if ABSENT in ones else "missing"
     present = _present(path)
     if present in ones:
         return ""
     # A kill in the middle of an append: the old content, and a part of the new line.
-    newest = ones[0]
-    torn = any(
-        one.length <= present.length < newest.length and _present(path, one.length) == one and not _whole_line(path)
-        for one in ones[1:]
-    )
+    newest, *before = ones
+    begun = any(one == ABSENT or (one.length <= present.length and _present(path, one.length) == one) for one in before)
+    torn = begun and present.length < newest.length and not _whole_line(path)
     return "torn" if torn else "damaged"
 
 
 def _whole_line(path: Path) -> bool:
     with bounded.opened(path) as file:
-        file.seek(-1, 2)
+        length = file.seek(0, 2)
+        file.seek(max(0, length - 1))
         return file.read(1) == b"\n"
 
 

@@ -215,7 +215,8 @@ def _records(run: Path, report: Report) -> None:
         report.add(run / records.FILE, DAMAGED, f"{error} --repair records them as they are now")
         known, wrong = {}, {}
     for name in known:
-        report.count(run / name)
+        if (run / name).exists():  # a kill may have come before it was
+            report.count(run / name)
         if wrong.get(name) == "torn":
             report.add(run / name, LEFT_OVER, "its last line was cut short; the next session takes it out")
         elif name in wrong:
