@@ -9,12 +9,12 @@ import subprocess
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import pytest
 import tiny
-from forked import Command
+from forked import Command, Server
 from trainers import newest_state
 
 from selfplay.loop import metrics
@@ -23,15 +23,20 @@ from selfplay.verify import runs as checks
 SETTINGS = [word for setting in tiny.SETTINGS for word in ("--set", setting)]
 
 
-def train(run: Path, *options: str, longest_file: int | None = None) -> Command:
-    command = ["train", "tic-tac-toe", "--run", str(run), "--plain", *options, *SETTINGS]
-    return Command(run.with_name("output"), *command, longest_file=longest_file)
+class Train(Protocol):
+    def __call__(self, run: Path, *options: str, longest_file: int | None = None) -> Command: ...
 
 
-@pytest.fixture(scope="module", autouse=True)
-def warm(tmp_path_factory: pytest.TempPathFactory) -> None:
-    """Imports and kernels, which each forked trainer has from the start then."""
-    tiny.train(tmp_path_factory.mktemp("warm"), tiny.config(run={"generations": 1}))
+@pytest.fixture(scope="module")
+def train() -> Iterator[Train]:
+    """Starts `selfplay train tic-tac-toe` with tiny settings."""
+    with Server() as server:
+
+        def start(run: Path, *options: str, longest_file: int | None = None) -> Command:
+            command = ["train", "tic-tac-toe", "--run", str(run), "--plain", *options, *SETTINGS]
+            return server.start(run.with_name("output"), *command, longest_file=longest_file)
+
+        yield start
 
 
 def check_whole(run: Path) -> None:
@@ -45,7 +50,9 @@ def check_whole(run: Path) -> None:
 @pytest.mark.chaos
 @pytest.mark.timeout(600)
 @pytest.mark.parametrize(("kills", "actors"), [(25, 0), (10, 1)], ids=["25 kills", "10 kills with Ray"])
-def test_a_trainer_killed_at_random_instants_always_goes_on(tmp_path: Path, kills: int, actors: int) -> None:
+def test_a_trainer_killed_at_random_instants_always_goes_on(
+    train: Train, tmp_path: Path, kills: int, actors: int
+) -> None:
     run, rng, options = tmp_path / "run", np.random.default_rng(actors), ("--actors", str(actors))
     reached: dict[str, Any] = {"generation": 0, "inserted": 0, "games": 0, "steps": 0}
     began, saves, generations = time.monotonic(), 0, 4 * kills
@@ -105,7 +112,9 @@ def refused(command: Command, run: Path, cause: str) -> None:
 
 @pytest.mark.chaos
 @pytest.mark.timeout(300)
-def test_a_disk_that_fills_up_stops_training_in_a_sentence_and_it_goes_on_once_there_is_space(tmp_path: Path) -> None:
+def test_a_disk_that_fills_up_stops_training_in_a_sentence_and_it_goes_on_once_there_is_space(
+    train: Train, tmp_path: Path
+) -> None:
     with small_disk(tmp_path / "disk", 400) as mounted:
         if not mounted:
             pytest.skip("no file system can be mounted here; files of limited length are tried in the next test")
@@ -123,7 +132,7 @@ def test_a_disk_that_fills_up_stops_training_in_a_sentence_and_it_goes_on_once_t
 
 @pytest.mark.chaos
 @pytest.mark.timeout(300)
-def test_files_that_may_not_grow_stop_training_in_a_sentence(tmp_path: Path) -> None:
+def test_files_that_may_not_grow_stop_training_in_a_sentence(train: Train, tmp_path: Path) -> None:
     run = tmp_path / "run"
     assert train(run, "--generations", "2").ended(120) == 0
     before = newest_state(run)
