@@ -2,8 +2,8 @@
 
 digests.json lists, by file name, the length and SHA-256 of what the file holds, or held before its last change: the new
 digest is written first, then the file, so that a kill at any instant leaves a file that matches one of the two. A
-file that matches neither has been damaged or edited since. A file that is written for the first time may be absent until
-it is there. Reading imports the standard library only.
+file that matches neither has been damaged or edited since. A file written for the first time may be absent until it is
+there. Reading imports the standard library only.
 """
 
 from __future__ import annotations
