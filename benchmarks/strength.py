@@ -161,6 +161,7 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=1, help="of openings and moves (default %(default)s)")
     parser.add_argument("--out", type=Path, help="file for the scale: selfplay/players/strengths/GAME.json")
     asked = parser.parse_args()
+    harness.start()
     weights = json.loads((pretrained.path(asked.game) / "manifest.json").read_bytes())["files"][strength.WEIGHTS]
     names = [f"{simulations} simulations, temperature {temperature:g}" for simulations, temperature in SETTINGS]
     results = TournamentResults([Participant(name, name) for name in [*names, ANCHOR]])

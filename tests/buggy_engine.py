@@ -53,6 +53,7 @@ def misbehave() -> None:
         for _ in range(3):
             say("info string " + "y" * 10_000_000)
         say("bestmove " + "z" * 10_000_000)
+        time.sleep(600)
     if mode == "closed":
         os.close(1)
         time.sleep(600)
