@@ -98,6 +98,11 @@ class Agent(ABC):
         """What else a checkpoint records, such as the search settings it was trained with. Default: nothing."""
         return {}
 
+    def at(self, generation: int) -> Agent:
+        """This agent as it measures in a generation, for families whose data change with time: `evaluate`,
+        `play_match` and `pictures` then go by the data of that time. Default: itself."""
+        return self
+
     def unlike(self, saved: Mapping[str, Any]) -> str:
         """What tells the agent of a run in progress, whose identity was `saved`, from this one, as the end of "holds a
         run …"; empty where this one can go on in its place. Default: the first entry that is not equal."""

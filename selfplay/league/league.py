@@ -85,7 +85,7 @@ class League:
             for row, column in _pairings(newest, rival, self.table.symmetric):
                 sides = (weights if row == newest else theirs, weights if column == newest else theirs)
                 seed = int(np.random.SeedSequence((self.seed, row, column)).generate_state(1, np.uint64)[0] >> 2)
-                self.table.add(str(row), str(column), *self.agent.play_match(*sides, seed))
+                self.table.add(str(row), str(column), *self.agent.at(newest).play_match(*sides, seed))
 
     def _rivals(self, newest: int, kept: list[int]) -> list[int]:
         """Rivals of a new generation: the earlier ones in as many stretches as there are matches, and of each the one

@@ -123,11 +123,12 @@ class Telemetry:
     def evaluate(self, weights: Weights, first: Weights, watch: Watch) -> None:
         """Evaluates this generation, and writes its plots and pictures. first: the weights that the run began with."""
         status, started = self.status, time.perf_counter()
-        metrics = self.agent.evaluate(weights, first, watch)
+        agent = self.agent.at(status.generation)
+        metrics = agent.evaluate(weights, first, watch)
         if not metrics and not watch(1.0):
             return  # cut off before anything was measured
         status.metrics = metrics
-        pictures = self.agent.pictures(weights)
+        pictures = agent.pictures(weights)
         status.metrics[SECONDS] = time.perf_counter() - started
         status.history.append((status.generation, status.metrics))
         self._note_alarms(self.watching.evaluated(status.generation, metrics))

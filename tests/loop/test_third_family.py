@@ -283,3 +283,28 @@ def test_the_family_is_four_small_files() -> None:
     files = {path.name: path for path in Path(network.__file__).parent.glob("*.py")}
     assert files.keys() == {"__init__.py", "network.py", "loss.py", "actor.py", "match.py"}
     assert all(len(file.read_text("utf-8").splitlines()) < 130 for file in files.values())
+
+
+class Dated(match.Thrower):
+    """Measures what the time is."""
+
+    time = -1
+
+    def at(self, generation: int) -> Dated:
+        found = Dated(self.config)
+        found.time = generation
+        return found
+
+    def evaluate(self, weights: Weights, first: Weights, watch: Watch = unwatched) -> dict[str, float]:
+        return {"time": float(self.time)}
+
+    def play_match(self, row: Weights, column: Weights, seed: int) -> MatchResult:
+        return MatchResult(self.time / 100, 1.0, 0.0)
+
+
+def test_generations_are_measured_by_the_agent_of_their_time(tmp_path: Path) -> None:
+    wanted = config(3, pool={"opponents": "nash"}, run={"evaluate_every": 1})
+    status = train(tmp_path, wanted, agent=Dated)
+    assert [metrics["time"] for _, metrics in status.history] == [0.0, 1.0, 2.0, 3.0]
+    played = json.loads((tmp_path / "payoffs.json").read_text())["results"]
+    assert {entry["score"] for entry in played if entry["row"] == "3"} == {0.03}
