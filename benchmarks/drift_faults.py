@@ -25,7 +25,7 @@ from selfplay.alphazero import presets
 from selfplay.alphazero.agent import AlphaZero
 from selfplay.alphazero.config import AlphaZeroConfig
 from selfplay.alphazero.monitors import games
-from selfplay.drift import watching
+from selfplay.drift import events
 from selfplay.drift.watching import Watching
 from selfplay.loop import folder as folders
 from selfplay.loop import run as runs
@@ -148,7 +148,7 @@ def play(fault: str, wanted: AlphaZeroConfig, begins: int, path: Path) -> tuple[
         began = time.perf_counter()
         run.train(lambda: False)
         seconds = time.perf_counter() - began
-    return watching.read(path), took[0], seconds
+    return events.read(path), took[0], seconds
 
 
 def _freeze(run: runs.Run, begins: int) -> None:

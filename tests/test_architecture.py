@@ -48,6 +48,7 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
     "selfplay.drift": (),
     "selfplay.drift.tables": ("selfplay.errors", "selfplay.storage", "selfplay.drift"),
     "selfplay.drift.monitor": ("selfplay.drift", "selfplay.types"),
+    "selfplay.drift.events": ("selfplay.drift", "selfplay.storage"),
     "selfplay.drift.timeline": ("selfplay.drift", "selfplay.storage"),
     "selfplay.drift.watching": ("selfplay.drift", "selfplay.types", "selfplay.storage"),
     "selfplay.search": ("selfplay.errors", "selfplay.config", "games.base"),

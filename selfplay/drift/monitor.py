@@ -49,6 +49,9 @@ class Stream:
     times: int = 1
     """Values in a row that must be beyond the limit."""
 
+    measure: str = ""
+    """Of a stream with a limit: what its values are, such as "batches"."""
+
     def detector(self, alpha: float) -> StreamDetector:
         if self.limit is None:
             return EProcess(alpha, detects=self.detects, unit=self.unit)
@@ -121,6 +124,7 @@ class Monitor:
         self._streams = {stream.name: stream for stream in streams}
         self._detectors: dict[tuple[str, str], StreamDetector] = {}
         self._alarmed: dict[tuple[str, str], int] = {}  # generation of the alarm
+        self._newest: dict[tuple[str, str], dict[str, Any]] = {}  # of each part, as `described` gives it
         tested = sum(stream.limit is None for stream in self._streams.values())
         self._alpha = settings.alpha / max(tested, 1)  # of each stream (Bonferroni)
 
@@ -138,6 +142,10 @@ class Monitor:
             shown = state.statistic if stream.limit is not None else math.log10(max(state.statistic, 1e-300))
             pick = min if stream.below else max
             worst[stream.name] = pick(worst.get(stream.name, shown), shown)
+            self._newest[key] = {
+                "part": reading.part, "generation": generation, "statistic": state.statistic,
+                "threshold": state.threshold, "counted": reading.counted, "seen": reading.seen,
+            }  # fmt: skip
             if state.drift and key not in self._alarmed:
                 self._alarmed[key] = generation
                 sentence = _sentence(stream, reading)
@@ -152,9 +160,25 @@ class Monitor:
         """Alarms so far."""
         return len(self._alarmed)
 
+    def described(self) -> list[dict[str, Any]]:
+        """Every stream in words, with the newest reading of each of its parts and the generation that was of, as JSON
+        values. The statistic of a test is evidence: an e-value, for an alarm at the threshold."""
+        return [
+            {
+                **{field.name: getattr(stream, field.name) for field in dataclasses.fields(stream)},
+                "parts": [
+                    {**newest, "alarmed": self._alarmed.get(key)}
+                    for key, newest in self._newest.items()
+                    if key[0] == stream.name
+                ],
+            }
+            for stream in self._streams.values()
+        ]
+
     def state(self) -> dict[str, Any]:
         """JSON values; `load_state` goes on from there."""
         return {
+            "newest": [[*key, newest] for key, newest in self._newest.items()],
             "detectors": [[*key, detector.state()] for key, detector in self._detectors.items()],
             "alarmed": [[*key, generation] for key, generation in self._alarmed.items()],
         }
@@ -162,6 +186,7 @@ class Monitor:
     def load_state(self, state: Mapping[str, Any]) -> None:
         """A detector whose settings have changed starts anew."""
         self._alarmed = {(name, part): generation for name, part, generation in state["alarmed"]}
+        self._newest = {(name, part): newest for name, part, newest in state.get("newest", ())}
         self._detectors = {}
         for name, part, held in state["detectors"]:
             if name not in self._streams:

@@ -1,41 +1,24 @@
-"""Watching a run: feeds a family's observer, and keeps alarms in the run's drift.jsonl, one JSON object a line.
+"""Watching a run: feeds a family's observer, keeps alarms in the run's drift.jsonl, one JSON object a line, and what is
+watched, with its newest values and limits, in streams.json.
 
 Nothing here changes what a run learns; a file that cannot be written is reported once and never stops the run.
 """
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from selfplay.drift import events
 from selfplay.drift.monitor import Event, Monitor, Observer
 from selfplay.storage import json_text, records
 from selfplay.types import SampleBatch, Weights
 
-FILE = "drift.jsonl"
 PREFIX = "drift/"
-
-
-def read(folder: Path) -> list[dict[str, Any]]:
-    """The alarms of a run's drift.jsonl, none where there is no such file. A torn last line is dropped. Raises OSError
-    where the file cannot be read."""
-    try:
-        written = (folder / FILE).read_text(errors="replace")
-    except FileNotFoundError:
-        return []
-    lines = []
-    for text in written.splitlines():
-        try:
-            line = json.loads(text)
-        except ValueError:
-            continue
-        if isinstance(line, dict) and "step" in line:
-            lines.append(line)
-    return lines
+STREAMS = "streams.json"
 
 
 class Watching:
@@ -69,33 +52,46 @@ class Watching:
         if self._observer is None or self._monitor is None:
             return {}, []
         figures, readings = self._observer.end_generation(weights, raw)
-        statistics, events = self._monitor.take(readings, generation)
-        self._write(events)
+        statistics, given = self._monitor.take(readings, generation)
+        self._write(given)
+        self._describe(generation)
         found = figures | statistics | {"alarms": float(self._monitor.alarms)}
-        return {PREFIX + name: value for name, value in found.items()}, [event.sentence for event in events]
+        return {PREFIX + name: value for name, value in found.items()}, [event.sentence for event in given]
 
     def evaluated(self, generation: int, metrics: Mapping[str, float]) -> list[str]:
         """Sentences of alarms over an evaluation."""
         if self._observer is None or self._monitor is None:
             return []
-        events = self._monitor.take(self._observer.evaluated(metrics), generation)[1]
-        self._write(events)
-        return [event.sentence for event in events]
+        readings = self._observer.evaluated(metrics)
+        given = self._monitor.take(readings, generation)[1]
+        self._write(given)
+        if readings:
+            self._describe(generation)
+        return [event.sentence for event in given]
 
     def record(self, generation: int, name: str, sentence: str) -> None:
         """Keeps an alarm that the family gave by a rule of its own, unless it is there."""
         try:
-            if all(line.get("stream") != name for line in read(self._folder)):
+            if all(line.get("stream") != name for line in events.read(self._folder)):
                 self._write([Event(generation, name, "", "", "rule", None, None, "generation", 1, sentence)])
         except OSError as error:
-            self.failure = f"{FILE} cannot be read: {error.strerror or error}."
+            self.failure = f"{events.FILE} cannot be read: {error.strerror or error}."
 
-    def _write(self, events: list[Event]) -> None:
+    def _write(self, given: list[Event]) -> None:
         try:
-            for event in events:
-                records.append(self._folder / FILE, json_text.dumps(event.as_json()).encode() + b"\n")
+            for event in given:
+                records.append(self._folder / events.FILE, json_text.dumps(event.as_json()).encode() + b"\n")
         except OSError as error:
-            self.failure = f"{FILE} is not being written: {error.strerror or error}."
+            self.failure = f"{events.FILE} is not being written: {error.strerror or error}."
+
+    def _describe(self, generation: int) -> None:
+        """Writes streams.json: what is watched, where it stands and where its limits lie."""
+        assert self._monitor is not None
+        told = {"generation": generation, "alpha": self._monitor.settings.alpha, "streams": self._monitor.described()}
+        try:
+            records.replace(self._folder / STREAMS, json_text.dumps(told, indent=1).encode())
+        except OSError as error:
+            self.failure = self.failure or f"{STREAMS} is not being written: {error.strerror or error}."
 
     # -- going on exactly ------------------------------------------------------------------------------------
 
@@ -112,12 +108,13 @@ class Watching:
             self._monitor.load_state(state["monitor"])
 
     def cut(self, before: int) -> None:
-        """Drops alarms of generation `before` and later, as `metrics.MetricsWriter.cut` does."""
+        """Drops what was said of generation `before` and later, and a torn last line, as `metrics.MetricsWriter.cut`
+        does; damaged lines stay where they are."""
         try:
-            lines = read(self._folder)
-            kept = [line for line in lines if line["step"] < before]
-            if len(kept) < len(lines):
-                text = "".join(json_text.dumps(line) + "\n" for line in kept)
-                records.replace(self._folder / FILE, text.encode())
+            found = list(events.lines(self._folder))
+            kept = [line for line in found if not line.torn and (line.event or {"step": -1})["step"] < before]
+            if len(kept) < len(found) or not all(line.text.endswith(b"\n") for line in kept):
+                text = b"".join(line.text.rstrip(b"\n") + b"\n" for line in kept)
+                records.replace(self._folder / events.FILE, text)
         except OSError as error:
-            self.failure = f"{FILE} is not being written: {error.strerror or error}."
+            self.failure = f"{events.FILE} is not being written: {error.strerror or error}."

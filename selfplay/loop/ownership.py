@@ -22,11 +22,11 @@ _NUMBERED = re.compile(rf"{NUMBER.pattern}|\.{NUMBER.pattern}\.(partial|aside|dr
 _SHARDS = re.compile(rf"{SHARD.pattern}|\.{SHARD.pattern}\.partial")
 _CONTENTS = {"checkpoints": _NUMBERED, "state": _NUMBERED, "replay": _SHARDS, "tensorboard": re.compile("events.*")}
 PARTIAL_FILES = re.compile(
-    r"\.((config|run|digests|payoffs)\.json|(metrics|drift)\.jsonl|evaluation\.csv|[^/]+\.png)\.partial"
+    r"\.((config|run|digests|payoffs|streams)\.json|(metrics|drift)\.jsonl|evaluation\.csv|[^/]+\.png)\.partial"
 )
 PARTIAL_SHARDS = re.compile(rf"\.{SHARD.pattern}\.partial")
 _FILES = ("lock", "lock.pid", ".config.json.partial", "run.json", ".run.json.partial", "metrics.jsonl", "drift.jsonl",
-          "digests.json", ".digests.json.partial")  # fmt: skip
+          "streams.json", ".streams.json.partial", "digests.json", ".digests.json.partial")  # fmt: skip
 _IGNORED = (".gitkeep", ".gitignore", ".DS_Store")
 
 

@@ -1,7 +1,7 @@
 """Telemetry of a run: sums, rates, evaluations and alarms, written to the folder's metrics and shown as notes.
 
     metrics.jsonl, tensorboard/   metrics of every generation   evaluation.csv, evaluation.png   of those evaluated
-    drift.jsonl                   alarms
+    drift.jsonl                   alarms                        streams.json                     what is watched
     NAME.png                      an agent's pictures           payoffs.json                     results of matches
 
 Nothing here changes what a run learns; a file that cannot be written is reported once and never stops the run.

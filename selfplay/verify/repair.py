@@ -11,7 +11,7 @@ import shutil
 from pathlib import Path
 from typing import Any
 
-from selfplay.drift import watching
+from selfplay.drift import events
 from selfplay.loop import folder as folders
 from selfplay.loop import metrics
 from selfplay.ratings import tournament_folder as tournaments
@@ -89,7 +89,7 @@ def _repair_records(found: runs.RunCheck) -> None:
                 records.accept(run / name)
         report.repaired.append(f"{records.FILE} was written anew for the files as they are now.")
     for name in sorted(names - {records.FILE}):
-        lines = _lines(run / name) if name in (metrics.FILE, watching.FILE) and (run / name).exists() else None
+        lines = _LINES[name](run) if name in _LINES and (run / name).exists() else None
         _move(report, run / name)
         if name in meta_files:
             records.replace(run / name, meta_files[name])
@@ -105,10 +105,17 @@ def _repair_records(found: runs.RunCheck) -> None:
             records.forget(run / name)
 
 
-def _lines(path: Path) -> list[bytes]:
+def _metrics(run: Path) -> list[bytes]:
     """Lines of metrics that can be read, and have their end."""
-    found = metrics.lines(path.parent)
-    return [line.text for line in found if line.values is not None and line.text.endswith(b"\n")]
+    return [line.text for line in metrics.lines(run) if line.values is not None and line.text.endswith(b"\n")]
+
+
+def _events(run: Path) -> list[bytes]:
+    """Alarms and actions that can be read, and have their end."""
+    return [line.text for line in events.lines(run) if line.event is not None and line.text.endswith(b"\n")]
+
+
+_LINES = {metrics.FILE: _metrics, events.FILE: _events}
 
 
 def repair_tournament(report: Report) -> None:

@@ -1,7 +1,7 @@
 """The check of a run's folder: every generation, state and shard by its digest, and every other file by its own.
 
     checkpoints/ state/ replay/   by SHA-256, from manifests and states      *.png tensorboard/   by their own CRCs
-    config.json run.json metrics.jsonl drift.jsonl evaluation.csv payoffs.json   by digests.json
+    config.json run.json metrics.jsonl drift.jsonl evaluation.csv payoffs.json streams.json   by digests.json
 
 Reads only, one block at a time. A run goes on from the newest state that is whole, with its generation and its shards.
 """
@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from selfplay.drift import watching
+from selfplay.drift import events, watching
 from selfplay.errors import CheckpointError
 from selfplay.league import pool
 from selfplay.loop import folder as folders
@@ -30,7 +30,8 @@ _SHARD = re.compile(r"\d+-\d+\.npy")
 _EFFECTS = {
     "config.json": "the settings that the run goes on with; --repair restores them from a saved state",
     "run.json": "what machine and code the run was started on; training does not read it",
-    watching.FILE: "alarms of drift; training does not read them. --repair keeps every line that is JSON",
+    events.FILE: "alarms of drift; training does not read them. --repair keeps every line that is an alarm",
+    watching.STREAMS: "what is watched for drift; training does not read it. The next generation writes it anew",
     metrics.FILE: "figures by generation; training does not read them. --repair keeps every line that is JSON",
     folders.EVALUATION: "a table of evaluations; training does not read it. --repair writes it anew from a saved state",
     PAYOFFS: "a copy of results that saved states hold too; the next generation writes it anew",

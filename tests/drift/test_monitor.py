@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from selfplay.drift import watching
+from selfplay.drift import events, watching
 from selfplay.drift.config import DriftConfig
 from selfplay.drift.monitor import Monitor, Reading, Stream
 from selfplay.drift.watching import Watching
@@ -111,15 +111,38 @@ def test_alarms_are_kept_in_a_file_with_its_digest_and_cut_with_the_generations(
     watched.end_generation(2, {}, {})
     watched.record(2, "vanished", "the gradient has vanished")
     watched.record(3, "vanished", "the gradient has vanished")
-    lines = watching.read(tmp_path)
+    lines = events.read(tmp_path)
     assert [(line["step"], line["stream"]) for line in lines] == [(1, "moves"), (2, "age"), (2, "vanished")]
     assert lines[0]["sentence"] == said[0] and lines[1]["statistic"] == 5 and lines[1]["threshold"] == 2
     assert records.check(tmp_path) == {}
     watched.cut(before=2)
-    assert [line["stream"] for line in watching.read(tmp_path)] == ["moves"]
-    with (tmp_path / watching.FILE).open("a") as file:
+    assert [line["stream"] for line in events.read(tmp_path)] == ["moves"]
+    with (tmp_path / events.FILE).open("a") as file:
         file.write('{"step": 2, "str')
-    assert len(watching.read(tmp_path)) == 1
+    assert len(events.read(tmp_path)) == 1
+
+
+def test_what_is_watched_is_described_with_its_newest_values_and_limits(tmp_path: Path) -> None:
+    observer = Observer()
+    watched = Watching(observer, tmp_path)
+    observer.says = [reading(TESTED, 1, "actor 0", 2), reading(TESTED, 30, "actor 1", 2), reading(LIMITED, 1)]
+    watched.end_generation(1, {}, {})
+    observer.says = [reading(LIMITED, 1.5)]
+    watched.end_generation(2, {}, {})
+    told = json.loads((tmp_path / watching.STREAMS).read_text())
+    assert (told["generation"], told["alpha"]) == (2, 0.01)
+    moves, age = told["streams"]
+    assert [(part["part"], part["generation"], part["alarmed"]) for part in moves["parts"]] == [
+        ("actor 0", 1, None), ("actor 1", 1, 1),
+    ]  # fmt: skip
+    assert moves["unit"] == "game" and moves["limit"] is None and moves["parts"][0]["threshold"] == pytest.approx(200)
+    assert (age["limit"], age["parts"][0]["statistic"], age["parts"][0]["seen"]) == (2.0, 1.5, "1.5 was seen")
+    assert records.check(tmp_path) == {}
+
+    other = Watching(Observer(), tmp_path)
+    other.load_state(json.loads(json.dumps(watched.state())))
+    other.end_generation(2, {}, {})  # with nothing read in this session
+    assert json.loads((tmp_path / watching.STREAMS).read_text()) == told
 
 
 def test_a_family_without_an_observer_is_not_watched_nor_is_one_that_is_told_not_to_be(tmp_path: Path) -> None:

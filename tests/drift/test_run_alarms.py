@@ -8,7 +8,6 @@ from pathlib import Path
 import pytest
 
 from selfplay.cli import main
-from selfplay.drift import watching
 from selfplay.drift.monitor import Event
 
 EVENT = Event(2, "labels", "actor 1", "label p(y)", "a test", 1e6, 1e3, "game", 40, "labels (actor 1): they are wrong.")
@@ -19,7 +18,7 @@ def watched(path: Path, *events: Event) -> Path:
     (path / "config.json").write_text('{"preset": "tic-tac-toe"}')
     lines = [{"step": step, "drift/labels": float(step), "drift/age": 1.5, "loss/x": 1.0} for step in (1, 2, 3)]
     (path / "metrics.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
-    (path / watching.FILE).write_text("".join(json.dumps(event.as_json()) + "\n" for event in events))
+    (path / "drift.jsonl").write_text("".join(json.dumps(event.as_json()) + "\n" for event in events))
     return path
 
 

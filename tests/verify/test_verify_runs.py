@@ -16,6 +16,7 @@ import tiny
 from command import refused
 
 from selfplay import config as configs
+from selfplay.drift import events
 from selfplay.errors import UserError
 from selfplay.gan import agent as gan_agent
 from selfplay.gan import presets as gan_presets
@@ -134,6 +135,15 @@ def test_a_single_file_that_was_damaged_comes_back(run: Path, name: str) -> None
         assert (run / name).read_bytes() == damaged
     else:
         assert (run / name).read_bytes() == whole
+
+
+def test_a_damaged_file_of_alarms_keeps_its_alarms(run: Path) -> None:
+    lines = [json.dumps({"step": step, "stream": "age"}) + "\n" for step in (1, 2)]
+    records.append(run / events.FILE, "".join(lines).encode())
+    (run / events.FILE).write_text(f"{lines[0]}x\n{lines[1]}")
+    assert found(run) == {events.FILE: "damaged"}
+    assert repaired(run) == {}
+    assert (run / events.FILE).read_text() == "".join(lines)
 
 
 def repaired(run: Path) -> dict[str, str]:

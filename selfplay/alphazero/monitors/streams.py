@@ -39,49 +39,49 @@ VALUE_HEAD = Stream(
     "how far the value head's weights have moved in a generation, as a share of how far the policy's have",
     "The value head does not learn while the policy does: it is frozen, or cut off from its loss.",
     "Look at target.value_weight, and at what sets requires_grad or drops gradients.",
-    limit=0.01, below=True,
+    limit=0.01, below=True, measure="× as far as the policy's",
 )  # fmt: skip
 VALUE_CHURN = Stream(
     "value_churn", "concept p(y|x)", "batch",
     "mean change of the value on fixed positions in a generation in which the policy has moved",
     "The value of every position is what it was, to the last bit, while the policy has moved.",
     "Look at what the value head is fed, and whether its units are dead (drift/dead_units).",
-    limit=1e-9, below=True,
+    limit=1e-9, below=True, measure="mean change of the value",
 )  # fmt: skip
 BEHIND = Stream(
     "behind", "concept p(y|x)", "batch",
     "batches of older weights, after the one that was under way when the newest were published",
     "An actor goes on with older weights than it is sent: what it plays is out of date.",
     "Look at the actor's machine and its connection, and restart the run.",
-    limit=1.5,
+    limit=1.5, measure="batches of older weights",
 )  # fmt: skip
 AGE = Stream(
     "age", "covariate p(x)", "batch",
     "mean age of the rows drawn, in generations, as a multiple of what even draws from the window give",
     "Learning draws older rows than the window has on average: newer ones are not arriving, or not being drawn.",
     "Look at mining.strength and at rows left out as unsound.",
-    limit=2.0, times=2,
+    limit=2.0, times=2, measure="× the age of even draws",
 )  # fmt: skip
 LINES = Stream(
     "lines", "covariate p(x)", "game",
     "rise of the most frequent opening line's share in one generation",
     "Play has collapsed to one opening line within a generation.",
     "Try a higher actor.temperature, a larger search.dirichlet_fraction, or random_opening_plies.",
-    limit=0.6,
+    limit=0.6, measure="rise of a share",
 )  # fmt: skip
 LENGTHS = Stream(
     "lengths", "covariate p(x)", "game",
     "lengths of games, against those of the generation before (AUC, distance from a half)",
     "Games have become much longer or shorter within a generation.",
     "Look at evaluations and at samples of games; a lower learner.learning_rate makes smaller steps.",
-    limit=0.4,
+    limit=0.4, measure="of AUC, from a half",
 )  # fmt: skip
 FORGETTING = Stream(
     "forgetting", "concept p(y|x)", "game",
     "fall of points or accuracy below the best two evaluations in a row, over what chance makes of so many games",
     "The agent loses against opponents, or on positions, that it did well on: it forgets, or goes round in a cycle.",
     "Try pool.opponents=pfsp with a larger actor.opponent_share, or a larger replay.window_min.",
-    limit=1.0,
+    limit=1.0, measure="× what chance makes of it",
 )  # fmt: skip
 
 STREAMS: tuple[Stream, ...] = (

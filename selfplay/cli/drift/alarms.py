@@ -27,17 +27,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    from selfplay.drift import watching
+    from selfplay.drift import events
     from selfplay.loop import metrics
 
     folder: Path = arguments.run_folder
     if not folder.is_dir() or not any((folder / name).exists() for name in ("config.json", "checkpoints")):
         raise FolderError(f"'{folder}' holds no run (no config.json): `selfplay runs list` shows those there are.")
     try:
-        alarms, lines = watching.read(folder), list(metrics.iterate(folder))
+        alarms, lines = events.read(folder), list(metrics.iterate(folder))
     except OSError as error:
         raise FolderError(f"{error.filename} cannot be read ({error.strerror}).") from None
-    watched = [line for line in lines if any(name.startswith(watching.PREFIX) for name in line)]
+    watched = [line for line in lines if any(name.startswith("drift/") for name in line)]
     if arguments.png:
         from selfplay.drift import timeline
 
@@ -54,7 +54,6 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _show(folder: Path, watched: list[dict[str, Any]], alarms: list[dict[str, Any]]) -> None:
-    from selfplay.drift import watching
 
     if not watched and not alarms:
         print(f"'{folder}' was not watched, or has no generation yet.")
@@ -67,9 +66,9 @@ def _show(folder: Path, watched: list[dict[str, Any]], alarms: list[dict[str, An
         print(f"{alarm['step']:>10}  {alarm.get('stream', ''):14} {alarm.get('part') or '':20} {' '.join(numbers)}")
         print(f"{'':10}  {alarm.get('sentence', '')}")
     if watched:
-        last = {name: value for name, value in watched[-1].items() if name.startswith(watching.PREFIX)}
+        last = {name: value for name, value in watched[-1].items() if name.startswith("drift/")}
         print(f"figures of generation {watched[-1]['step']}:")
         for name, value in last.items():
-            print(f"  {name.removeprefix(watching.PREFIX):20} {value:10.4g}")
+            print(f"  {name.removeprefix('drift/'):20} {value:10.4g}")
     count = f"{len(alarms)} alarm{'s' * (len(alarms) != 1)}" if alarms else "no alarm"
     print(f"{folder}: {count} in {len(watched)} generations that were watched.")
