@@ -15,9 +15,9 @@ import numpy as np
 import torch
 from torch import nn
 
+from selfplay.datasets import mixtures
 from selfplay.gan import actor, loss
 from selfplay.gan.config import GanNetworkConfig, ObjectiveConfig
-from selfplay.gan.data import datasets
 from selfplay.gan.metrics import auc
 from selfplay.gan.models import networks
 from selfplay.league import opponents
@@ -25,7 +25,7 @@ from selfplay.learning.config import LearnerConfig, ReplayConfig
 from selfplay.learning.learner import Learner, Update
 from selfplay.learning.replay import Replay
 
-RING = datasets.ring(sigma=0.05)
+RING = mixtures.ring(sigma=0.05)
 OUTSIDE = 1.3  # radius of the fakes: six σ from the reals, so that no critic need mistake them
 GENERATIONS, STEPS, BATCH, SAMPLES = 8, 10, 128, 1_000  # generations at each mode, steps a generation
 LEARNER = LearnerConfig(

@@ -18,8 +18,8 @@ from torch.nn import functional as F
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))  # so that the checkout is used, installed or not
 
+from selfplay.datasets import image_sets  # noqa: E402
 from selfplay.errors import UserError  # noqa: E402
-from selfplay.gan.data import datasets  # noqa: E402
 from selfplay.gan.metrics import classifier  # noqa: E402
 
 BATCH = 64
@@ -38,7 +38,7 @@ def main() -> int:
     torch.set_num_threads(1)
     torch.use_deterministic_algorithms(True)
     try:
-        train, held_out = datasets.digits(), datasets.digits(held_out=True)
+        train, held_out = image_sets.digits(), image_sets.digits(held_out=True)
     except UserError as error:
         print(error, file=sys.stderr)
         return 2
@@ -58,7 +58,7 @@ def main() -> int:
     return 0
 
 
-def fit(train: datasets.Images, epochs: int, seed: int) -> classifier.DigitNetwork:
+def fit(train: image_sets.Images, epochs: int, seed: int) -> classifier.DigitNetwork:
     """The average of the weights over the last fifth of the epochs."""
     torch.manual_seed(seed)
     rng = np.random.default_rng(seed)
@@ -97,7 +97,7 @@ def augment(x: torch.Tensor, rng: np.random.Generator) -> torch.Tensor:
     return moved + NOISE * torch.from_numpy(rng.standard_normal(x.shape).astype(np.float32))
 
 
-def error_of(network: classifier.DigitNetwork, images: datasets.Images) -> float:
+def error_of(network: classifier.DigitNetwork, images: image_sets.Images) -> float:
     """The share of the images read wrong."""
     x, labels = images.everything()
     with torch.no_grad():

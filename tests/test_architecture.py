@@ -51,6 +51,7 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
     "selfplay.drift.events": ("selfplay.drift", "selfplay.storage"),
     "selfplay.drift.timeline": ("selfplay.drift", "selfplay.storage"),
     "selfplay.drift.watching": ("selfplay.drift", "selfplay.types", "selfplay.storage"),
+    "selfplay.datasets": ("selfplay.errors", "selfplay.config"),
     "selfplay.search": ("selfplay.errors", "selfplay.config", "games.base"),
     "selfplay.networks": ("selfplay.errors", "selfplay.config", "selfplay.device", "selfplay.search", "games.base"),
     "selfplay.players": (*CORE, *BOARD_GAMES, *PLAYING, "selfplay.ratings", "selfplay.league"),
@@ -59,8 +60,8 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
     "selfplay.play": (*CORE, *BOARD_GAMES, *PLAYING),
     "selfplay.serve": (*CORE, *BOARD_GAMES, *PLAYING),
     "selfplay.alphazero": (*CORE, *RULES, "games.knowledge", *LEARNING, *PLAYING),
-    "selfplay.gan": (*CORE, *LEARNING),
-    "selfplay.gan.data.positions": (*CORE, *RULES, "games.knowledge", "selfplay.gan"),
+    "selfplay.gan": (*CORE, *LEARNING, "selfplay.datasets"),
+    "selfplay.gan.data.positions": (*CORE, *RULES, "games.knowledge", "selfplay.datasets", "selfplay.gan"),
     "selfplay.api": (*CORE, *BOARD_GAMES, *LEARNING, *PLAYING, *TRAINING, "selfplay.cli.live"),
     "selfplay.adapters": ("selfplay.errors", *RULES, "games.knowledge", "games.notation"),
     "selfplay.cli": ("games", "selfplay"),
@@ -81,7 +82,7 @@ ONLY_IN = {
     "pandas": ("selfplay.api.frames", "selfplay.api.tournaments", "selfplay.api.training"),
 }
 NEVER_IN = {
-    "torch": ("games", "selfplay.drift", "selfplay.search", "selfplay.ratings"),
+    "torch": ("games", "selfplay.datasets", "selfplay.drift", "selfplay.search", "selfplay.ratings"),
     "ray": ("games", "selfplay.drift"),
     "numba": ("selfplay.drift",),
 }

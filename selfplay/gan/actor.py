@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from selfplay.gan.data import datasets
+from selfplay.datasets import dataset
 from selfplay.storage import random_stream
 
 Fakes = Callable[[np.ndarray | None, int, np.random.Generator], np.ndarray]  # (labels, n, rng) → x [n, *shape] float32
@@ -30,7 +30,7 @@ class GanActor:
 
     def __init__(
         self,
-        dataset: datasets.Dataset,
+        dataset: dataset.Dataset,
         scale: float,
         with_fakes: bool,
         load: Callable[[Any], Fakes],

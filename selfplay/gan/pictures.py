@@ -10,8 +10,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from selfplay.datasets import dataset, mixtures
 from selfplay.gan import inference
-from selfplay.gan.data import datasets
 
 SIDE = 600  # pixels of a scatter plot
 TILE = 48  # pixels that a small image is enlarged to, at least
@@ -47,9 +47,9 @@ def samples(
     return grid(generator.sample(number, rng, labels)[0])
 
 
-def mixture_centres(dataset: datasets.Dataset) -> np.ndarray | None:
+def mixture_centres(dataset: dataset.Dataset) -> np.ndarray | None:
     """[K, D]: the modes of a mixture; None for other data."""
-    return dataset.centres if isinstance(dataset, datasets.Mixture) else None
+    return dataset.centres if isinstance(dataset, mixtures.Mixture) else None
 
 
 def scatter(

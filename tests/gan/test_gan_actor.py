@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 import tiny
 
+from selfplay.datasets import mixtures
 from selfplay.gan import actor
-from selfplay.gan.data import datasets
 
-RING = datasets.ring()
+RING = mixtures.ring()
 SCALE = 0.5
 
 

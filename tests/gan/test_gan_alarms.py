@@ -9,16 +9,16 @@ import numpy as np
 import pytest
 import torch
 
+from selfplay.datasets import image_sets, mixtures
 from selfplay.gan import alarms, presets
 from selfplay.gan.agent import Gan
 from selfplay.gan.config import GanConfig
-from selfplay.gan.data import datasets
 from selfplay.gan.metrics import distinct, judge
 from selfplay.learning.config import LearnerConfig
 from selfplay.learning.learner import Learner
 from selfplay.types import Status
 
-RING = datasets.ring()
+RING = mixtures.ring()
 
 
 @pytest.fixture(autouse=True)
@@ -102,7 +102,7 @@ def test_healthy_rings_are_silent(seed: int) -> None:
 # Generators scripted to collapse, measured as runs are
 
 
-def figures_of(sampler: datasets.Mixture) -> dict[str, float]:
+def figures_of(sampler: mixtures.Mixture) -> dict[str, float]:
     """What a measurement says of a generator that makes this."""
     rng = np.random.default_rng(0)
     found = judge.MixtureJudge(RING).metrics(lambda n: (sampler.sample(n, rng)[0], None), rng)
@@ -110,12 +110,12 @@ def figures_of(sampler: datasets.Mixture) -> dict[str, float]:
     return found | {"distinct": distinct.distinct(RING.sample(distinct.SAMPLES, rng)[0], fakes)}
 
 
-def ring_of(modes: int, width: float = 1.0) -> datasets.Mixture:
+def ring_of(modes: int, width: float = 1.0) -> mixtures.Mixture:
     """The first modes of the ring, so many times as wide."""
-    return datasets.Mixture("scripted", RING.centres[:modes], RING.sigma * width)
+    return mixtures.Mixture("scripted", RING.centres[:modes], RING.sigma * width)
 
 
-def heard_of(*samplers: datasets.Mixture, progress: float = 1.0, **losses: float) -> list[str]:
+def heard_of(*samplers: mixtures.Mixture, progress: float = 1.0, **losses: float) -> list[str]:
     """Names of the alarms at the end of a run that made this, a generation each."""
     history = [(number, figures_of(sampler)) for number, sampler in enumerate(samplers, start=1)]
     healthy = {"discriminator/wins": 0.6, "discriminator/slope_on_reals": 1.0, "discriminator/gradient_norm": 0.3,
@@ -178,7 +178,7 @@ def test_losses_are_told_beyond_their_thresholds(losses: dict[str, float], heard
 
 
 def test_copies_of_training_data_are_told_and_held_out_data_are_not() -> None:
-    train, held_out = datasets.digits(), datasets.digits(held_out=True)
+    train, held_out = image_sets.digits(), image_sets.digits(held_out=True)
     judged, rng = judge.DigitJudge(train, held_out), np.random.default_rng(0)
     found = {}
     for name, images in (("copies", train), ("new", held_out)):

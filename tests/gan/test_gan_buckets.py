@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from selfplay.datasets import mixtures
 from selfplay.gan import actor, agent, buckets
 from selfplay.gan.config import GanConfig
-from selfplay.gan.data import datasets
 from selfplay.gan.metrics import quality
 
 
@@ -25,7 +25,7 @@ def test_its_mean_is_what_coverage_leaves() -> None:
 
 
 def test_a_mode_without_fakes_is_uncovered_and_one_with_half_as_many_is_in_part() -> None:
-    ring, rng = datasets.ring(3), np.random.default_rng(1)
+    ring, rng = mixtures.ring(3), np.random.default_rng(1)
     (real, of), (made, mode) = ring.sample(6000, rng), ring.sample(6000, rng)
     kept = (mode == 0) | ((mode == 1) & (rng.random(6000) < 0.5))
     missed = buckets.uncovered(real, made[kept])

@@ -15,8 +15,8 @@ from command import refused
 from scipy import stats
 
 from selfplay import config as configs
+from selfplay.datasets import mixtures
 from selfplay.gan import agent, load, match, presets, score_worker
-from selfplay.gan.data import datasets
 from selfplay.gan.metrics import modes
 from selfplay.league.pool import Pool
 from selfplay.ratings import tournament
@@ -186,5 +186,5 @@ def test_ratings_of_a_ring_runs_generators_agree_in_order_with_their_divergence(
             assert made is not None
             samples = made.sample(10_000, np.random.default_rng(1))[0]
             elo.append(player["elo"])
-            divergence.append(modes.mixture_coverage(samples, datasets.ring()).kl_off)
+            divergence.append(modes.mixture_coverage(samples, mixtures.ring()).kl_off)
     assert len(elo) == 9 and stats.kendalltau(elo, [-value for value in divergence]).statistic >= 0.7

@@ -10,8 +10,9 @@ import numpy as np
 import pytest
 from scipy import special
 
+from selfplay.datasets import dataset, image_sets
 from selfplay.gan import match
-from selfplay.gan.data import datasets, sources
+from selfplay.gan.data import sources
 from selfplay.ratings import elo, standings, tournament
 from selfplay.ratings.tournament_folder import TournamentFolder
 
@@ -49,7 +50,7 @@ class Blurred:
         return self.transform(x[:, 0] + self.noise * self.rng.standard_normal(len(x)))  # type: ignore[operator]
 
 
-def endless(dataset: datasets.Dataset | None = None) -> sources.DataSource:
+def endless(dataset: dataset.Dataset | None = None) -> sources.DataSource:
     dataset = dataset or Line()
     return sources.DataSource(dataset, dataset, 1.0, None)  # type: ignore[arg-type]
 
@@ -82,9 +83,9 @@ def test_an_increasing_function_of_the_scores_changes_nothing() -> None:
 
 
 def test_a_critic_that_knows_its_data_by_heart_is_found_out() -> None:
-    everything = datasets.Images("dots", np.arange(200, dtype=np.uint8).reshape(200, 1, 1, 1), None, 0)
-    train = datasets.Images("some", everything.pixels[::2], None, 0)
-    held_out = datasets.Images("others", everything.pixels[1::2], None, 0)
+    everything = image_sets.Images("dots", np.arange(200, dtype=np.uint8).reshape(200, 1, 1, 1), None, 0)
+    train = image_sets.Images("some", everything.pixels[::2], None, 0)
+    held_out = image_sets.Images("others", everything.pixels[1::2], None, 0)
     source = sources.DataSource(train, held_out, 1.0, None)  # type: ignore[arg-type]
     known = {float(value) for value in train.everything()[0].ravel()}
 
@@ -104,7 +105,7 @@ def test_a_critic_that_knows_its_data_by_heart_is_found_out() -> None:
 
 
 def test_blocks_of_a_finite_held_out_set_share_nothing_and_use_it_up() -> None:
-    images = datasets.Images("dots", np.arange(100, dtype=np.uint8).reshape(100, 1, 1, 1), np.arange(100) % 10, 10)
+    images = image_sets.Images("dots", np.arange(100, dtype=np.uint8).reshape(100, 1, 1, 1), np.arange(100) % 10, 10)
     source = sources.DataSource(images, images, 1.0, None)  # type: ignore[arg-type]
     reals, rng = match.RealBlocks(source, 1000, 3, blocks=4), np.random.default_rng(0)
     assert (reals.size, reals.blocks) == (25, 4)

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from selfplay.datasets import image_sets, mixtures
 from selfplay.gan import pictures
-from selfplay.gan.data import datasets
 from selfplay.gan.metrics import distinct
 
 
@@ -58,20 +58,20 @@ def test_different_things_are_counted_as_the_birthday_paradox_has_it() -> None:
 
 def test_narrow_modes_have_as_few_different_points_as_their_closed_form_says() -> None:
     """Two points of one of 25 modes are within r of each other with probability 1 − exp(−r²/4s²σ²)."""
-    rng, grid = np.random.default_rng(1), datasets.grid()
+    rng, grid = np.random.default_rng(1), mixtures.grid()
     reals = grid.sample(1000, rng)[0]
     for width in (0.2, 0.5):
-        narrow = datasets.Mixture("narrow", grid.centres, grid.sigma * width)
+        narrow = mixtures.Mixture("narrow", grid.centres, grid.sigma * width)
         equal = (1 - (1 - 25 * distinct.NEAR) ** (width**-2)) / 25
         assert distinct.distinct(reals, narrow.sample(1000, rng)[0]) == pytest.approx(distinct.NEAR / equal, rel=0.15)
 
 
 def test_different_reals_are_never_the_same_one_twice() -> None:
     rng = np.random.default_rng(0)
-    chosen = distinct.different(datasets.digits(), rng)
+    chosen = distinct.different(image_sets.digits(), rng)
     assert chosen is not None and chosen.shape == (1000, 1, 8, 8)
     assert len(np.unique(chosen.reshape(1000, -1), axis=0)) == 1000
-    few = datasets.Images("few", np.zeros((99, 1, 8, 8), np.uint8), None, 0)
+    few = image_sets.Images("few", np.zeros((99, 1, 8, 8), np.uint8), None, 0)
     assert distinct.different(few, rng) is None
-    stacks = distinct.different(datasets.stacked_digits(), rng)
+    stacks = distinct.different(image_sets.stacked_digits(), rng)
     assert stacks is not None and stacks.shape == (1000, 3, 8, 8)

@@ -17,11 +17,11 @@ from test_artifact import manifest, refused, weights_folder
 from games.text import decoding
 from games.text.records import RecordError
 from selfplay import config as configs
+from selfplay.datasets import files as data_files
 from selfplay.errors import FolderError
 from selfplay.gan import agent as gan_agent
 from selfplay.gan import load as gan_load
 from selfplay.gan import presets
-from selfplay.gan.data import files as data_files
 from selfplay.loop import folder as folders
 from selfplay.loop import metrics
 from selfplay.players import network_player, pretrained, registry

@@ -19,8 +19,8 @@ import numpy as np
 import games
 from games import base
 from games.knowledge import Knowledge
+from selfplay.datasets import files
 from selfplay.errors import CheckpointError
-from selfplay.gan.data import files
 from selfplay.storage import artifact, bounded
 
 JUDGED = 3_000  # samples, so that a share of 97 % has a standard error of 0.3 %

@@ -14,9 +14,9 @@ from typing import Any
 
 import numpy as np
 
+from selfplay.datasets import dataset, files, image_sets, mixtures
 from selfplay.errors import ConfigError
 from selfplay.gan.config import PLACES, DataConfig
-from selfplay.gan.data import datasets, files
 from selfplay.gan.metrics import judge, quality, readers
 
 LEAST_TRAIN = 2 * quality.BLOCKS  # images: two a block
@@ -27,8 +27,8 @@ LEAST_HELD_OUT = 4  # two a half
 class DataSource:
     """Real data for training and for matches, and the judge of its fakes."""
 
-    train: datasets.Dataset
-    held_out: datasets.Dataset  # not trained on: for matches and for judges
+    train: dataset.Dataset
+    held_out: dataset.Dataset  # not trained on: for matches and for judges
     scale: float  # networks see x / scale
     judge: judge.Judge
     reader: readers.ClassReader | None = None  # classifier of samples, if there is one
@@ -51,11 +51,11 @@ def make(config: DataConfig) -> DataSource:
             mixture, mixture, _spread(mixture), judge.MixtureJudge(mixture), readers.MixtureReader(mixture)
         )
     if config.name == "digits":
-        train, held_out = datasets.digits(), datasets.digits(held_out=True)
+        train, held_out = image_sets.digits(), image_sets.digits(held_out=True)
         return DataSource(train, held_out, 1.0, judge.DigitJudge(train, held_out), readers.DigitReader())
     if config.name == "stacked-digits":
-        judged = judge.StackedDigitJudge(datasets.digits(), datasets.digits(held_out=True))
-        return DataSource(datasets.stacked_digits(), datasets.stacked_digits(held_out=True), 1.0, judged)
+        judged = judge.StackedDigitJudge(image_sets.digits(), image_sets.digits(held_out=True))
+        return DataSource(image_sets.stacked_digits(), image_sets.stacked_digits(held_out=True), 1.0, judged)
     if not config.path:
         raise ConfigError(f"data.name={config.name} needs your files: name them with --set data.path=PATH.")
     for name in PLACES:
@@ -77,27 +77,27 @@ def _of_run(path: Path) -> DataSource:
     return DataSource(train, held_out, 1.0, positions.PositionJudge(train, held_out), digest=_digest(train, held_out))
 
 
-def _mixture(config: DataConfig) -> datasets.Mixture:
+def _mixture(config: DataConfig) -> mixtures.Mixture:
     if config.name == "ring":
-        return datasets.ring(config.modes, sigma=config.sigma or 0.02)
-    return datasets.grid(config.side, config.spacing, config.sigma or 0.05)
+        return mixtures.ring(config.modes, sigma=config.sigma or 0.02)
+    return mixtures.grid(config.side, config.spacing, config.sigma or 0.05)
 
 
-def _spread(mixture: datasets.Mixture) -> float:
+def _spread(mixture: mixtures.Mixture) -> float:
     """Root mean square of a coordinate."""
     return math.sqrt(float(np.square(mixture.centres).mean()) + mixture.sigma**2)
 
 
 def _of_files(config: DataConfig) -> DataSource:
     if config.name == "idx":
-        images = datasets.from_idx(Path(config.path), Path(config.labels) if config.labels else None)
+        images = image_sets.from_idx(Path(config.path), Path(config.labels) if config.labels else None)
     else:
-        images = datasets.from_cifar10(sorted(Path(config.path).glob("data_batch_*.bin")))
-    train, held_out = datasets.split(images)
+        images = image_sets.from_cifar10(sorted(Path(config.path).glob("data_batch_*.bin")))
+    train, held_out = image_sets.split(images)
     if len(train.pixels) < LEAST_TRAIN or len(held_out.pixels) < LEAST_HELD_OUT:
         raise files.DataError(
             f"{images.name} leaves {len(train.pixels)} images to learn from and holds out {len(held_out.pixels)} (one "
-            f"in {datasets.HELD_OUT} of each class), too few to measure by: expected at least {LEAST_TRAIN} and "
+            f"in {image_sets.HELD_OUT} of each class), too few to measure by: expected at least {LEAST_TRAIN} and "
             f"{LEAST_HELD_OUT}. Give more images, or leave out data.labels where classes are small."
         )
     weights = Path(config.inception) if config.inception else None

@@ -1,7 +1,7 @@
 """The packaged classifier of 8×8 digits: it measures whether generated digits are of the requested class, and its
 features are the space in which their quality is measured.
 
-It is trained in advance (scripts/train_digit_classifier.py, on the training part of `datasets.digits` only), so that
+It is trained in advance (scripts/train_digit_classifier.py, on the training part of `image_sets.digits` only), so that
 metrics of different runs are comparable if `DigitClassifier.digest` is the same. It classifies anything as a digit,
 even noise, so that a share of samples classified as requested is never meaningful alone. Knows images, not models.
 """
@@ -69,7 +69,7 @@ class DigitClassifier(NamedTuple):
 
     def labels(self, x: np.ndarray) -> np.ndarray:
         """[N] int64, 0 to 10^P − 1: the planes' digits as a number, the first plane first, as in
-        `datasets.StackedDigits`."""
+        `image_sets.StackedDigits`."""
         logits, _ = self._run(x)
         digits = logits.argmax(dim=1).numpy().reshape(x.shape[:2])
         return digits @ (CLASSES ** np.arange(x.shape[1])[::-1])

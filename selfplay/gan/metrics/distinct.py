@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from selfplay.gan.data.datasets import Dataset
+from selfplay.datasets.dataset import Dataset
 
 SAMPLES = 1_000  # of each kind: half a million pairs, of which perfect fakes have 500 ± 25 equal ones
 LEAST = 100  # reals: with fewer, too few pairs are near

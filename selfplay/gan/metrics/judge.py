@@ -13,7 +13,7 @@ from typing import Any, Protocol
 import numpy as np
 from scipy.spatial.distance import cdist
 
-from selfplay.gan.data import datasets
+from selfplay.datasets import image_sets, mixtures
 from selfplay.gan.metrics import classifier, inception, modes, quality
 
 Draw = Callable[[int], tuple[np.ndarray, np.ndarray | None]]  # n → (x [n, *shape] float32, labels [n] requested)
@@ -38,7 +38,7 @@ class Judge(Protocol):
 class MixtureJudge:
     """Of 10,000 samples of a mixture: modes found, share of high quality, divergence from uniform, and width."""
 
-    def __init__(self, mixture: datasets.Mixture) -> None:
+    def __init__(self, mixture: mixtures.Mixture) -> None:
         self.mixture = mixture
 
     def features(self, x: np.ndarray) -> np.ndarray:
@@ -60,7 +60,7 @@ class DigitJudge:
     """Of digits: the share classified as requested, if classes were, and distances in the packaged classifier's
     features."""
 
-    def __init__(self, train: datasets.Images, held_out: datasets.Images) -> None:
+    def __init__(self, train: image_sets.Images, held_out: image_sets.Images) -> None:
         self.train, self.held_out = train, held_out
 
     @cached_property
@@ -94,7 +94,7 @@ class StackedDigitJudge:
     """Of 26,000 stacks of three digits: how many of the 1,000 modes the packaged classifier finds, and how much the
     planes resemble digits: it classifies anything as a digit, so that modes alone could be noise."""
 
-    def __init__(self, digits: datasets.Images, held_out: datasets.Images) -> None:
+    def __init__(self, digits: image_sets.Images, held_out: image_sets.Images) -> None:
         self.digits, self._of_digits = digits, DigitJudge(digits, held_out)
 
     @cached_property
@@ -127,7 +127,7 @@ class ImageJudge:
     """
 
     def __init__(
-        self, train: datasets.Images, held_out: datasets.Images, inception_weights: Path | None = None
+        self, train: image_sets.Images, held_out: image_sets.Images, inception_weights: Path | None = None
     ) -> None:
         self.train, self.held_out, self.inception_weights = _some(train), _some(held_out), inception_weights
 
@@ -211,7 +211,7 @@ def frechet_of_halves(reals: np.ndarray, fake: np.ndarray | None, rng: np.random
     return float(np.mean(found))
 
 
-def taught(train: datasets.Images, held_out: datasets.Images, x: np.ndarray, asked: np.ndarray) -> dict[str, float]:
+def taught(train: image_sets.Images, held_out: image_sets.Images, x: np.ndarray, asked: np.ndarray) -> dict[str, float]:
     """Share of held-out images whose nearest neighbour among fakes x [M, P, R, C], in pixels, was requested to be of
     their class, and the same among training images: GAN-train (Shmelkov 2018, 1807.09499) with a nearest-neighbour
     classifier."""
@@ -245,10 +245,10 @@ def _averaged(x: np.ndarray) -> np.ndarray:
     return np.stack([x[..., first:end].mean(axis=-1, dtype=np.float64) for first, end in edges], axis=-1)
 
 
-def _some(images: datasets.Images) -> datasets.Images:
+def _some(images: image_sets.Images) -> image_sets.Images:
     """The same IMAGE_SAMPLES of them each time, or all if there are fewer."""
     rows = np.sort(np.random.default_rng(0).permutation(len(images.pixels))[:IMAGE_SAMPLES])
-    return datasets.part(images, rows, images.name)
+    return image_sets.part(images, rows, images.name)
 
 
 def _ratio(distance: float, floor: float) -> float:

@@ -12,8 +12,8 @@ from typing import NamedTuple
 import numpy as np
 from scipy.special import gammainc
 
+from selfplay.datasets.mixtures import Mixture
 from selfplay.errors import TrainingDiverged
-from selfplay.gan.data.datasets import Mixture
 
 RADIUS = 3  # σ about a centre, within which a sample is of high quality
 FAIR_SHARE = 1 / 4  # of n/M samples within RADIUS, from which a mode counts as captured

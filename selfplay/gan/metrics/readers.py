@@ -8,7 +8,7 @@ from typing import Protocol
 import numpy as np
 from scipy.special import softmax
 
-from selfplay.gan.data import datasets
+from selfplay.datasets import mixtures
 from selfplay.gan.metrics import classifier
 
 
@@ -24,7 +24,7 @@ class MixtureReader:
     """The posterior over the modes that a point may come from, by Bayes' rule. It is close to 0 or 1 everywhere except
     halfway between two modes."""
 
-    def __init__(self, mixture: datasets.Mixture) -> None:
+    def __init__(self, mixture: mixtures.Mixture) -> None:
         self.mixture = mixture
 
     def probabilities(self, x: np.ndarray) -> np.ndarray:

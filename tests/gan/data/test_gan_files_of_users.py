@@ -8,8 +8,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from selfplay.datasets import files, image_sets
 from selfplay.gan.config import DataConfig
-from selfplay.gan.data import datasets, files, sources
+from selfplay.gan.data import sources
 
 
 def idx(path: Path, array: np.ndarray) -> Path:
@@ -25,7 +26,7 @@ def pixels(n: int) -> np.ndarray:
 @pytest.mark.parametrize("there", [[1, 2, 5, 10], [200], [0, 255], [3, 4]])
 def test_labels_with_gaps_are_as_many_classes_as_occur(tmp_path: Path, there: list[int]) -> None:
     labels = np.resize(there, 60)
-    found = datasets.from_idx(idx(tmp_path / "x", pixels(60)), idx(tmp_path / "y", labels))
+    found = image_sets.from_idx(idx(tmp_path / "x", pixels(60)), idx(tmp_path / "y", labels))
     assert found.num_classes == len(there) and found.labels is not None
     assert (np.array(there)[found.labels] == labels).all()
 

@@ -10,8 +10,8 @@ import pytest
 from facets import knowledge_of, notation_of
 
 import games
+from selfplay.datasets.files import DataError
 from selfplay.gan.data import positions
-from selfplay.gan.data.files import DataError
 from selfplay.learning.config import ReplayConfig
 from selfplay.learning.replay import Replay
 from selfplay.loop.folder import Folder

@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 import torch
 
+from selfplay.datasets import dataset, files, image_sets
 from selfplay.errors import ConfigError
-from selfplay.gan.data import datasets, files
 from selfplay.gan.metrics import inception, judge, quality
 
 Made = tuple[np.ndarray, np.ndarray | None]
@@ -19,19 +19,19 @@ Made = tuple[np.ndarray, np.ndarray | None]
 
 @functools.cache
 def of_digits() -> judge.DigitJudge:
-    return judge.DigitJudge(datasets.digits(), datasets.digits(held_out=True))
+    return judge.DigitJudge(image_sets.digits(), image_sets.digits(held_out=True))
 
 
 @functools.cache
 def of_stacks() -> judge.StackedDigitJudge:
-    return judge.StackedDigitJudge(datasets.digits(), datasets.digits(held_out=True))
+    return judge.StackedDigitJudge(image_sets.digits(), image_sets.digits(held_out=True))
 
 
 def figures(by: judge.Judge, draw: Callable[[int], Made]) -> dict[str, float]:
     return by.metrics(draw, np.random.default_rng(0))
 
 
-def drawn(images: datasets.Dataset, seed: int = 1) -> Callable[[int], Made]:
+def drawn(images: dataset.Dataset, seed: int = 1) -> Callable[[int], Made]:
     rng = np.random.default_rng(seed)
     return lambda n: images.sample(n, rng)
 
@@ -40,14 +40,14 @@ def drawn(images: datasets.Dataset, seed: int = 1) -> Callable[[int], Made]:
 
 
 def test_copies_of_the_training_digits_are_perfect_but_for_being_copies() -> None:
-    found = figures(of_digits(), drawn(datasets.digits()))
+    found = figures(of_digits(), drawn(image_sets.digits()))
     assert found["as_asked"] == found["coverage"] == found["precision"] == 1
     assert found["frechet_ratio"] == pytest.approx(1, abs=0.25)
     assert found["copies"] == 1 and found["nearest_ratio"] == 0
 
 
 def test_held_out_digits_are_as_good_as_real_and_no_copies() -> None:
-    found = figures(of_digits(), drawn(datasets.digits(held_out=True)))
+    found = figures(of_digits(), drawn(image_sets.digits(held_out=True)))
     assert found["as_asked"] > 0.99 and found["coverage"] > 0.8  # 596 different ones cannot cover more
     assert found["frechet_ratio"] == pytest.approx(1, abs=0.5)
     assert found["copies"] == pytest.approx(0.01, abs=0.01) and found["nearest_ratio"] == pytest.approx(1, abs=0.1)
@@ -55,7 +55,7 @@ def test_held_out_digits_are_as_good_as_real_and_no_copies() -> None:
 
 def test_digits_of_other_classes_than_asked_for_show_in_as_asked_alone() -> None:
     def off_by_one(n: int) -> Made:
-        x, labels = drawn(datasets.digits())(n)
+        x, labels = drawn(image_sets.digits())(n)
         assert labels is not None
         return x, np.where(labels == 4, 5, labels)
 
@@ -68,7 +68,7 @@ def test_digits_of_other_classes_than_asked_for_show_in_as_asked_alone() -> None
 
 
 def test_one_image_for_each_class_reads_as_asked_and_covers_nothing() -> None:
-    x, labels = datasets.digits().everything()
+    x, labels = image_sets.digits().everything()
     assert labels is not None
     first = np.array([np.flatnonzero(labels == digit)[0] for digit in range(10)])
 
@@ -91,7 +91,7 @@ def test_noise_is_like_no_digit() -> None:
 
 
 def test_without_classes_the_share_of_each_that_is_read_is_told_and_how_far_from_even() -> None:
-    x, labels = datasets.digits().everything()
+    x, labels = image_sets.digits().everything()
     assert labels is not None
     rng, ones = np.random.default_rng(4), np.flatnonzero(labels < 5)
     found = figures(of_digits(), lambda n: (x[ones[rng.integers(len(ones), size=n)]], None))
@@ -100,23 +100,23 @@ def test_without_classes_the_share_of_each_that_is_read_is_told_and_how_far_from
 
 
 def test_figures_are_a_function_of_samples_and_random_numbers() -> None:
-    fresh = judge.DigitJudge(datasets.digits(), datasets.digits(held_out=True))
-    first, second = (figures(of_digits(), drawn(datasets.digits(held_out=True))) for _ in range(2))
-    assert first == second == figures(fresh, drawn(datasets.digits(held_out=True)))
+    fresh = judge.DigitJudge(image_sets.digits(), image_sets.digits(held_out=True))
+    first, second = (figures(of_digits(), drawn(image_sets.digits(held_out=True))) for _ in range(2))
+    assert first == second == figures(fresh, drawn(image_sets.digits(held_out=True)))
 
 
 # --- stacks
 
 
 def test_real_stacks_have_all_modes_and_the_divergence_of_a_perfect_sampler() -> None:
-    found = figures(of_stacks(), drawn(datasets.stacked_digits(held_out=True)))
+    found = figures(of_stacks(), drawn(image_sets.stacked_digits(held_out=True)))
     assert found["modes_found"] == 1000 and found["modes"] == 1
     assert found["kl"] == pytest.approx(found["kl_floor"], abs=0.005)
     assert found["precision"] > 0.9
 
 
 def test_stacks_whose_planes_are_always_alike_have_ten_modes() -> None:
-    x, labels = datasets.digits(held_out=True).everything()
+    x, labels = image_sets.digits(held_out=True).everything()
     assert labels is not None
     rows = np.array([np.flatnonzero(labels == digit)[0] for digit in range(10)])
     found = figures(of_stacks(), lambda n: (np.repeat(x[rows[np.arange(n) % 10]], 3, axis=1), None))
@@ -127,16 +127,16 @@ def test_stacks_whose_planes_are_always_alike_have_ten_modes() -> None:
 # --- images of the user's
 
 
-def images(n: int = 200, seed: int = 0, labels: bool = True) -> datasets.Images:
+def images(n: int = 200, seed: int = 0, labels: bool = True) -> image_sets.Images:
     """28 × 28, dark for class 0 and bright for class 1."""
     rng = np.random.default_rng(seed)
     classes = rng.integers(2, size=n)
     pixels = (rng.integers(0, 100, (n, 1, 28, 28)) + 100 * classes[:, None, None, None]).astype(np.uint8)
-    return datasets.Images("mine", pixels, classes if labels else None, 2 if labels else 0)
+    return image_sets.Images("mine", pixels, classes if labels else None, 2 if labels else 0)
 
 
 def test_images_of_the_user_are_judged_by_their_averaged_pixels() -> None:
-    train, held_out = datasets.split(images())
+    train, held_out = image_sets.split(images())
     found = figures(judge.ImageJudge(train, held_out), drawn(images(seed=1)))
     assert 0.3 < found["frechet_ratio"] < 2  # of 166 images
     assert found["taught"] == found["taught_floor"] == 1
@@ -169,7 +169,7 @@ def test_on_sides_of_any_length_grey_noise_collapse_and_permuted_pixels_score_be
         return np.stack([np.exp(-squares * (30 + 10 * plane)) for plane in range(planes)], axis=1)
 
     pixels = np.rint(reals(600) * 255).astype(np.uint8)
-    train, held_out = datasets.split(datasets.Images("spots", pixels, None, 0))
+    train, held_out = image_sets.split(image_sets.Images("spots", pixels, None, 0))
     measured = judge.ImageJudge(train, held_out)
 
     def coverage(x: np.ndarray) -> tuple[float, float]:
@@ -229,11 +229,11 @@ def test_inception_features_are_never_fetched(tmp_path: Path) -> None:
 @pytest.mark.parametrize("labels", [True, False])
 def test_a_split_keeps_every_image_once_and_hangs_on_no_order(labels: bool) -> None:
     whole = images(150, labels=labels)
-    train, held_out = datasets.split(whole, 5)
+    train, held_out = image_sets.split(whole, 5)
     parts = [part.pixels.reshape(len(part.pixels), -1) for part in (train, held_out)]
     assert sorted(map(bytes, np.concatenate(parts))) == sorted(map(bytes, whole.pixels.reshape(150, -1)))
     order = np.random.default_rng(7).permutation(150)
-    turned = datasets.split(datasets.part(whole, order, "turned"), 5)[1]
+    turned = image_sets.split(image_sets.part(whole, order, "turned"), 5)[1]
     assert set(map(bytes, parts[1])) == set(map(bytes, turned.pixels.reshape(len(turned.pixels), -1)))
     assert (train.name, held_out.name) == ("mine", "mine-held-out")
 
@@ -241,11 +241,11 @@ def test_a_split_keeps_every_image_once_and_hangs_on_no_order(labels: bool) -> N
 def test_a_split_holds_out_the_same_share_of_each_class() -> None:
     whole = images(400)
     assert whole.labels is not None
-    _, held_out = datasets.split(whole, 4)
+    _, held_out = image_sets.split(whole, 4)
     assert held_out.labels is not None
     assert list(np.bincount(held_out.labels)) == list(np.bincount(whole.labels) // 4)
 
 
 def test_too_few_images_to_split_are_refused() -> None:
     with pytest.raises(files.DataError, match="too few"):
-        datasets.split(images(3), 5)
+        image_sets.split(images(3), 5)

@@ -9,11 +9,11 @@ from typing import TypeVar
 import numpy as np
 import pytest
 
+from selfplay.datasets import mixtures
 from selfplay.errors import TrainingDiverged
-from selfplay.gan.data import datasets
 from selfplay.gan.metrics import modes
 
-MIXTURES = [datasets.ring(), datasets.grid()]
+MIXTURES = [mixtures.ring(), mixtures.grid()]
 Coverage = TypeVar("Coverage", modes.MixtureCoverage, modes.LabelCoverage)
 
 
@@ -34,7 +34,7 @@ def misread(true_modes: int, n: int, error: float, rng: np.random.Generator) -> 
     return modes.label_coverage(planes[0] * 100 + planes[1] * 10 + planes[2])
 
 
-def naive_coverage(samples: np.ndarray, mixture: datasets.Mixture) -> tuple[int, int, float, float]:
+def naive_coverage(samples: np.ndarray, mixture: mixtures.Mixture) -> tuple[int, int, float, float]:
     """(captured, touched, high quality, KL), one sample after another."""
     hits, nearest = [0] * len(mixture.centres), [0] * len(mixture.centres)
     for sample in samples.tolist():
@@ -48,7 +48,7 @@ def naive_coverage(samples: np.ndarray, mixture: datasets.Mixture) -> tuple[int,
 
 
 @pytest.mark.parametrize("mixture", MIXTURES, ids=lambda mixture: mixture.name)
-def test_coverage_is_what_counting_by_hand_gives(mixture: datasets.Mixture) -> None:
+def test_coverage_is_what_counting_by_hand_gives(mixture: mixtures.Mixture) -> None:
     rng = np.random.default_rng(1)
     samples = mixture.sample(2000, rng)[0] + 0.03 * rng.standard_normal((2000, 2))
     samples[:900] = samples[900]  # modes below their fair share
@@ -65,7 +65,7 @@ def test_the_ceiling_of_high_quality_is_98_9_percent_in_the_plane() -> None:
 
 
 @pytest.mark.parametrize(("mixture", "kl"), [(MIXTURES[0], 0.0014), (MIXTURES[1], 0.005)])
-def test_a_perfect_sampler_has_all_modes_and_the_known_floor(mixture: datasets.Mixture, kl: float) -> None:
+def test_a_perfect_sampler_has_all_modes_and_the_known_floor(mixture: mixtures.Mixture, kl: float) -> None:
     rng = np.random.default_rng(2)
     floor = mean(lambda: modes.mixture_coverage(mixture.sample(2500, rng)[0], mixture), repeats=40)
     assert floor.captured == floor.touched == mixture.num_classes
@@ -76,7 +76,7 @@ def test_a_perfect_sampler_has_all_modes_and_the_known_floor(mixture: datasets.M
 
 
 def test_a_collapse_to_one_mode_is_all_quality_and_no_coverage() -> None:
-    mixture = datasets.ring()
+    mixture = mixtures.ring()
     samples = mixture.centres[3] + 0.005 * np.random.default_rng(3).standard_normal((1000, 2))
     found = modes.mixture_coverage(samples, mixture)
     assert (found.captured, found.touched, found.high_quality) == (1, 1, 1)
@@ -86,7 +86,7 @@ def test_a_collapse_to_one_mode_is_all_quality_and_no_coverage() -> None:
 
 
 def test_points_pass_for_modes_but_for_their_spread() -> None:
-    mixture = datasets.grid()
+    mixture = mixtures.grid()
     found = modes.mixture_coverage(np.repeat(mixture.centres, 100, axis=0), mixture)
     assert found.captured == 25 and found.high_quality == 1 and found.kl == pytest.approx(0)
     assert found.spread == 0
@@ -94,36 +94,36 @@ def test_points_pass_for_modes_but_for_their_spread() -> None:
 
 @pytest.mark.parametrize("width", [1.3, 1.7, 2.2])
 def test_blur_costs_the_quality_that_the_formula_says(width: float) -> None:
-    mixture, rng = datasets.grid(), np.random.default_rng(4)
-    wide = datasets.Mixture("wide", mixture.centres, mixture.sigma * width)
+    mixture, rng = mixtures.grid(), np.random.default_rng(4)
+    wide = mixtures.Mixture("wide", mixture.centres, mixture.sigma * width)
     found = modes.mixture_coverage(wide.sample(20_000, rng)[0], mixture)
     assert found.high_quality == pytest.approx(1 - math.exp(-4.5 / width**2), abs=0.01)
     assert 1 < found.spread < 1.54
 
 
 def test_spread_reads_shrunken_modes_as_they_are() -> None:
-    mixture, rng = datasets.ring(), np.random.default_rng(5)
-    narrow = datasets.Mixture("narrow", mixture.centres, mixture.sigma * 0.6)
+    mixture, rng = mixtures.ring(), np.random.default_rng(5)
+    narrow = mixtures.Mixture("narrow", mixture.centres, mixture.sigma * 0.6)
     found = modes.mixture_coverage(narrow.sample(20_000, rng)[0], mixture)
     assert found.spread == pytest.approx(0.6 / 0.9744, rel=0.02)
 
 
 def test_a_lost_mode_is_hidden_by_the_kl_and_seen_in_the_count() -> None:
-    mixture = datasets.grid()
+    mixture = mixtures.grid()
     samples, labels = mixture.sample(50_000, np.random.default_rng(6))
     found = modes.mixture_coverage(samples[labels != 7], mixture)
     assert found.kl == pytest.approx(0.041, abs=0.002) and found.captured == found.touched == 24
 
 
 def test_bridges_between_modes_are_seen_only_by_the_bin_for_what_is_off_mode() -> None:
-    mixture, rng = datasets.ring(), np.random.default_rng(7)
+    mixture, rng = mixtures.ring(), np.random.default_rng(7)
     angles = rng.uniform(0, 2 * np.pi, 8000)
     found = modes.mixture_coverage(np.column_stack([np.cos(angles), np.sin(angles)]), mixture)
     assert found.kl < 0.005 and found.kl_off > 2 and found.high_quality < 0.2
 
 
 def test_a_mode_with_a_fortieth_of_its_share_is_touched_and_not_captured() -> None:
-    mixture, rng = datasets.grid(), np.random.default_rng(8)
+    mixture, rng = mixtures.grid(), np.random.default_rng(8)
     samples, labels = mixture.sample(10_000, rng)
     few = np.flatnonzero(labels == 0)[10:]
     found = modes.mixture_coverage(np.delete(samples, few, axis=0), mixture)
@@ -132,15 +132,15 @@ def test_a_mode_with_a_fortieth_of_its_share_is_touched_and_not_captured() -> No
 
 @pytest.mark.parametrize("n", [1, 2, 3])
 def test_few_samples_are_counted_without_a_warning(n: int) -> None:
-    found = modes.mixture_coverage(datasets.ring().centres[[0, 0, 1]][:n], datasets.ring())
+    found = modes.mixture_coverage(mixtures.ring().centres[[0, 0, 1]][:n], mixtures.ring())
     assert found.touched == {1: 1, 2: 1, 3: 2}[n] and math.isnan(found.spread) == (n == 1)
-    nowhere = modes.mixture_coverage(np.full((n, 2), 9.0), datasets.ring())
+    nowhere = modes.mixture_coverage(np.full((n, 2), 9.0), mixtures.ring())
     assert nowhere.touched == 0 and math.isnan(nowhere.spread) and nowhere.kl_off == pytest.approx(4.5, abs=0.01)
 
 
 def test_samples_that_are_not_finite_are_refused() -> None:
     with pytest.raises(TrainingDiverged, match="diverged"):
-        modes.mixture_coverage(np.array([[0.0, np.nan]]), datasets.ring())
+        modes.mixture_coverage(np.array([[0.0, np.nan]]), mixtures.ring())
 
 
 def test_a_perfect_sampler_of_a_thousand_modes_has_the_known_floor() -> None:

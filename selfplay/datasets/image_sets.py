@@ -1,109 +1,24 @@
-"""Data sets: mixtures of Gaussians, digits, stacked digits, and images from the user's files.
+"""Data sets of images: scikit-learn's digits, stacked digits, and images from the user's files.
 
-A data set draws samples at random (`Dataset`). It knows no network and no measure of quality. Nothing is downloaded.
-Positions of board games, which need the rules of a game, are in `positions`.
+It knows no network and no measure of quality. Nothing is downloaded. Positions of board games, which need the rules of
+a game, are in `selfplay.gan.data.positions`.
 """
 
 from __future__ import annotations
 
 import hashlib
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Protocol
 
 import numpy as np
 
-from selfplay.errors import ConfigError
-from selfplay.gan.data import files
+from selfplay.datasets import dataset, files
 
-APART = 6  # least σ between neighbouring modes, so that no sample lies within 3 σ of two of them
 DIGITS_TOP = 16  # of the pixels of scikit-learn's digits: 0 paper, 16 ink
 DIGITS_HELD_OUT = 3  # of each class of digits, one image in this many is held out
 HELD_OUT = 6  # the same for other images
 DIGITS_PER_STACK = 3
-
-
-class Dataset(Protocol):
-    """A source of independent samples [B, *shape] float32; images are [B, P, R, C] in [−1, 1]."""
-
-    @property
-    def name(self) -> str: ...
-
-    @property
-    def shape(self) -> tuple[int, ...]:
-        """Of one sample: (P, R, C) of images, (D,) of points."""
-        ...
-
-    @property
-    def num_classes(self) -> int:
-        """Labels are 0 to num_classes − 1; 0 when there are none."""
-        ...
-
-    def sample(self, n: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray | None]:
-        """(x [n, *shape] float32, labels [n] int64 or None), independent draws with replacement."""
-        ...
-
-
-@dataclass(frozen=True, eq=False)
-class Mixture:
-    """M Gaussians of equal weight and width in D dimensions. A label is the number of the mode."""
-
-    name: str
-    centres: np.ndarray  # [M, D] float64
-    sigma: float  # standard deviation of each mode along each axis
-
-    def __post_init__(self) -> None:
-        """Raises ConfigError if σ is not positive, or if modes coincide or overlap, as they could not be told apart."""
-        if not (math.isfinite(self.sigma) and self.sigma > 0 and np.isfinite(self.centres).all()):
-            raise ConfigError(f"{self.name} needs finite centres and a sigma above 0, not {self.sigma}.")
-        gap = nearest_modes(self.centres)
-        if gap < APART * self.sigma:
-            raise ConfigError(
-                f"Modes of {self.name} lie {gap:.4g} apart, nearer than {APART} sigma = {APART * self.sigma:.4g}:"
-                " choose fewer modes, more room or a smaller sigma."
-            )
-
-    @property
-    def shape(self) -> tuple[int, ...]:
-        return (self.centres.shape[1],)
-
-    @property
-    def num_classes(self) -> int:
-        return len(self.centres)
-
-    def sample(self, n: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
-        """(x [n, D] float32, mode [n] int64)."""
-        modes = rng.integers(len(self.centres), size=n)
-        noise = rng.standard_normal((n, self.centres.shape[1]))
-        return (self.centres[modes] + self.sigma * noise).astype(np.float32), modes
-
-
-def nearest_modes(centres: np.ndarray) -> float:
-    """The smallest distance between two of the centres [M, D]; ∞ if M is 1."""
-    gaps = np.linalg.norm(centres[:, None] - centres[None], axis=2)
-    np.fill_diagonal(gaps, np.inf)
-    return float(gaps.min())
-
-
-def ring(modes: int = 8, radius: float = 1.0, sigma: float = 0.02) -> Mixture:
-    """Gaussians on a circle at the angles 2πi/modes, i from 0. Raises ConfigError if they overlap.
-
-    The angle 2π is excluded, since it equals 0: a widespread version includes it, so that its ring of 8 has 7 modes.
-    """
-    if modes < 1:
-        raise ConfigError(f"A ring needs at least one mode, not {modes}.")
-    angles = 2 * np.pi * np.arange(modes) / modes
-    return Mixture(f"ring-{modes}", radius * np.column_stack([np.cos(angles), np.sin(angles)]), sigma)
-
-
-def grid(side: int = 5, spacing: float = 2.0, sigma: float = 0.05) -> Mixture:
-    """side × side Gaussians around the origin. Raises ConfigError if they overlap."""
-    if side < 1:
-        raise ConfigError(f"A grid needs at least one mode a side, not {side}.")
-    ticks = spacing * (np.arange(side) - (side - 1) / 2)
-    return Mixture(f"grid-{side**2}", np.stack(np.meshgrid(ticks, ticks), axis=-1).reshape(-1, 2), sigma)
 
 
 @dataclass(frozen=True, eq=False)
@@ -142,6 +57,21 @@ class Images:
         """(x [n, P, R, C] float32 in [−1, 1], labels [n] int64 or None)."""
         return self.take(rng.integers(len(self.pixels), size=n))
 
+    def of_classes(self, labels: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+        """x [n, P, R, C] float32 in [−1, 1] of the classes labels [n]."""
+        assert self.labels is not None
+        return self.take(dataset.rows_of_classes(self.labels, self.num_classes, labels, rng))[0]
+
+    def inverted(self) -> Images:
+        """Of −x."""
+        return replace(self, pixels=(self.top - self.pixels).astype(np.uint8))
+
+    def turned(self, degrees: float) -> Images:
+        """Counterclockwise, by quarters. Raises ValueError for other angles."""
+        if degrees % 90 or (degrees % 180 and self.shape[1] != self.shape[2]):
+            raise ValueError("images are turned by quarters, 90, 180 or 270, and into their own shape")
+        return replace(self, pixels=np.rot90(self.pixels, int(degrees // 90), axes=(2, 3)))
+
 
 class StackedDigits:
     """Three random digits as the planes of one image: 1,000 equally likely modes (after Metz 2017, 1611.02163).
@@ -153,10 +83,6 @@ class StackedDigits:
     def __init__(self, digits: Images) -> None:
         assert digits.labels is not None and digits.shape[0] == 1
         self._digits = digits
-        self._order = np.argsort(digits.labels, kind="stable")
-        self._counts = np.bincount(digits.labels, minlength=digits.num_classes)
-        self._starts = np.cumsum(self._counts) - self._counts
-        assert (self._counts > 0).all(), "a class without an image cannot be drawn"
 
     @property
     def name(self) -> str:
@@ -178,10 +104,24 @@ class StackedDigits:
     def sample(self, n: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
         """(x [n, 3, R, C] float32 in [−1, 1], labels [n] int64, 0–999)."""
         classes = rng.integers(self._digits.num_classes, size=(n, DIGITS_PER_STACK))
-        rows = self._order[self._starts[classes] + rng.integers(self._counts[classes])]
-        x, _ = self._digits.take(rows.reshape(-1))
         weights = self._digits.num_classes ** np.arange(DIGITS_PER_STACK)[::-1]
-        return x.reshape(n, *self.shape), classes @ weights
+        return self._stacked(classes, rng), classes @ weights
+
+    def of_classes(self, labels: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+        """x [n, 3, R, C] float32 in [−1, 1] of the numbers labels [n]."""
+        weights = self._digits.num_classes ** np.arange(DIGITS_PER_STACK)[::-1]
+        return self._stacked(labels[:, None] // weights % self._digits.num_classes, rng)
+
+    def inverted(self) -> StackedDigits:
+        """Of −x."""
+        return StackedDigits(self._digits.inverted())
+
+    def turned(self, degrees: float) -> StackedDigits:
+        """Each digit, see `Images.turned`."""
+        return StackedDigits(self._digits.turned(degrees))
+
+    def _stacked(self, classes: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+        return self._digits.of_classes(classes.reshape(-1), rng).reshape(len(classes), *self.shape)
 
 
 def digits(held_out: bool = False) -> Images:

@@ -12,46 +12,45 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from selfplay.errors import CheckpointError, ConfigError
-from selfplay.gan.data import datasets, files
-from selfplay.gan.metrics import classifier
+from selfplay.datasets import files, image_sets, mixtures
+from selfplay.errors import ConfigError
 
 
 def test_the_ring_really_has_eight_modes() -> None:
-    ring = datasets.ring()
+    ring = mixtures.ring()
     assert len(np.unique(ring.centres.round(9), axis=0)) == 8 == ring.num_classes
     assert np.linalg.norm(ring.centres, axis=1) == pytest.approx(1)
-    assert datasets.nearest_modes(ring.centres) == pytest.approx(2 * np.sin(np.pi / 8))
+    assert mixtures.nearest_modes(ring.centres) == pytest.approx(2 * np.sin(np.pi / 8))
 
 
 def test_a_ring_that_counts_its_end_twice_is_refused() -> None:
     angles = np.linspace(0, 2 * np.pi, 8)
     with pytest.raises(ConfigError, match=r"Modes of ring-8 lie .* apart"):
-        datasets.Mixture("ring-8", np.column_stack([np.cos(angles), np.sin(angles)]), 0.02)
+        mixtures.Mixture("ring-8", np.column_stack([np.cos(angles), np.sin(angles)]), 0.02)
 
 
 def test_the_grid_has_25_modes_two_apart() -> None:
-    grid = datasets.grid()
+    grid = mixtures.grid()
     assert sorted(set(grid.centres.flatten())) == [-4, -2, 0, 2, 4]
-    assert grid.num_classes == 25 and datasets.nearest_modes(grid.centres) == 2
+    assert grid.num_classes == 25 and mixtures.nearest_modes(grid.centres) == 2
 
 
 @pytest.mark.parametrize(
     "make",
     [
-        lambda: datasets.ring(sigma=0.2), lambda: datasets.ring(modes=0), lambda: datasets.ring(sigma=0),
-        lambda: datasets.ring(radius=float("nan")), lambda: datasets.ring(radius=0.0), lambda: datasets.grid(side=0),
-        lambda: datasets.grid(spacing=0.2), lambda: datasets.grid(sigma=-1.0),
-        lambda: datasets.grid(sigma=float("inf")),
+        lambda: mixtures.ring(sigma=0.2), lambda: mixtures.ring(modes=0), lambda: mixtures.ring(sigma=0),
+        lambda: mixtures.ring(radius=float("nan")), lambda: mixtures.ring(radius=0.0), lambda: mixtures.grid(side=0),
+        lambda: mixtures.grid(spacing=0.2), lambda: mixtures.grid(sigma=-1.0),
+        lambda: mixtures.grid(sigma=float("inf")),
     ],
 )  # fmt: skip
-def test_mixtures_whose_modes_touch_or_make_no_sense_are_refused(make: Callable[[], datasets.Mixture]) -> None:
+def test_mixtures_whose_modes_touch_or_make_no_sense_are_refused(make: Callable[[], mixtures.Mixture]) -> None:
     with pytest.raises(ConfigError):
         make()
 
 
-@pytest.mark.parametrize("mixture", [datasets.ring(), datasets.grid(), datasets.ring(1), datasets.ring(5, 2.0, 0.1)])
-def test_samples_of_a_mixture_have_its_modes_and_width(mixture: datasets.Mixture) -> None:
+@pytest.mark.parametrize("mixture", [mixtures.ring(), mixtures.grid(), mixtures.ring(1), mixtures.ring(5, 2.0, 0.1)])
+def test_samples_of_a_mixture_have_its_modes_and_width(mixture: mixtures.Mixture) -> None:
     x, labels = mixture.sample(20_000, np.random.default_rng(0))
     assert x.dtype == np.float32 and x.shape == (20_000, *mixture.shape) and labels.dtype == np.int64
     assert np.bincount(labels) == pytest.approx(20_000 / mixture.num_classes, rel=0.2)
@@ -62,7 +61,7 @@ def test_samples_of_a_mixture_have_its_modes_and_width(mixture: datasets.Mixture
 
 def test_the_digits_are_split_in_one_way_for_ever() -> None:
     pytest.importorskip("sklearn")
-    train, held_out = datasets.digits(), datasets.digits(held_out=True)
+    train, held_out = image_sets.digits(), image_sets.digits(held_out=True)
     assert train.shape == held_out.shape == (1, 8, 8)
     assert (len(train.pixels), len(held_out.pixels)) == (1201, 596)
     assert train.digest == "30ae38c98b428138fd9ceb9f8b2f1617a6164970f575c2eb178c44eba1300d3e"
@@ -75,7 +74,7 @@ def test_the_digits_are_split_in_one_way_for_ever() -> None:
 
 def test_digits_are_drawn_between_paper_and_ink_with_their_labels() -> None:
     pytest.importorskip("sklearn")
-    train = datasets.digits()
+    train = image_sets.digits()
     x, labels = train.sample(500, np.random.default_rng(1))
     assert x.shape == (500, 1, 8, 8) and x.dtype == np.float32 and (x.min(), x.max()) == (-1, 1)
     assert labels is not None and labels.dtype == np.int64 and set(labels) == set(range(10))
@@ -88,7 +87,7 @@ def test_digits_are_drawn_between_paper_and_ink_with_their_labels() -> None:
 
 def test_one_seed_draws_the_same_and_another_does_not() -> None:
     pytest.importorskip("sklearn")
-    for dataset in (datasets.ring(), datasets.digits(), datasets.stacked_digits()):
+    for dataset in (mixtures.ring(), image_sets.digits(), image_sets.stacked_digits()):
         first, second, other = (dataset.sample(8, np.random.default_rng(seed))[0] for seed in (3, 3, 4))
         assert np.array_equal(first, second) and not np.array_equal(first, other)
 
@@ -96,12 +95,12 @@ def test_one_seed_draws_the_same_and_another_does_not() -> None:
 def test_without_scikit_learn_the_digits_say_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "sklearn", None)
     with pytest.raises(files.DataError, match="pip install scikit-learn"):
-        datasets.digits()
+        image_sets.digits()
 
 
 def test_stacked_digits_are_three_digits_and_their_number() -> None:
     pytest.importorskip("sklearn")
-    train, stacked = datasets.digits(), datasets.stacked_digits()
+    train, stacked = image_sets.digits(), image_sets.stacked_digits()
     assert stacked.shape == (3, 8, 8) and stacked.num_classes == 1000
     x, labels = stacked.sample(300, np.random.default_rng(2))
     assert x.shape == (300, 3, 8, 8) and x.dtype == np.float32
@@ -114,7 +113,7 @@ def test_stacked_digits_are_three_digits_and_their_number() -> None:
 
 def test_stacked_digits_are_uniform_over_a_thousand_modes() -> None:
     pytest.importorskip("sklearn")
-    x, labels = datasets.stacked_digits().sample(100_000, np.random.default_rng(3))
+    x, labels = image_sets.stacked_digits().sample(100_000, np.random.default_rng(3))
     assert len({image.tobytes() for image in x[:5000].reshape(-1, 64)}) == 1201, "every image is drawn"
     counts = np.bincount(labels, minlength=1000)
     chi_square = np.sum((counts - 100) ** 2 / 100)
@@ -133,12 +132,12 @@ LABELS = np.array([3, 0, 1, 2, 3, 3, 1], dtype=np.uint8)
 def test_idx_images_and_labels_are_read(tmp_path: Path, pack: Callable[[bytes], bytes]) -> None:
     (tmp_path / "images").write_bytes(pack(idx(IMAGES)))
     (tmp_path / "labels").write_bytes(pack(idx(LABELS)))
-    images = datasets.from_idx(tmp_path / "images", tmp_path / "labels")
+    images = image_sets.from_idx(tmp_path / "images", tmp_path / "labels")
     assert np.array_equal(images.pixels[:, 0], IMAGES) and images.labels is not None
     assert images.labels.tolist() == LABELS.tolist() and images.num_classes == 4 and images.shape == (1, 5, 6)
     x, _ = images.everything()
     assert x[:, 0] == pytest.approx(IMAGES / 127.5 - 1, abs=1e-6) and -1 <= x.min() and x.max() <= 1
-    alone = datasets.from_idx(tmp_path / "images")
+    alone = image_sets.from_idx(tmp_path / "images")
     assert alone.labels is None and alone.num_classes == 0
     assert alone.sample(4, np.random.default_rng(0))[1] is None
 
@@ -169,7 +168,7 @@ def test_a_damaged_idx_file_is_refused_in_one_sentence(tmp_path: Path, name: str
     path = tmp_path / "images.idx"
     path.write_bytes(BROKEN[name])
     with pytest.raises(files.DataError) as caught:
-        datasets.from_idx(path)
+        image_sets.from_idx(path)
     text = str(caught.value)
     assert str(path) in text and text.endswith(".") and "\n" not in text
 
@@ -177,7 +176,7 @@ def test_a_damaged_idx_file_is_refused_in_one_sentence(tmp_path: Path, name: str
 def test_missing_files_folders_pipes_and_unreadable_files_are_refused(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe")
     for path in (tmp_path / "nothing", tmp_path, tmp_path / "pipe"):
-        for read in (datasets.from_idx, lambda path: datasets.from_cifar10([path])):
+        for read in (image_sets.from_idx, lambda path: image_sets.from_cifar10([path])):
             with pytest.raises(files.DataError, match=r"^There is no file|is not a file"):
                 read(path)
 
@@ -186,7 +185,7 @@ def test_labels_of_other_images_are_refused(tmp_path: Path) -> None:
     (tmp_path / "images").write_bytes(idx(IMAGES))
     (tmp_path / "labels").write_bytes(idx(LABELS[:-1]))
     with pytest.raises(files.DataError, match="7 images"):
-        datasets.from_idx(tmp_path / "images", tmp_path / "labels")
+        image_sets.from_idx(tmp_path / "images", tmp_path / "labels")
 
 
 def test_cifar10_files_are_read_one_after_another(tmp_path: Path) -> None:
@@ -195,7 +194,7 @@ def test_cifar10_files_are_read_one_after_another(tmp_path: Path) -> None:
     records[:, 0] = [9, 0, 4, 4, 2]
     (tmp_path / "1.bin").write_bytes(records[:2].tobytes())
     (tmp_path / "2.bin").write_bytes(records[2:].tobytes())
-    images = datasets.from_cifar10([tmp_path / "1.bin", tmp_path / "2.bin"])
+    images = image_sets.from_cifar10([tmp_path / "1.bin", tmp_path / "2.bin"])
     assert images.shape == (3, 32, 32) and images.labels is not None and images.labels.tolist() == [9, 0, 4, 4, 2]
     red_at_row_2_column_5 = records[3, 1 + 2 * 32 + 5]
     assert images.pixels[3, 0, 2, 5] == red_at_row_2_column_5
@@ -206,41 +205,6 @@ def test_cifar10_files_are_read_one_after_another(tmp_path: Path) -> None:
 def test_a_damaged_cifar10_file_is_refused_in_one_sentence(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "batch.bin").write_bytes(content)
     with pytest.raises(files.DataError, match=r"batch\.bin .*\.$"):
-        datasets.from_cifar10([tmp_path / "batch.bin"])
+        image_sets.from_cifar10([tmp_path / "batch.bin"])
     with pytest.raises(files.DataError, match="at least one file"):
-        datasets.from_cifar10([])
-
-
-def test_the_packaged_classifier_is_small_and_reads_held_out_digits() -> None:
-    pytest.importorskip("sklearn")
-    judge, held_out = classifier.load(), datasets.digits(held_out=True)
-    x, labels = held_out.everything()
-    assert classifier.FILE.stat().st_size < 100_000
-    assert np.mean(judge.labels(x) != labels) == pytest.approx(judge.error) and judge.error <= 0.02
-    assert judge.meta["held_out_sha256"] == held_out.digest and judge.meta["train_sha256"] == datasets.digits().digest
-    assert judge.probabilities(x).shape == (596, 1, 10) and judge.features(x).shape == (596, classifier.FEATURES)
-    assert (judge.features(x).std(axis=0) > 0).all(), "no feature is dead"
-
-
-def test_the_classifier_reads_stacks_plane_by_plane() -> None:
-    pytest.importorskip("sklearn")
-    judge = classifier.load()
-    x, labels = datasets.stacked_digits(held_out=True).sample(800, np.random.default_rng(7))
-    assert np.mean(judge.labels(x) != labels) == pytest.approx(1 - (1 - judge.error) ** 3, abs=0.02)
-    features = judge.features(x)
-    assert features.shape == (800, 3 * classifier.FEATURES)
-    assert features[:, classifier.FEATURES :][:, : classifier.FEATURES] == pytest.approx(
-        judge.features(x[:, 1:2]), abs=1e-4
-    )
-
-
-def test_a_classifier_file_that_was_touched_is_refused(tmp_path: Path) -> None:
-    whole = classifier.FILE.read_bytes()
-    flipped = bytearray(whole)
-    flipped[-100] ^= 1
-    for name, content in {"flipped": bytes(flipped), "short": whole[:-5], "empty": b"", "other": b"x" * 99}.items():
-        (tmp_path / name).write_bytes(content)
-        with pytest.raises(CheckpointError, match=name):
-            classifier.load(tmp_path / name)
-    with pytest.raises(CheckpointError, match="cannot be read"):
-        classifier.load(tmp_path / "missing")
+        image_sets.from_cifar10([])
