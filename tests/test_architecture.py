@@ -25,7 +25,7 @@ LONGER = {
 }
 
 # What a package may import of ours besides itself: packages, or single modules. "games" alone is its table of names.
-PLAIN = ("selfplay.errors", "selfplay.types", "selfplay.display", "selfplay.config", "selfplay.device")
+PLAIN = tuple(f"selfplay.{name}" for name in ("errors", "types", "display", "config", "device", "cores"))
 CORE = (*PLAIN, "selfplay.storage", "selfplay.agent", "selfplay.drift")
 RULES = ("games", "games.base")
 BOARD_GAMES = (*RULES, "games.notation", "games.protocols", "games.appearance", "games.knowledge", "games.text")
@@ -39,6 +39,7 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
     "selfplay.display": ("selfplay.errors",),
     "selfplay.config": ("selfplay.errors",),
     "selfplay.device": ("selfplay.errors",),
+    "selfplay.cores": (),
     "selfplay.storage": ("selfplay.errors", "selfplay.types"),
     "selfplay.agent": (*PLAIN, "selfplay.drift", "selfplay.learning"),
     "selfplay.learning": CORE,

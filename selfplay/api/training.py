@@ -13,7 +13,7 @@ import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from selfplay import config as configs
 from selfplay import errors
@@ -137,7 +137,7 @@ def preset(name: str) -> Any:
 
 def train(
     preset: str | os.PathLike[str] | object, *, run: str | os.PathLike[str] | None = None,
-    minutes: float | None = None, generations: int | None = None, actors: int | None = None,
+    minutes: float | None = None, generations: int | None = None, actors: int | Literal["auto"] | None = None,
     address: str | None = None, seed: int | None = None, settings: Mapping[str, object] | None = None,
     progress: bool | Callable[[Status], None] = True,
     on_generation: Callable[[GenerationEnd], object] | None = None, loggers: Sequence[MetricsLogger] = (),
@@ -146,14 +146,19 @@ def train(
 
     preset: a name that `preset_names` lists, a TOML file as `--config` takes it, or a config such as `preset` returns.
     run: the folder; runs/NAME where None. A run in it goes on with its own settings, changed by what is given here.
-    minutes, generations: the budget, over all sessions of the run. actors: processes that play; 0: this one.
-    address: a Ray cluster. settings: further settings by dotted key, {"network.channels": 64}.
+    minutes, generations: the budget, over all sessions of the run. actors: processes that play; 0: this one;
+    "auto": one for each core of the machine or cluster but the learner's. address: a Ray cluster.
+    settings: further settings by dotted key, {"network.channels": 64}.
     progress: a panel on a terminal and lines elsewhere; False: nothing; or a function that takes every `Status`.
     on_generation: called at the end of each generation, once it is saved; what it raises ends the run there, and the
         same call goes on from there. loggers: the same, with a start and an end.
 
     Ctrl-C saves first and then raises KeyboardInterrupt. Torch is set to one thread in this process, and the allocator
     to keep large buffers (docs/api.md). Raises UserError, in one sentence, for what cannot be used."""
+    if actors == "auto":
+        from selfplay.loop import ray_pool
+
+        actors = ray_pool.as_many_as_fit(address)[0]
     chosen = choice.choose(
         _source(preset), None if run is None else arguments.path("run", run),
         choice.assignments(_of_settings(settings), minutes, generations, actors, seed),

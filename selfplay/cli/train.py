@@ -53,7 +53,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     length = parser.add_mutually_exclusive_group()
     length.add_argument("--minutes", metavar="M", help="budget in minutes of wall time, over all sessions of the run")
     length.add_argument("--generations", metavar="G", help="budget in generations")
-    parser.add_argument("--actors", metavar="N", help="processes that play; 0: play and learn in one process")
+    parser.add_argument("--actors", metavar="N", help="processes that play, or auto: all cores but one; 0: play here")
     parser.add_argument("--address", metavar="HOST:PORT", help="a Ray cluster to run actors on; 'auto' finds one")
     parser.add_argument("--seed", metavar="S", help="random seed of the whole run")
     parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", dest="sets", help="change a setting")
@@ -82,6 +82,11 @@ def _run(arguments: argparse.Namespace, stop: StopSignal) -> int:
             "expected a PRESET, such as tic-tac-toe, or --config FILE.toml, and not both: `selfplay train --list` "
             "shows the presets."
         )
+    if arguments.actors == "auto":
+        from selfplay.loop import ray_pool
+
+        arguments.actors, sentence = ray_pool.as_many_as_fit(arguments.address)
+        print(sentence, flush=True)
     to_train = not (arguments.write_config or arguments.settings)
     chosen = choice.choose(arguments.config or arguments.preset, arguments.run, _assignments(arguments), to_train)
     if file := arguments.write_config:

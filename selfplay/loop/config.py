@@ -37,5 +37,5 @@ class RunConfig:
     """Processes that play (on Ray); 0: play in this process."""
 
     actor_gpus: Annotated[float, Meta(ge=0, le=16)] | None = None
-    """Share of a GPU that each Ray actor asks for; 0: actors compute on the CPU; None: an equal share of what the
-    learner leaves of this machine's GPU (half of it), where it has one."""
+    """Share of a GPU that each Ray actor asks for; 0: actors compute on the CPU and see no GPU; None: those on a node
+    with GPUs share them evenly, but for the learner's (one of several, half of a single one), others have none."""

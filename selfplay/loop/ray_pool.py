@@ -6,7 +6,6 @@ weights by reference and plays until it has its rows. Weights are put into Ray's
 
 from __future__ import annotations
 
-import os
 import socket
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -16,10 +15,11 @@ from typing import Any
 
 import numpy as np
 
+from selfplay import cores
 from selfplay import device as devices
 from selfplay.agent import Agent
 from selfplay.errors import ActorPoolError, UserError
-from selfplay.loop.nodes import connection, processes
+from selfplay.loop.nodes import connection, layout, placement, processes
 from selfplay.types import SampleBatch, Weights
 
 RESULTS_EVERY = 1.0  # seconds between a tournament's results from one actor
@@ -31,9 +31,7 @@ STREAMS = 1_000_003  # between the seeds of an actor and of the one started in i
 class _RemoteActor:
     """Runs in an actor's process: an ordinary actor and the weights it has."""
 
-    def __init__(self, agent: Agent, index: int, seed: int, threads: int, gpus: float) -> None:
-        if not gpus:
-            os.environ["CUDA_VISIBLE_DEVICES"] = ""  # else it would take the learner's
+    def __init__(self, agent: Agent, index: int, seed: int, threads: int) -> None:
         devices.tune_process(threads)
         self._actor = agent.make_actor(index, seed)
         self._generation = -1
@@ -65,25 +63,33 @@ class RayActorPool:
 
     def __init__(
         self, agent: Agent, seed: int, size: int, rollout_rows: int, address: str | None = None,
-        actor_gpus: float = 0.0, owner: Path | None = None, note: Callable[[str], None] = lambda sentence: None,
+        actor_gpus: float | None = 0.0, owner: Path | None = None,
+        note: Callable[[str], None] = lambda sentence: None,
     ) -> None:  # fmt: skip
-        """address, owner, note: as for `processes.Processes`. Raises ActorPoolError when Ray or the actors cannot be
-        started."""
+        """address, owner, note: as for `processes.Processes`. actor_gpus: see `layout.decide`. Raises ActorPoolError
+        when Ray or the actors cannot be started."""
         if address is None:
-            check(size, actor_gpus, note)
+            check(size, actor_gpus or 0.0, note)
+            if not learns_on_gpu():
+                actor_gpus = 0.0
+        placed: list[placement.Placement] = []  # one, from the first start on
 
         def start(ray: Any, index: int, before: int) -> Any:
+            if not placed:
+                placed.append(placement.Placement(ray, size, actor_gpus, learns_on_gpu(), address is None))
+            elif before >= size:
+                placed[0].renew(index)
             # A failed call is repeated by another actor. Its rows were never delivered, so no game counts twice; its
             # stream of games starts over, which is why it moves to a stream of its own.
-            options = {"num_cpus": 1 if address else 0, "num_gpus": actor_gpus, "max_restarts": 0}
             moved = seed + (before // size) * STREAMS
-            return processes.remote(ray, _RemoteActor, **options).remote(agent, index, moved, 1, actor_gpus)
+            options = placed[0].options(index) | {"max_restarts": 0}
+            return processes.remote(ray, _RemoteActor, **options).remote(agent, index, moved, 1)
 
         self.size = size
         self._rollout_rows = rollout_rows
         self._paused = False
         needs = {"CPU": 1.0} | ({"GPU": actor_gpus} if actor_gpus else {})
-        self._processes = processes.Processes(size, address, start, owner, note, needs)
+        self._processes = processes.Processes(size, address, start, owner, note, needs, sees_gpus=actor_gpus != 0)
         self._weights: Any = None
         self._generation = 0
         self._calls: dict[Any, int] = {}  # call in flight → actor
@@ -161,9 +167,14 @@ class RayActorPool:
         self._processes.close()
 
 
+def learns_on_gpu() -> bool:
+    """Whether the learner, which is in this process, computes on a GPU."""
+    return devices.best().type == "cuda"
+
+
 def check(size: int, gpus: float, note: Callable[[str], None] = lambda sentence: None) -> None:
     """Refuses what this machine has not got, and says what shared cores mean. Raises ActorPoolError."""
-    cores, found = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1, 0
+    usable, found = cores.usable(), 0
     if gpus:
         found = devices.gpus()
         if size * gpus > found:
@@ -172,17 +183,31 @@ def check(size: int, gpus: float, note: Callable[[str], None] = lambda sentence:
                 f"run.actor_gpus={gpus:g} asks for {gpus:g} of a GPU for each of {size} actors, and this machine "
                 f"has {has}: set run.actor_gpus=0, and actors compute on the CPU."
             )
-    if size > MOST_A_CORE * cores:
+    if size > MOST_A_CORE * usable:
         raise ActorPoolError(
-            f"{size} actors are too many for the {cores} core{'s' * (cores > 1)} of this machine, which can hold up to "
-            f"{MOST_A_CORE * cores}: more are no faster. Ask for --actors {max(1, cores - 1)}, or name a cluster with "
-            "--address."
+            f"{size} actors are too many for the {usable} core{'s' * (usable > 1)} of this machine, which can hold up "
+            f"to {MOST_A_CORE * usable}: more are no faster. Ask for --actors {max(1, usable - 1)}, or name a cluster "
+            "with --address."
         )
-    if size > cores:
+    if size > usable:
         note(
-            f"{size} actors and the learner share {cores} core{'s' * (cores > 1)}: they take turns, and more than "
-            f"--actors {max(1, cores - 1)} make nothing faster."
+            f"{size} actors and the learner share {usable} core{'s' * (usable > 1)}: they take turns, and more than "
+            f"--actors {max(1, usable - 1)} make nothing faster."
         )
+
+
+def as_many_as_fit(address: str | None) -> tuple[int, str]:
+    """(number of actors for all cores of this machine, or of the cluster at `address`, but the learner's; a sentence
+    that says so). Raises ActorPoolError where the cluster cannot be reached."""
+    here = cores.granted()
+    if address is None:
+        return layout.as_many_as_fit([layout.Room("here", here)], "here", here)
+    joined = connection.Connection(0, address)
+    try:
+        driver = joined.ray.get_runtime_context().get_node_id()
+        return layout.as_many_as_fit(placement.rooms(joined.ray), driver, here)
+    finally:
+        joined.close()
 
 
 class _RemoteMatchWorker:

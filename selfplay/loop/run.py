@@ -96,12 +96,10 @@ class Run:
         from selfplay.loop.ray_pool import RayActorPool
 
         self._show(f"starting {config.actors} actors")
-        gpus = config.actor_gpus
-        if gpus is None:
-            gpus = 0.5 / config.actors if devices.best().type == "cuda" else 0.0
         return RayActorPool(
-            self.agent, seed, config.actors, config.rollout_rows, address, gpus, self.folder.path, self._tell
-        )
+            self.agent, seed, config.actors, config.rollout_rows, address, config.actor_gpus, self.folder.path,
+            self._tell,
+        )  # fmt: skip
 
     def _cuts_rollout(self) -> bool:
         return self._should_stop() or self.budget.is_out_of_time(self.status)

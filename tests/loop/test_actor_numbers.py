@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
+import re
 from pathlib import Path
 from typing import Any
 
 import pytest
 from command import refused
 
-from selfplay import device
+from selfplay import cores, device
 from selfplay.errors import ActorPoolError
 from selfplay.loop import ray_pool
 
@@ -46,13 +47,10 @@ def test_actors_beyond_the_cores_are_told_what_that_means(monkeypatch: pytest.Mo
     assert len(notes) == 1 and "share 4 cores" in notes[0] and "--actors 3" in notes[0]
 
 
-def test_an_actor_without_a_share_of_a_gpu_sees_none(monkeypatch: pytest.MonkeyPatch) -> None:
-    class Agent:
-        def make_actor(self, index: int, seed: int) -> None:
-            seen.append(os.environ.get("CUDA_VISIBLE_DEVICES"))
-
-    seen: list[str | None] = []
-    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "0")
-    ray_pool._RemoteActor(Agent(), 0, 1, 1, 0.5)  # type: ignore[arg-type]
-    ray_pool._RemoteActor(Agent(), 0, 1, 1, 0.0)  # type: ignore[arg-type]
-    assert seen == ["0", ""]
+def test_auto_is_all_cores_but_the_learners_and_says_so(selfplay: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cores, "granted", lambda: 6)
+    assert ray_pool.as_many_as_fit(None)[0] == 5
+    done = selfplay("train", "tic-tac-toe", "--actors", "auto", "--settings")
+    assert done.returncode == 0 and done.stdout.startswith("--actors auto: one for each of this machine's"), done
+    chosen = re.search(r", is (\d+)", done.stdout)
+    assert chosen and f"run.actors = {chosen[1]}\n" in done.stdout

@@ -1,96 +1,23 @@
-"""A real Ray cluster: two nodes on this host, a token, and the training command that joins it; and the cluster files.
-
-Nodes run in the foreground (`ray start --block`), each in a process group of its own, so that ending them ends their
-processes and no others: `ray stop` would end every Ray process on the machine.
-"""
+"""A real Ray cluster: two nodes here, a token, and the training command that joins it; and the cluster files."""
 
 from __future__ import annotations
 
-import contextlib
 import os
-import re
 import secrets
 import shlex
 import shutil
-import signal
-import socket
 import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 import yaml
+from ray_cluster import ROOT, Cluster
 
 from selfplay.cli import main
 from selfplay.league import pool
-
-ROOT = Path(__file__).resolve().parents[2]
-RAY = Path(sys.executable).parent / "ray"
-SECONDS = 110  # for all of it, but for ending the nodes
-STARTED = "Ray runtime started"
-
-
-class Cluster:
-    """A head and a second node with one CPU each, and the environment in which commands reach them."""
-
-    def __init__(self, folder: Path) -> None:
-        """Starts nothing yet: `start` does, so that `close` can end a cluster that came up half."""
-        self.deadline = time.monotonic() + SECONDS
-        self.folder = folder
-        self.nodes: list[subprocess.Popen[bytes]] = []
-        self.environment = {name: value for name, value in os.environ.items() if not name.startswith("RAY_")} | {
-            "RAY_AUTH_MODE": "token",
-            "RAY_AUTH_TOKEN": secrets.token_hex(32),
-            "RAY_USAGE_STATS_ENABLED": "0",
-            "RAY_worker_niceness": "0",
-            "PYTHONPATH": str(ROOT),
-        }
-
-    def start(self) -> None:
-        with socket.socket() as free:
-            free.bind(("", 0))
-            port = free.getsockname()[1]
-        log = self._start("head", "--head", f"--port={port}", "--include-dashboard=false")
-        address = re.search(r"--address='([^']+)'", log)
-        assert address, log
-        self.environment["RAY_ADDRESS"] = address[1]
-        self._start("node", f"--address={address[1]}")
-
-    def _start(self, name: str, *options: str) -> str:
-        """Starts a node and waits until it is up; returns what it said."""
-        path = self.folder / f"{name}.log"
-        common = ["--block", "--num-cpus=1", f"--temp-dir={self.folder}", "--min-worker-port=0", "--max-worker-port=0"]
-        with path.open("wb") as log:
-            node = subprocess.Popen(
-                [sys.executable, str(RAY), "start", *common, *options], env=self.environment, cwd=self.folder,
-                stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT, start_new_session=True,
-            )  # fmt: skip
-        self.nodes.append(node)
-        while STARTED not in (said := path.read_text(errors="replace")):
-            assert node.poll() is None, said
-            assert time.monotonic() < self.deadline, f"the {name} did not start in time:\n{said}"
-            time.sleep(0.5)
-        return said
-
-    def run(self, *arguments: str) -> subprocess.CompletedProcess[str]:
-        """Runs a Python command within the time that is left."""
-        return subprocess.run(
-            [sys.executable, *arguments], env=self.environment, cwd=self.folder, check=False, text=True,
-            stdin=subprocess.DEVNULL, capture_output=True, timeout=max(1.0, self.deadline - time.monotonic()),
-        )  # fmt: skip
-
-    def close(self) -> None:
-        for node in reversed(self.nodes):
-            node.terminate()
-        for node in self.nodes:
-            with contextlib.suppress(subprocess.TimeoutExpired):
-                node.wait(timeout=15)
-            with contextlib.suppress(ProcessLookupError):
-                os.killpg(node.pid, signal.SIGKILL)  # what the node has left behind
-            node.wait()
 
 
 @pytest.fixture

@@ -14,10 +14,12 @@ from pathlib import Path
 
 from selfplay import __version__
 from selfplay.cli.checkup.finding import GIB, Finding, gib, judge
+from selfplay.cores import CGROUP, words
+from selfplay.cores import limit as cpu_limit
+from selfplay.cores import usable as usable_cores
 
 PACKAGES = ("torch", "numpy", "numba", "ray", "safetensors", "scipy", "msgspec", "tensorboard", "chess")
 LOW_MEMORY, LOW_SHARED, LOW_DISK, NO_DISK = 2 * GIB, 1 * GIB, 2 * GIB, 0.2 * GIB
-CGROUP = Path("/sys/fs/cgroup")
 
 
 def versions() -> list[Finding]:
@@ -45,11 +47,6 @@ def device() -> list[Finding]:
                   "torch cannot use the GPU: install the build of torch for its driver", warn=hidden)]  # fmt: skip
 
 
-def usable_cores() -> int:
-    """Cores that this process may run on."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
 def cores() -> list[Finding]:
     count, mine, limit = os.cpu_count() or 1, usable_cores(), cpu_limit()
     figure = f"{count} in the machine, {mine} for this process" + (f", limited to {limit:g}" if limit else "")
@@ -60,29 +57,13 @@ def cores() -> list[Finding]:
     return [judge("cores", figure, remedy, warn=least < count)]
 
 
-def cpu_limit(root: Path = CGROUP) -> float | None:
-    """Cores that the control group grants, as containers set them; None: no limit."""
-    words = _words(root / "cpu.max")
-    if len(words) == 2 and words[0] != "max":
-        return int(words[0]) / int(words[1])
-    quota, period = _words(root / "cpu/cpu.cfs_quota_us"), _words(root / "cpu/cpu.cfs_period_us")
-    return int(quota[0]) / int(period[0]) if quota and period and int(quota[0]) > 0 else None
-
-
 def memory_limit(root: Path = CGROUP) -> int | None:
     """Bytes that the control group grants; None: no limit."""
     for name in ("memory.max", "memory/memory.limit_in_bytes"):
-        words = _words(root / name)
-        if words and words[0] != "max" and int(words[0]) < 2**60:
-            return int(words[0])
+        found = words(root / name)
+        if found and found[0] != "max" and int(found[0]) < 2**60:
+            return int(found[0])
     return None
-
-
-def _words(path: Path) -> list[str]:
-    try:
-        return path.read_text("ascii").split()
-    except OSError:
-        return []
 
 
 def memory() -> list[Finding]:

@@ -25,15 +25,16 @@ ATTEMPTS = "3"  # of Ray to connect to an address that answers, a second apart; 
 class Connection:
     """`ray`, the module, connected from `__init__` to `close`."""
 
-    def __init__(self, size: int, address: str | None, owner: Path | None) -> None:
+    def __init__(self, size: int, address: str | None, owner: Path | None = None, sees_gpus: bool = True) -> None:
         """size: processes that will be started. address: an existing cluster's ("auto", or host:port), or None to start
-        Ray on this machine; owner: the folder of the run it is for. Raises ActorPoolError."""
+        Ray on this machine; owner: the folder of the run it is for; sees_gpus: whether processes of a Ray that is
+        started here see its GPUs. Raises ActorPoolError."""
         self.address, self._node = address, None
         os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
         node.protect_token()
         if address is None:
             # The driver learns while actors play, so on a small machine they share cores: Ray is told of enough.
-            self._node = node.Node(max(size, os.cpu_count() or 1), owner)
+            self._node = node.Node(max(size, os.cpu_count() or 1), owner, sees_gpus)
         else:
             if not answers(address):
                 raise ActorPoolError(

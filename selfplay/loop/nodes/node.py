@@ -28,13 +28,16 @@ OWNER = "SELFPLAY_RUN"  # environment variable of Ray's processes: the folder of
 class Node:
     """Ray's processes, in a session of their own, from `__init__` to `close` or the end of this process."""
 
-    def __init__(self, cpus: int, owner: Path | None) -> None:
-        """owner: the folder of the run that it is for. Raises ActorPoolError."""
+    def __init__(self, cpus: int, owner: Path | None, sees_gpus: bool = True) -> None:
+        """owner: the folder of the run that it is for. sees_gpus: whether its processes see this machine's GPUs. Raises
+        ActorPoolError."""
         os.environ["RAY_AUTH_MODE"] = "token"  # whoever reaches an open Ray port can run code here
         if not has_token():
             os.environ["RAY_AUTH_TOKEN"] = secrets.token_hex(32)
         # Ray's default niceness starves actors beside a learner on the same cores.
         environment = os.environ | {"RAY_worker_niceness": "0"} | ({OWNER: str(owner.resolve())} if owner else {})
+        if not sees_gpus:
+            environment["CUDA_VISIBLE_DEVICES"] = ""  # Ray leaves them in sight of actors that ask for none
         self._folder = tempfile.mkdtemp(prefix="selfplay-ray-", dir=_short_folder())
         self._said = tempfile.TemporaryFile()  # noqa: SIM115 (closed by `close`)
         self._process = subprocess.Popen(

@@ -51,11 +51,12 @@ class Processes:
     def __init__(
         self, size: int, address: str | None, start: Start, owner: Path | None = None,
         note: Callable[[str], None] = lambda sentence: None, needs: dict[str, float] | None = None,
+        sees_gpus: bool = True,
     ) -> None:  # fmt: skip
         """start: (ray, index, how many processes were started before) → a handle with `ready`, which answers when it
-        has started, and `beat`, how far it is. address, owner: see `connection`. needs: what each asks Ray for.
+        has started, and `beat`, how far it is. address, owner, sees_gpus: see `connection`. needs: what each asks for.
         note: takes sentences for the user. Raises ActorPoolError when Ray or the processes cannot be started."""
-        self._connection = connection.Connection(size, address, owner)
+        self._connection = connection.Connection(size, address, owner, sees_gpus)
         self.ray = self._connection.ray
         self._start, self._note, self._needs = start, note, needs or {"CPU": 1}
         self.restarts = 0  # processes that were started in the place of others
