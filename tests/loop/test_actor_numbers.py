@@ -51,6 +51,6 @@ def test_auto_is_all_cores_but_the_learners_and_says_so(selfplay: Any, monkeypat
     monkeypatch.setattr(cores, "granted", lambda: 6)
     assert ray_pool.as_many_as_fit(None)[0] == 5
     done = selfplay("train", "tic-tac-toe", "--actors", "auto", "--settings")
-    assert done.returncode == 0 and done.stdout.startswith("--actors auto: one for each of this machine's"), done
-    chosen = re.search(r", is (\d+)", done.stdout)
-    assert chosen and f"run.actors = {chosen[1]}\n" in done.stdout
+    assert done.code == 0 and done.out.startswith("--actors auto: one for each of this machine's"), done.err
+    chosen = re.search(r", is (\d+)", done.out)
+    assert chosen and f"run.actors = {chosen[1]}\n" in done.out
