@@ -35,6 +35,12 @@ class MetricSpec:
     better: Literal["higher", "lower", "neither"] = "higher"
     """Which way is better."""
 
+    unit: str = ""
+    """Of a number, such as "plies"."""
+
+    counted: str = ""
+    """Of a share: the metric that says of how many, so that its uncertainty can be told."""
+
     def matches(self, name: str) -> bool:
         return fnmatchcase(name, self.name)
 
@@ -47,7 +53,8 @@ class MetricSpec:
     def show(self, value: float) -> str:
         if self.kind == "share":
             return f"{value:.2%}"
-        return f"{value:.2f}×" if self.kind == "ratio" else number(value)
+        shown = f"{value:.2f}×" if self.kind == "ratio" else number(value)
+        return f"{shown} {self.unit}" if self.unit else shown
 
     def best(self, values: Iterable[float]) -> float | None:
         """The best of values [N ≥ 1]; None where neither way is better."""
@@ -114,6 +121,9 @@ class Display:
 
     rates: tuple[RateSpec, ...] = ()
     """Of the actors' sums, in the order they are shown."""
+
+    figures: Mapping[str, tuple[MetricSpec, ...]] = field(default_factory=dict)
+    """What reports show of every generation, by heading; names and patterns as in metrics.jsonl."""
 
     curves: tuple[tuple[str, ...], ...] = ()
     """Names or patterns of metrics that a panel draws by generation: those of the first group that has any."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from selfplay.display import Display, Metrics, MetricSpec, RateSpec
 
 POINTS = "score_"  # and the opponent's name: points a game against it
@@ -47,14 +49,47 @@ def _opponent(name: str) -> str:
     return "the first generation" if name == FIRST else name
 
 
+def _neither(name: str, label: str, kind: Literal["share", "number"] = "number", unit: str = "") -> MetricSpec:
+    return MetricSpec(name, label, kind, "neither", unit)
+
+
+FIGURES = {
+    "games and outcomes": (
+        _neither("rate/first_wins", "won by the first player", "share"), _neither("rate/draws", "drawn", "share"),
+        _neither("rate/adjudicated", "adjudicated", "share"), _neither("drift/games", "games a generation"),
+        _neither("drift/length", "length of games", unit="plies"),
+        _neither("drift/sure", "games that the search was sure of", "share"),
+        _neither("drift/wrong", "of them won by the other side", "share"),
+    ),
+    "openings": (
+        _neither("drift/opening_lines", "opening lines of 4 plies that differ", "share"),
+        _neither("drift/opening_most", "share of the most frequent line", "share"),
+        _neither("drift/opening_stability", "population stability index of starts"),
+        _neither("drift/duplicates", "games that are there twice", "share"),
+    ),
+    "values and policies": (
+        _neither("drift/value_error", "squared error of the value"),
+        _neither("drift/value_error_*", "squared error of the value, {} third of games"),
+        MetricSpec("drift/value_skill", "share of the error of saying 0 that is gone"),
+        _neither("drift/value_spread", "spread of values on fixed positions"),
+        _neither("drift/swing", "change of the value from one ply to the next"),
+        _neither("drift/policy_entropy", "entropy of the policy", unit="nats"),
+        _neither("drift/policy_churn", "change of the policy on fixed positions", unit="nats"),
+    ),
+    "weights": (
+        _neither("drift/dead_units", "units that are never active", "share"),
+        _neither("drift/effective_rank", "effective rank of features"),
+        _neither("drift/weight_norm", "norm of the weights"),
+    ),
+}  # fmt: skip
 DISPLAY = Display(
     rows="positions",
     counts_games=True,
     metrics=(
-        MetricSpec("accuracy", "accuracy", "share"),
+        MetricSpec("accuracy", "accuracy", "share", counted="positions"),
         MetricSpec("*accuracy*", kind="share"),
-        MetricSpec(f"{POINTS}{FIRST}", "points against the first generation", "share"),
-        MetricSpec(f"{POINTS}*", "points against {}", "share"),
+        MetricSpec(f"{POINTS}{FIRST}", "points against the first generation", "share", counted="games"),
+        MetricSpec(f"{POINTS}*", "points against {}", "share", counted="games"),
         MetricSpec("*"),
     ),
     rates=(
@@ -69,6 +104,7 @@ DISPLAY = Display(
         RateSpec("first_wins", "first_wins", "games"),
         RateSpec("adjudicated", "adjudicated", "games"),
     ),
+    figures=FIGURES,
     curves=(("accuracy",), (f"{POINTS}*",)),
     sentence=sentence,
     headline=headline,

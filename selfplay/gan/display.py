@@ -79,6 +79,7 @@ DISPLAY = Display(
         MetricSpec("density"),
     ),
     rates=(RateSpec("games"), RateSpec("fakes", label="fakes of the past")),
+    figures={"data": (MetricSpec("drift/reals_distance", "how far real samples moved, at most", "share", "neither"),)},
     curves=(("as_asked", "modes_found", "high_quality", "legal", "kl", "spread", "frechet_ratio", "coverage", "auc"),),
     balance=Balance(WINS, "generator", "critic"),
     players={"discriminator": "critic"},

@@ -14,7 +14,7 @@ exit codes: 0 no drift, 1 drift was found, 2 refused
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    from selfplay.cli.drift import alarms, watch
+    from selfplay.cli.drift import run_report, watch
 
     actions = parser.add_subparsers(dest="action", metavar="ACTION", required=True)
     one = actions.add_parser(
@@ -23,17 +23,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )  # fmt: skip
     watch.add_arguments(one)
     other = actions.add_parser(
-        "run", help="alarms of a run, when and by which test, as a table, JSON lines or a picture",
-        description=alarms.__doc__, epilog=alarms.EPILOG, formatter_class=argparse.RawDescriptionHelpFormatter,
+        "run", help="what a run is watched for, and its alarms: tables, JSON lines or a picture",
+        description=run_report.__doc__, epilog=run_report.EPILOG, formatter_class=argparse.RawDescriptionHelpFormatter,
     )  # fmt: skip
-    alarms.add_arguments(other)
+    run_report.add_arguments(other)
 
 
 def run(arguments: argparse.Namespace) -> int:
     if arguments.action == "run":
-        from selfplay.cli.drift import alarms
+        from selfplay.cli.drift import run_report
 
-        return alarms.run(arguments)
+        return run_report.run(arguments)
     from selfplay.cli.drift import watch
 
     return watch.run(arguments)

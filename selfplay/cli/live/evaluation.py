@@ -52,6 +52,7 @@ def curves(history: list[tuple[int, dict[str, float]]], width: int, display: Dis
 
 
 def bars(values: list[float]) -> str:
-    """The values [N ≥ 1] between their smallest and their largest, a character each."""
+    """The finite values [N ≥ 1] between their smallest and their largest, a character each."""
     low, high = min(values), max(max(values), min(values) + 1e-6)
-    return "".join(BARS[int((value - low) / (high - low) * (len(BARS) - 1))] for value in values)
+    span = high / 2 - low / 2 or 1.0  # halves, since the whole may be too large a number
+    return "".join(BARS[int((value / 2 - low / 2) / span * (len(BARS) - 1))] for value in values)
