@@ -94,6 +94,9 @@ class Agent(ABC):
     display: ClassVar[Display] = Display()
     """How the metrics, losses and rates are shown; which of the actors' sums are shown as rates."""
 
+    counts_evaluations: ClassVar[bool] = False
+    """Whether the actors' sums have "evaluations", so that a budget can be measured in them."""
+
     def details(self) -> dict[str, Any]:
         """What else a checkpoint records, such as the search settings it was trained with. Default: nothing."""
         return {}

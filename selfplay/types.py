@@ -53,6 +53,7 @@ class Status:
     steps: int = 0
     rows: int = 0
     games: int = 0  # matches of two sides, as the actors count them
+    evaluations: int = 0  # positions that a network evaluated while it played to learn, as the actors count them
     seconds: float = 0.0  # wall time spent, over all sessions
     progress: float = 0.0  # share of the budget used, in [0, 1]
     phase: str = "starting"

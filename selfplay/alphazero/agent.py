@@ -30,6 +30,7 @@ class AlphaZero(Agent):
 
     roles = (policy_value.PLAYER,)
     display = DISPLAY
+    counts_evaluations = True
 
     def __init__(self, config: AlphaZeroConfig) -> None:
         self.config = config

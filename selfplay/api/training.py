@@ -137,8 +137,9 @@ def preset(name: str) -> Any:
 
 def train(
     preset: str | os.PathLike[str] | object, *, run: str | os.PathLike[str] | None = None,
-    minutes: float | None = None, generations: int | None = None, actors: int | Literal["auto"] | None = None,
-    address: str | None = None, seed: int | None = None, settings: Mapping[str, object] | None = None,
+    minutes: float | None = None, generations: int | None = None, evaluations: int | None = None,
+    actors: int | Literal["auto"] | None = None, address: str | None = None, seed: int | None = None,
+    settings: Mapping[str, object] | None = None,
     progress: bool | Callable[[Status], None] = True,
     on_generation: Callable[[GenerationEnd], object] | None = None, loggers: Sequence[MetricsLogger] = (),
 ) -> TrainingRun:  # fmt: skip
@@ -146,8 +147,8 @@ def train(
 
     preset: a name that `preset_names` lists, a TOML file as `--config` takes it, or a config such as `preset` returns.
     run: the folder; runs/NAME where None. A run in it goes on with its own settings, changed by what is given here.
-    minutes, generations: the budget, over all sessions of the run. actors: processes that play; 0: this one;
-    "auto": one for each core of the machine or cluster but the learner's. address: a Ray cluster.
+    minutes, generations, evaluations: the budget, over all sessions of the run. address: a Ray cluster.
+    actors: processes that play; 0: this one; "auto": one for each core of the machine or cluster but the learner's.
     settings: further settings by dotted key, {"network.channels": 64}.
     progress: a panel on a terminal and lines elsewhere; False: nothing; or a function that takes every `Status`.
     on_generation: called at the end of each generation, once it is saved; what it raises ends the run there, and the
@@ -161,7 +162,7 @@ def train(
         actors = ray_pool.as_many_as_fit(address)[0]
     chosen = choice.choose(
         _source(preset), None if run is None else arguments.path("run", run),
-        choice.assignments(_of_settings(settings), minutes, generations, actors, seed),
+        choice.assignments(_of_settings(settings), minutes, generations, evaluations, actors, seed),
     )  # fmt: skip
     if address is not None and not chosen.config.run.actors:
         raise ArgumentError("address is where actors run, and this run has none: ask for some with actors=N.")

@@ -53,6 +53,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     length = parser.add_mutually_exclusive_group()
     length.add_argument("--minutes", metavar="M", help="budget in minutes of wall time, over all sessions of the run")
     length.add_argument("--generations", metavar="G", help="budget in generations")
+    length.add_argument(
+        "--evaluations", metavar="E", help="budget in positions that the network evaluates in self-play"
+    )
     parser.add_argument("--actors", metavar="N", help="processes that play, or auto: all cores but one; 0: play here")
     parser.add_argument("--address", metavar="HOST:PORT", help="a Ray cluster to run actors on; 'auto' finds one")
     parser.add_argument("--seed", metavar="S", help="random seed of the whole run")
@@ -104,7 +107,12 @@ def _assignments(arguments: argparse.Namespace) -> list[str]:
     from selfplay.presets import choice
 
     return choice.assignments(
-        arguments.sets, arguments.minutes, arguments.generations, arguments.actors, arguments.seed
+        arguments.sets,
+        arguments.minutes,
+        arguments.generations,
+        arguments.evaluations,
+        arguments.actors,
+        arguments.seed,
     )
 
 
@@ -146,7 +154,7 @@ def _command(path: Path, arguments: argparse.Namespace, more: list[str] | None =
     words = ["selfplay", "train", *(["--config", str(arguments.config)] if arguments.config else [arguments.preset])]
     words += ["--run", str(path)]
     if arguments.config:
-        budget = ("run.minutes=", "run.generations=") if more else ()
+        budget = ("run.minutes=", "run.generations=", "run.evaluations=") if more else ()
         words += [word for text in _assignments(arguments) if not text.startswith(budget) for word in ("--set", text)]
     words += ["--address", arguments.address] if arguments.address else []
     return shlex.join(words + (more or []))
@@ -158,4 +166,6 @@ def _more(run: Any, status: Any) -> list[str]:
         return ["--set", "run.stop_when_solved=false"]
     if run.generations and status.generation >= run.generations:
         return ["--generations", f"{2 * run.generations}"]
+    if run.evaluations and status.evaluations >= run.evaluations:
+        return ["--evaluations", f"{2 * run.evaluations}"]
     return ["--minutes", f"{2 * run.minutes:g}"]

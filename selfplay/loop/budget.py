@@ -1,6 +1,7 @@
-"""The budget of a run: minutes of wall time, generations, or both, and how much of it is used. Owns the run's clock.
-Says how long an evaluation may take of it: a tenth of the minutes, and none past their end, but always a few seconds,
-so that a short run is measured at all.
+"""The budget of a run: minutes of wall time, generations, evaluations, or several, and how much of it is used.
+
+Owns the run's clock. Says how long an evaluation may take of it: a tenth of the minutes, and none past their end, but
+always a few seconds, so that a short run is measured at all.
 
 Knows numbers of rows and updates, not what is learned or measured.
 """
@@ -38,13 +39,13 @@ class Budget:
             status.seconds = time.perf_counter() - self._began
         wanted = self.config.run.generations
         made = status.generation / wanted if wanted else 0.0
-        status.progress = min(1.0, max(self._time_share(status), made))
+        status.progress = min(1.0, max(self._time_share(status), self._evaluated_share(status), made))
 
     def schedule(self, status: Status, made: float) -> float:
         """Share of the budget used, in [0, 1], as schedules see it. made: share of this generation's updates that is
         done. Of a budget in generations it is the share of these, so that schedules are smooth and the same after a
-        stop; of one in minutes, of the time; the larger of the two where there are both."""
-        shares, wanted = [self._time_share(status)], self.config.run.generations
+        stop; of one in minutes, of the time; of one in evaluations, of those; the largest where there are several."""
+        shares, wanted = [self._time_share(status), self._evaluated_share(status)], self.config.run.generations
         if wanted:
             shares.append((status.generation + min(1.0, max(0.0, made))) / wanted)
         return min(1.0, max(shares))
@@ -52,6 +53,10 @@ class Budget:
     def _time_share(self, status: Status) -> float:
         minutes = self.config.run.minutes
         return status.seconds / max(60 * minutes - self.reserve, 1e-9) if minutes else 0.0
+
+    def _evaluated_share(self, status: Status) -> float:
+        wanted = self.config.run.evaluations
+        return status.evaluations / wanted if wanted else 0.0
 
     def is_out_of_time(self, status: Status) -> bool:
         """Whether the minutes are used up, but for the reserve: what takes long in this process is cut short then."""
@@ -63,11 +68,13 @@ class Budget:
         minutes = self.config.run.minutes
         return 60 * minutes - status.seconds if minutes else float("inf")
 
-    def ending(self, generation: int) -> str:
-        """Which part of the budget is used up after `generation` generations, as a sentence."""
+    def ending(self, status: Status) -> str:
+        """Which part of the budget is used up, as a sentence."""
         config = self.config.run
-        if config.generations and generation >= config.generations:
+        if config.generations and status.generation >= config.generations:
             return f"The budget of {config.generations} generations is used up."
+        if self._evaluated_share(status) >= 1.0:
+            return f"The budget of {config.evaluations:,} evaluations is used up."
         return f"The budget of {config.minutes:g} minutes is used up."
 
 

@@ -21,6 +21,10 @@ class RunConfig:
     generations: Annotated[int, Meta(ge=1, le=999_999)] | None = None
     """Budget in generations; None: not limited by generations."""
 
+    evaluations: Annotated[int, Meta(ge=1, le=10**15)] | None = None
+    """Budget in positions that the network evaluates while it plays to learn, which is most of the work and the same on
+    every machine; the last rollout is learned from too. None: not limited by them."""
+
     generation_rows: Annotated[int, Meta(ge=1, le=10**9)] = 20_000
     """New rows that make a generation."""
 

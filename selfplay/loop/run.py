@@ -146,7 +146,7 @@ class Run:
         """Why the run is over, as a sentence."""
         if self._solved():
             return f"Nothing is left to learn at generation {self.status.generation}: no mistake was found."
-        return self.budget.ending(self.status.generation)
+        return self.budget.ending(self.status)
 
     def _publish(self) -> None:
         """Hands out the newest weights, and those of the opponent drawn for them: to the actors, which play with both,

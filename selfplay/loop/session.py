@@ -12,6 +12,7 @@ from typing import Any
 
 from selfplay import config as configs
 from selfplay.agent import Agent
+from selfplay.errors import ConfigError
 from selfplay.loop import folder as folders
 from selfplay.loop import ray_pool, stop_signal
 from selfplay.loop import run as runs
@@ -32,6 +33,11 @@ def train(
     and its config is written, and left before the run is closed. stop: whose `with` block has been entered; None: one
     of its own. Raises UserError, and what callbacks raise."""
     wanted = agent.config.run
+    if wanted.evaluations and not agent.counts_evaluations:
+        raise ConfigError(
+            f"run.evaluations={wanted.evaluations:,} cannot be the budget of '{name}', whose actors evaluate no "
+            "positions: set run.minutes or run.generations."
+        )
     if wanted.actors and address is None:
         ray_pool.check(wanted.actors, wanted.actor_gpus or 0.0)
     with contextlib.ExitStack() as stack:
@@ -61,7 +67,7 @@ def _note_changes(run: runs.Run, saved: Mapping[str, Any]) -> None:
         return
     told = ", ".join(f"{key} {configs.shown(saved[key])} → {configs.shown(now[key])}" for key in changed)
     run.telemetry.note(f"Goes on with changed settings: {told}.")
-    lengths = {name: saved.get(f"run.{name}") for name in ("minutes", "generations")}
+    lengths = {name: saved.get(f"run.{name}") for name in ("minutes", "generations", "evaluations")}
     before = Budget(dataclasses.replace(config, run=dataclasses.replace(config.run, **lengths)))
     old, new = (run.learner.learning_rate(b.schedule(run.status, run.training.share())) for b in (before, run.budget))
     if not 0.8 < new / old < 1.25:

@@ -51,6 +51,7 @@ class Telemetry:
         self.watching.take(batch, self.status.generation)
         lag = self.status.generation - batch.generation
         self.status.games += int(batch.stats.get("games", 0))
+        self.status.evaluations += int(batch.stats.get("evaluations", 0))
         for key, value in [*batch.stats.items(), ("lag", lag), ("deliveries", 1), ("delivered", len(batch.rows))]:
             self._sums[key] = self._sums.get(key, 0.0) + value
 
@@ -165,6 +166,8 @@ class Telemetry:
         status = self.status
         line = {"seconds": status.seconds, "games": status.games, "rows": status.rows, "steps": status.steps,
                 "window": status.window, "learning_rate": learning_rate}  # fmt: skip
+        if self.agent.counts_evaluations:
+            line["evaluations"] = status.evaluations
         line |= {f"loss/{key}": value for key, value in status.losses.items()}
         line |= {f"rate/{key}": value for key, value in status.rates.items()}
         line |= self._drift
@@ -203,6 +206,7 @@ class Telemetry:
         return {
             "generation": status.generation,
             "games": status.games,
+            "evaluations": status.evaluations,
             "seconds": status.seconds,
             "losses": status.losses,
             "history": status.history,
@@ -215,6 +219,7 @@ class Telemetry:
     def load_state(self, state: Mapping[str, Any]) -> None:
         status = self.status
         status.generation, status.games, status.seconds = state["generation"], state["games"], state["seconds"]
+        status.evaluations = state.get("evaluations", 0)  # runs of earlier versions did not count them
         status.losses = json_text.numbers(state["losses"])
         status.history = [(generation, json_text.numbers(metrics)) for generation, metrics in state["history"]]
         status.metrics = status.history[-1][1] if status.history else {}

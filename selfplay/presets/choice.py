@@ -74,14 +74,15 @@ def _override(config: Any, assignments: Iterable[str], preset: str | None) -> An
 
 
 def assignments(
-    texts: Iterable[str], minutes: object = None, generations: object = None, actors: object = None,
-    seed: object = None,
+    texts: Iterable[str], minutes: object = None, generations: object = None, evaluations: object = None,
+    actors: object = None, seed: object = None,
 ) -> list[str]:  # fmt: skip
     """`texts` ("key=value"), and after them those of the settings that have a name of their own and are not None. A
     budget that is given takes the place of the preset's."""
     made = list(texts)
-    if minutes is not None or generations is not None:
-        made += [assignment("run.minutes", minutes), assignment("run.generations", generations)]
+    budget = {"minutes": minutes, "generations": generations, "evaluations": evaluations}
+    if any(value is not None for value in budget.values()):
+        made += [assignment(f"run.{name}", value) for name, value in budget.items()]
     if actors is not None:
         made.append(assignment("run.actors", actors))
     if seed is not None:

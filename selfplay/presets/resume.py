@@ -50,7 +50,7 @@ MAY_CHANGE = {
     ),
     "pool": "opponents priority priority_power matches keep_newest keep_log_spaced",
     "run": (
-        "minutes generations generation_rows rollout_rows evaluate_every stop_when_solved actors actor_gpus"
+        "minutes generations evaluations generation_rows rollout_rows evaluate_every stop_when_solved actors actor_gpus"
     ),
 }  # fmt: skip
 

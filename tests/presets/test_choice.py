@@ -59,8 +59,12 @@ def test_a_config_is_taken_whole(run: Path) -> None:
 
 
 def test_a_budget_that_is_given_takes_the_place_of_the_presets() -> None:
-    assert choice.assignments(["a=1"], minutes=3) == ["a=1", "run.minutes=3", "run.generations=none"]
-    assert choice.assignments([], generations="7") == ["run.minutes=none", "run.generations=7"]
+    assert choice.assignments(["a=1"], minutes=3) == [
+        "a=1", "run.minutes=3", "run.generations=none", "run.evaluations=none"
+    ]  # fmt: skip
+    assert choice.assignments([], generations="7") == [
+        "run.minutes=none", "run.generations=7", "run.evaluations=none"
+    ]  # fmt: skip
     assert choice.assignments([], actors=0, seed=2) == ["run.actors=0", "run.seed=2"]
     assert choice.assignments([]) == []
 
