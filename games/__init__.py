@@ -76,7 +76,7 @@ def make(name: str, **options: int) -> Game:
 
 
 def facet(game: Game, kind: type[Facet]) -> Facet:
-    """The game's facet of a kind: `Notation`, `Protocols`, `Appearance` or `Knowledge`, each in a file of that name.
+    """The game's facet of a kind: `Notation`, `Protocols`, `Appearance`, `Knowledge` or `Endgames`.
 
     That is the class that `Game.facets` names, else `kind` itself; made when first asked for, and kept with the game.
     Raises TypeError where the game names something else.

@@ -1,4 +1,4 @@
-"""Appearance: a position as cells to be drawn, and what people call pieces, players and moves. One of the four facets.
+"""Appearance: a position as cells to be drawn, and what people call pieces, players and moves. One of the five facets.
 
 By default a board is the text of `Game.to_string` and a move its notation. Knows no terminal and no web page.
 """

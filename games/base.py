@@ -14,12 +14,12 @@ Conventions
 
 Facets
 ------
-Whatever else can be asked of a game lies in four facets, each a class with defaults that work from the rules alone:
+Whatever else can be asked of a game lies in five facets, each a class with defaults that work from the rules alone:
 `games.notation.Notation` (moves, positions and games as text), `games.protocols.Protocols` (UCI, Hub),
-`games.appearance.Appearance` (a board to draw, names, words) and `games.knowledge.Knowledge` (solver, heuristic,
-engine, openings). ``games.facet(game, Notation)`` gives a game's own, or the default. A game names its own classes in
-`Game.facets`, as text, so that they are imported when first asked for: facets import their game's rules, never the
-reverse.
+`games.appearance.Appearance` (a board to draw, names, words), `games.knowledge.Knowledge` (solver, heuristic, engine,
+openings) and `games.endgames.tables.Endgames` (exact tables of positions with few pieces). ``games.facet(game,
+Notation)`` gives a game's own, or the default. A game names its own classes in `Game.facets`, as text, so that they are
+imported when first asked for: facets import their game's rules, never the reverse.
 
 Shape letters: B batch, K legal actions (padded), A actions, P planes, R rows, C columns.
 

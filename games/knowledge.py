@@ -1,4 +1,4 @@
-"""Knowledge: what is known of a game beyond its rules, exact or rough. One of the four facets of a game.
+"""Knowledge: what is known of a game beyond its rules, exact or rough. One of the five facets of a game.
 
 Exact: values of actions, an eval set, which boards can arise. Rough: a heuristic, an engine, openings. Reference
 players, training and measurements use it; a game without any of it can be trained. By default there is nothing but the

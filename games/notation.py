@@ -1,4 +1,4 @@
-"""Notation: how moves, positions and whole games are written and read as text. One of the four facets of a game.
+"""Notation: how moves, positions and whole games are written and read as text. One of the five facets of a game.
 
 The defaults work from the rules alone: moves by `Game.action_to_string`, positions by the moves that lead there, games
 in the plain format of `games.text.plain`. A game with a notation of its own subclasses this and names the class in

@@ -1,4 +1,4 @@
-"""Protocols: how a game is written in the protocols of engines and their interfaces. One of the four facets of a game.
+"""Protocols: how a game is written in the protocols of engines and their interfaces. One of the five facets of a game.
 
 UCI is for games of many kinds, Hub for draughts. By default a game has neither. Knows positions and moves, no process
 and no engine.

@@ -287,7 +287,7 @@ def test_cycles_are_found_and_named() -> None:
 
 
 def test_rules_import_nothing_that_is_not_rules() -> None:
-    facets = ("notation", "protocols", "appearance", "knowledge", "text", "checks", "engine", "engines")
+    facets = ("notation", "protocols", "appearance", "knowledge", "endgames", "text", "checks", "engine", "engines")
     rules = [module for module in TREES if module == "games.base" or module.endswith(".rules")]
     upward = [
         f"{module}, line {line}: {target}"

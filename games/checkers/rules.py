@@ -73,6 +73,7 @@ class Checkers(base.Game):
         "protocols": "games.checkers.protocols:CheckersProtocols",
         "appearance": "games.checkers.appearance:CheckersAppearance",
         "knowledge": "games.checkers.knowledge:CheckersKnowledge",
+        "endgames": "games.checkers.endgames.tables:CheckersEndgames",
     }
 
     def __init__(self, quiet_plies: int = QUIET_PLIES, occurrences: int = OCCURRENCES) -> None:

@@ -1,4 +1,5 @@
-"""Lists the games, checks one against the game contract, counts its move sequences (perft), reads its records."""
+"""Lists the games, checks one against the game contract, counts its move sequences (perft), reads its records, builds
+its endgame tables."""
 
 from __future__ import annotations
 
@@ -8,7 +9,7 @@ import json
 import time
 from typing import TYPE_CHECKING
 
-from selfplay.cli.console import numbers, records
+from selfplay.cli.console import endgames, numbers, records
 from selfplay.errors import UserError
 
 if TYPE_CHECKING:
@@ -25,6 +26,7 @@ EPILOG = """examples:
   selfplay games perft checkers --position "B:W21,22,K24:B1,2,K30" --depth 6 --json
   selfplay games perft connect-four --position 4453 --depth 6
   selfplay games read checkers club.pdn
+  selfplay games endgames build checkers
 """
 
 PERFT = """Counts the sequences of D moves from a position: the leaves at exactly that depth of the move tree.
@@ -56,11 +58,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     read = actions.add_parser("read", help="files of game records as JSON lines", description=records.DESCRIPTION,
                               epilog=records.EPILOG, formatter_class=argparse.RawDescriptionHelpFormatter)  # fmt: skip
     records.add_arguments(read)
+    tables = actions.add_parser("endgames", help="exact tables of endgames: build, list, count, verify",
+                                description=endgames.DESCRIPTION, epilog=endgames.EPILOG,
+                                formatter_class=argparse.RawDescriptionHelpFormatter)  # fmt: skip
+    endgames.add_arguments(tables)
 
 
 def run(arguments: argparse.Namespace) -> int:
     if arguments.action == "list":
         return _list()
+    if arguments.action == "endgames":
+        return endgames.run(arguments)
     if arguments.action == "read":
         return records.run(arguments, _make(arguments.name))
     return _check(arguments.name) if arguments.action == "check" else _perft(arguments)

@@ -1,4 +1,4 @@
-"""The four facets of a game: defaults from the rules alone, a game's own where it names them, made once a game."""
+"""The facets of a game: defaults from the rules alone, a game's own where it names them, made once a game."""
 
 from __future__ import annotations
 
