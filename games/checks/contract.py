@@ -20,6 +20,7 @@ from games.appearance import Appearance
 from games.checks import outcomes
 from games.checks.answers import answers_of, any_legal, legal_set, require, require_kind, require_same
 from games.checks.random_play import Sample, same
+from games.endgames.tables import Endgames
 from games.knowledge import Knowledge
 from games.notation import Notation
 from games.protocols import Protocols
@@ -68,7 +69,7 @@ def declarations_are_complete(game: base.Game, sample: Sample) -> None:
     assert 1 <= game.max_legal_actions <= game.num_actions, "need 1 <= max_legal_actions <= num_actions"
     assert game.max_game_length >= 1 and game.num_symmetries >= 1, "max_game_length and num_symmetries start at 1"
     assert len(game.observation_shape) == 3, "observation_shape must be (planes, rows, columns)"
-    kinds = {kind.__name__.lower(): kind for kind in (Notation, Protocols, Appearance, Knowledge)}
+    kinds = {kind.__name__.lower(): kind for kind in (Notation, Protocols, Appearance, Knowledge, Endgames)}
     for name in game.facets:
         assert name in kinds, f"facets has '{name}'; it may have {', '.join(kinds)}"
         games.facet(game, kinds[name])
