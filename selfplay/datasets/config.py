@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 from msgspec import Meta
 
 PREFIX = "stream:"  # before the name of the data set that a stream is made of
-Kind = Literal["none", "sudden", "gradual", "recurrent", "seasonal", "anomalies", "mismatch"]
+Kind = Literal["constant", "sudden", "gradual", "recurrent", "seasonal", "anomalies", "mismatch"]
 
 
 @dataclass(frozen=True)
@@ -16,8 +16,8 @@ class StreamConfig:
     """How the concept of a stream of data changes over time, which is counted in generations of the run. For data whose
     name begins with stream: only."""
 
-    kind: Kind = "none"
-    """none: it never changes. sudden, gradual: each concept follows the one before. recurrent: they alternate.
+    kind: Kind = "constant"
+    """constant: it never changes. sudden, gradual: each concept follows the one before. recurrent: they alternate.
     seasonal: they fade into each other periodically. anomalies: rows of others come in for a short while. mismatch:
     classes become more or less frequent, and nothing else changes."""
 

@@ -22,10 +22,10 @@ def shares(times: np.ndarray, concepts: int, config: StreamConfig) -> np.ndarray
 
 def check(concepts: int, config: StreamConfig) -> None:
     """Raises ConfigError for a schedule that says nothing or contradicts itself."""
-    if config.kind == "none":
+    if config.kind == "constant":
         if concepts > 1:
             raise ConfigError(
-                f"stream.concepts names {concepts} concepts, and stream.kind=none never changes from the first to "
+                f"stream.concepts names {concepts} concepts, and stream.kind=constant never changes from the first to "
                 "another: set stream.kind, such as sudden."
             )
         return
@@ -94,6 +94,6 @@ def _anomalies(times: np.ndarray, concepts: int, config: StreamConfig) -> np.nda
 
 
 _KINDS: dict[str, Shares] = {
-    "none": _never, "sudden": _sudden, "gradual": _gradual, "recurrent": _recurrent, "seasonal": _seasonal,
+    "constant": _never, "sudden": _sudden, "gradual": _gradual, "recurrent": _recurrent, "seasonal": _seasonal,
     "anomalies": _anomalies, "mismatch": _gradual,
 }  # fmt: skip

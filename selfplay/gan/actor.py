@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from selfplay.datasets import dataset
+from selfplay.datasets import dataset, stream
 from selfplay.storage import random_stream
 
 Fakes = Callable[[np.ndarray | None, int, np.random.Generator], np.ndarray]  # (labels, n, rng) → x [n, *shape] float32
@@ -25,20 +25,46 @@ def row_dtype(shape: tuple[int, ...], with_fakes: bool) -> np.dtype:
     return np.dtype(fields)
 
 
+class Clock:
+    """The time of an actor on a stream, in generations: of the newest weights, and where one actor makes all rows of a
+    generation, also the share of them that it has made. Several actors go by the generation alone, so that all agree.
+    """
+
+    def __init__(self, generation_rows: int | None) -> None:
+        """generation_rows: that the actor makes in a generation; None where others make some of them."""
+        self._rows = generation_rows
+        self.generation, self.made = 0, 0
+
+    def begin(self, generation: int) -> None:
+        """The newest weights are those of `generation`; the time does not go back where it is under way."""
+        if generation != self.generation:
+            self.generation, self.made = generation, 0
+
+    def next(self, n: int) -> np.ndarray:
+        """[n] float64: the times of the next n rows."""
+        made, self.made = self.made, self.made + n
+        if self._rows is None:
+            return np.full(n, float(self.generation))
+        return self.generation + np.minimum(made + np.arange(n), self._rows - 1) / self._rows
+
+
 class GanActor:
     """See `selfplay.agent.Actor`. Its rows are a function of seed, index and what `load` returns."""
 
     def __init__(
         self,
-        dataset: dataset.Dataset,
+        dataset: dataset.Dataset | stream.DataStream,
         scale: float,
         with_fakes: bool,
         load: Callable[[Any], Fakes],
         seed: int,
         index: int,
+        generation_rows: int | None = None,
     ) -> None:
-        """load: turns an opponent's weights into what makes fakes, in the networks' scale."""
+        """dataset: a stream is drawn from at the time of each row. load: turns an opponent's weights into what makes
+        fakes, in the networks' scale. generation_rows: see `Clock`."""
         self.dataset, self.scale, self._load = dataset, scale, load
+        self._clock = Clock(generation_rows)
         self._dtype = row_dtype(dataset.shape, with_fakes)
         self._with_fakes = with_fakes
         self._rng = np.random.Generator(np.random.PCG64(np.random.SeedSequence(seed, spawn_key=(index,))))
@@ -46,13 +72,14 @@ class GanActor:
         self._producer = NOBODY
 
     def set_weights(self, weights: Any, generation: int, opponent_weights: Any | None) -> None:
+        self._clock.begin(generation)
         self._fakes, self._producer = None, NOBODY
         if opponent_weights is not None and self._with_fakes:
             self._fakes, self._producer = self._load(opponent_weights), generation
 
     def generate(self, min_rows: int) -> tuple[np.ndarray, dict[str, float]]:
         rows = np.zeros(min_rows, dtype=self._dtype)
-        x, labels = self.dataset.sample(min_rows, self._rng)
+        x, labels = self._draw(min_rows)
         rows["real"] = x / np.float32(self.scale)
         rows["label"] = -1 if labels is None else labels
         fakes = 0
@@ -65,9 +92,18 @@ class GanActor:
                 fakes = min_rows
         return rows, {"games": float(min_rows), "fakes": float(fakes)}
 
+    def _draw(self, n: int) -> tuple[np.ndarray, np.ndarray | None]:
+        if not isinstance(self.dataset, stream.DataStream):
+            return self.dataset.sample(n, self._rng)
+        found = self.dataset.sample(n, self._clock.next(n), self._rng)
+        return found.x, found.labels
+
     def state(self) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
-        return {}, {"rng": random_stream.pack(self._rng)}
+        clock = {"generation": self._clock.generation, "made": self._clock.made}
+        return {}, {"rng": random_stream.pack(self._rng), "clock": clock}
 
     def load_state(self, arrays: Mapping[str, np.ndarray], rest: Mapping[str, Any]) -> bool:
         self._rng = random_stream.unpack(rest["rng"])
+        clock = rest.get("clock", {"generation": 0, "made": 0})  # states of earlier versions have none
+        self._clock.generation, self._clock.made = int(clock["generation"]), int(clock["made"])
         return True

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import base64
+import copy
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -16,15 +19,19 @@ from selfplay.errors import ConfigError
 from selfplay.gan import actor, alarms, buckets, inference, loss, match, pictures
 from selfplay.gan import config as settings
 from selfplay.gan.config import GanConfig
-from selfplay.gan.data import observer, sources  # fmt: skip
+from selfplay.gan.data import observer, prequential, streams
 from selfplay.gan.display import DISPLAY
-from selfplay.gan.metrics import auc, distinct
+from selfplay.gan.metrics import alike, auc, distinct, judge
 from selfplay.gan.models import build, model
 from selfplay.learning.learner import Update
 from selfplay.learning.replay import Replay
+from selfplay.storage import artifact
 from selfplay.types import Batch, MatchResult, Status, Watch, Weights
 
 BALANCE_SAMPLES = 2_000  # on each side: an AUC of one half is known to ± 0.009
+COMPARED = 1_000  # newest reals that earlier generations are compared on
+BEFORE = "before_"  # of metrics by the concept before
+REMEMBERED = ("modes_found", "high_quality", "frechet_ratio", "coverage")
 
 
 class Gan(Agent):
@@ -34,7 +41,7 @@ class Gan(Agent):
 
     def __init__(self, config: GanConfig) -> None:
         self.config = config
-        self.source = sources.make(config.data)
+        self.source = streams.make(config.data, config.stream)
         loss.check(config.objective, config.network, self.source.shape, config.learner.batch_size)
         self.model = build.build(config, self.source)
         self.roles: tuple[str, ...] = self.model.roles
@@ -44,6 +51,15 @@ class Gan(Agent):
 
     def identity(self) -> dict[str, Any]:
         return settings.identity(self.config) | {"data_digest": self.source.digest}
+
+    def at(self, generation: int) -> Gan:
+        """On a stream, the agent whose data, matches and judge are those of the concept that is in force then."""
+        if self.source.timeline is None:
+            return self
+        found = copy.copy(self)
+        found.source = self.source.at(float(generation))
+        found.model = build.build(self.config, found.source)
+        return found
 
     def unlike(self, saved: Mapping[str, Any]) -> str:
         """Data may lie in another place, if they are the same."""
@@ -79,7 +95,10 @@ class Gan(Agent):
         return self.model.updates({name: module.to(devices.best()) for name, module in self.networks().items()})
 
     def make_actor(self, index: int, seed: int) -> actor.GanActor:
-        return actor.GanActor(self.source.train, self.source.scale, self._with_fakes, self._fakes, seed, index)
+        source, run = self.source, self.config.run
+        data = source.train if source.timeline is None else source.timeline.train
+        alone = run.generation_rows if run.actors == 0 else None
+        return actor.GanActor(data, source.scale, self._with_fakes, self._fakes, seed, index, alone)
 
     def _fakes(self, opponent_weights: Weights) -> actor.Fakes:
         made = self.generator(opponent_weights)
@@ -124,11 +143,20 @@ class Gan(Agent):
         rng = np.random.default_rng((*seeds, 2))
         made = self.generator(weights)
         metrics = self.source.judge.metrics(lambda n: made.sample(n, rng), rng)
+        if self.source.before is not None and watch(0.5):
+            metrics |= self._remembered(self.source.before, made, np.random.default_rng((*seeds, 7)))
         if watch(0.7):
             metrics |= self._balance(weights, made, np.random.default_rng((*seeds, 3)))
         if watch(0.9):
             metrics |= self.model.metrics(self._trained(weights), np.random.default_rng((*seeds, 5)))
         return metrics
+
+    def _remembered(
+        self, judged: judge.Judge, made: inference.TrainedGenerator, rng: np.random.Generator
+    ) -> dict[str, float]:
+        """before_…: the same samples' quality by the concept before the present one of a stream."""
+        found = judged.metrics(lambda n: made.sample(n, rng), rng)
+        return {f"{BEFORE}{name}": found[name] for name in REMEMBERED if name in found}
 
     def _balance(
         self, weights: Weights, made: inference.TrainedGenerator, rng: np.random.Generator
@@ -154,6 +182,16 @@ class Gan(Agent):
             adapted[name] = rows[name]
         return adapted
 
+    def fit(self, weights: Weights, rows: np.ndarray) -> float:
+        """How alike samples of these weights and the newest reals are, in steps of 1/20, since less is chance; 0 where
+        they share less than half of their neighbours: then the weights know other data."""
+        reals = rows["real"][-COMPARED:]
+        labels = rows["label"][-COMPARED:].astype(np.int64) if self.config.network.conditional else None
+        rng = np.random.default_rng((self.config.run.seed, 6))
+        fakes = self.generator(weights).sample(len(reals), rng, labels)[0] / np.float32(self.source.scale)
+        found = alike.alike(reals.reshape(len(reals), -1), fakes.reshape(len(fakes), -1))
+        return math.floor(20 * found) / 20 if found >= 0.5 else 0.0
+
     def buckets(self, rows: np.ndarray) -> np.ndarray:
         return buckets.buckets(rows)
 
@@ -168,9 +206,36 @@ class Gan(Agent):
         rng = np.random.default_rng((self.config.run.seed, 4))
         return {"samples": pictures.samples(self.generator(weights), rng)}
 
-    def observer(self) -> observer.DataObserver | None:
+    def observer(self) -> observer.DataObserver | prequential.StreamObserver | None:
         drift = self.config.drift
-        return observer.DataObserver(drift, self.source.shape) if drift.enabled else None
+        if not drift.enabled:
+            return None
+        if self.source.timeline is None:
+            return observer.DataObserver(drift, self.source.shape)
+        return prequential.StreamObserver(drift, self.row_dtype, self._scorers, _packed, _unpacked)
+
+    def _scorers(self, weights: Weights) -> prequential.Scorers:
+        scale, made, rng = np.float32(self.source.scale), self.generator(weights), np.random.default_rng(0)
+        fakes, labels = made.sample(prequential.MOST, rng)
+        labels = np.full(len(fakes), -1) if labels is None else labels
+        if model.CRITIC not in self.roles:
+            return prequential.Scorers(fakes / scale, None, labels)
+        critic = self.critic(weights)
+        return prequential.Scorers(fakes / scale, lambda x, of: critic.score(x * scale, of), labels)
 
     def alarms(self, status: Status) -> dict[str, str]:
-        return alarms.sound(status, model.CRITIC in self.roles)
+        return alarms.sound(status, model.CRITIC in self.roles, changing=self.source.timeline is not None)
+
+
+def _packed(weights: Weights) -> str:
+    """Weights by player, as text."""
+    flat = {f"{player}/{name}": value for player, tensors in weights.items() for name, value in tensors.items()}
+    return base64.b64encode(artifact.pack_tensors(flat)).decode()
+
+
+def _unpacked(text: str) -> Weights:
+    found: dict[str, dict[str, torch.Tensor]] = {}
+    for name, value in artifact.unpack_tensors(base64.b64decode(text), "the state of what watches for drift").items():
+        player, _, key = name.partition("/")
+        found.setdefault(player, {})[key] = value
+    return found

@@ -44,16 +44,17 @@ class Seen(NamedTuple):
     modes: list[tuple[float, float]]  # (found, share found) of each evaluation so far; none where this has none
     quality: float | None  # the first metric, where it is a share
     critic: bool = True  # whether there is one to learn against
+    changing: bool = False  # whether the data are a stream's, so that modes may go
 
     @property
     def wins(self) -> float:
         return self.losses.get(WINS, 0.5)
 
 
-def sound(status: Status, critic: bool = True) -> dict[str, str]:
+def sound(status: Status, critic: bool = True, changing: bool = False) -> dict[str, str]:
     """Sentences by the names of the alarms that there is cause for at the end of this generation. critic: whether the
-    generator learns against one."""
-    seen = look(status)._replace(critic=critic)
+    generator learns against one. changing: whether the data are a stream's."""
+    seen = look(status)._replace(critic=critic, changing=changing)
     return {name: sentence for name, rule in RULES.items() if (sentence := rule(seen))}
 
 
@@ -130,7 +131,7 @@ def never_found(seen: Seen) -> str:
 
 
 def falling(seen: Seen) -> str:
-    if len(seen.modes) < MEASURED:
+    if len(seen.modes) < MEASURED or seen.changing:
         return ""
     (best, share), (now, _) = max(seen.modes, key=lambda entry: entry[1]), seen.modes[-1]
     lost_modes = max(1.0, FALLEN * best / share) if share else 0.0

@@ -10,12 +10,16 @@ from typing import Annotated, Any, Literal
 from msgspec import Meta
 
 from selfplay import config as configs
+from selfplay.datasets.config import StreamConfig, base_of
 from selfplay.drift.config import DriftConfig
 from selfplay.league.config import PoolConfig
 from selfplay.learning.config import LearnerConfig, MiningConfig, ReplayConfig
 from selfplay.loop.config import RunConfig
 
-DatasetName = Literal["ring", "grid", "digits", "stacked-digits", "positions", "idx", "cifar10"]
+DatasetName = Literal[
+    "ring", "grid", "digits", "stacked-digits", "positions", "idx", "cifar10", "stream:ring", "stream:grid",
+    "stream:digits",
+]  # fmt: skip
 Augmentation = Literal["translation", "cutout", "colour"]
 
 FAMILY = "gan"  # name in checkpoints
@@ -29,7 +33,8 @@ class DataConfig:
 
     name: DatasetName = "ring"
     """ring, grid: mixtures of Gaussians; digits, stacked-digits: scikit-learn's digits; positions: the replay of a
-    self-play run; idx, cifar10: image files of your own."""
+    self-play run; idx, cifar10: image files of your own; stream:ring, stream:grid, stream:digits: the same data, which
+    change over time as the section stream says."""
 
     modes: Annotated[int, Meta(ge=1, le=1000)] = 8
     """Number of modes of the ring."""
@@ -219,6 +224,7 @@ class GanConfig:
     sections about a critic and opponents (objective, pool)."""
 
     data: DataConfig = field(default_factory=DataConfig)
+    stream: StreamConfig = field(default_factory=StreamConfig)
     network: GanNetworkConfig = field(default_factory=GanNetworkConfig)
     objective: ObjectiveConfig = field(default_factory=ObjectiveConfig)
     info: InfoConfig = field(default_factory=InfoConfig)
@@ -236,9 +242,15 @@ def identity(config: GanConfig) -> dict[str, Any]:
     """The settings that determine which weights fit, as JSON values: the description in a checkpoint. Where data lie is
     among them, and may change."""
     own = OWN.get(config.model)
-    sections = ["data", "network"] + ([own] if own else [])
-    described = {section: configs.to_values(getattr(config, section)) for section in sections}
+    of_stream = ["stream"] if base_of(config.data.name) else []
+    sections = ["data", *of_stream, "network"] + ([own] if own else [])
+    described = {section: _plain(configs.to_values(getattr(config, section))) for section in sections}
     return {"family": FAMILY, "model": config.model} | described
+
+
+def _plain(values: dict[str, Any]) -> dict[str, Any]:
+    """As JSON gives them back."""
+    return {name: list(value) if isinstance(value, tuple) else value for name, value in values.items()}
 
 
 def moved(saved: Mapping[str, Any], data: DataConfig) -> str:
@@ -255,6 +267,5 @@ def described(meta: Mapping[str, Any]) -> GanConfig:
     """The config that a checkpoint describes, by `identity` and its objective; the other sections are the defaults.
     Raises ConfigError or KeyError for an incomplete description."""
     sections = ["model", "data", "network", "objective"]
-    if own := OWN.get(meta["model"]):
-        sections.append(own)
+    sections += [name for name in ("stream", OWN.get(meta["model"], "")) if name and (name != "stream" or name in meta)]
     return configs.from_values(GanConfig, {section: meta[section] for section in sections})

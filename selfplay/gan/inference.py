@@ -40,12 +40,17 @@ class TrainedGenerator:
     ) -> tuple[np.ndarray, np.ndarray | None]:
         """(x [n, *shape] float32 in the units of the data, labels [n] int64 that were requested, or None).
 
-        labels [n]: classes to make, for a conditional generator; drawn uniformly if None. An unconditional generator
-        ignores them and returns None."""
+        labels [n]: classes to make, for a conditional generator; None draws them uniformly, or as frequent as a stream
+        has them at its time. An unconditional generator ignores them and returns None."""
         wanted = None
         if self.config.conditional:
-            wanted = rng.integers(self.source.num_classes, size=n) if labels is None else np.asarray(labels, np.int64)
+            wanted = self._classes(n, rng) if labels is None else np.asarray(labels, np.int64)
         return self.from_inputs(self.space.draw(n, rng), wanted), wanted
+
+    def _classes(self, n: int, rng: np.random.Generator) -> np.ndarray:
+        if self.source.frequencies is None:
+            return rng.integers(self.source.num_classes, size=n)
+        return rng.choice(self.source.num_classes, size=n, p=self.source.frequencies)
 
     @torch.no_grad()
     def from_inputs(self, inputs: np.ndarray, labels: np.ndarray | None) -> np.ndarray:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import functools
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -30,7 +31,8 @@ class LoadedGan(NamedTuple):
 
 
 def load(path: Path) -> LoadedGan:
-    """The networks in a generation's folder, or of the newest generation of a run.
+    """The networks in a generation's folder, or of the newest generation of a run. On a stream the agent measures by
+    the data of that generation's time.
 
     Raises CheckpointError for a folder that holds no GAN or is damaged, and ConfigError or DataError if the data that
     it was trained on are missing."""
@@ -45,7 +47,7 @@ def load(path: Path) -> LoadedGan:
         config = configs.described(meta | {"data": _data(folder, meta["data"])})
     except (KeyError, ConfigError) as error:
         raise CheckpointError(f"{folder} does not describe its own networks ({error}).") from None
-    agent = _agent(config)
+    agent = _agent(config).at(int(meta.get("generation", 0)))
     missing = [name for name in dict.fromkeys((agent.model.sampler, *agent.roles)) if name not in weights]
     if missing:
         raise CheckpointError(f"{folder} holds no {' and no '.join(missing)}.")
@@ -53,6 +55,12 @@ def load(path: Path) -> LoadedGan:
         artifact.require_fit(lambda: agent.networks()[name], weights[name], folder)  # noqa: B023 (called at once)
     critic = agent.critic(weights) if model.CRITIC in agent.roles else None
     return LoadedGan(agent, agent.generator(weights), critic, meta)
+
+
+def newest(loaded: Sequence[LoadedGan]) -> LoadedGan:
+    """Of several checkpoints, the one of the latest generation, the first of them: on streams, whose data all of them
+    are compared on."""
+    return max(loaded, key=lambda one: int(one.meta.get("generation", 0)))
 
 
 def _data(folder: Path, held: dict[str, Any]) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from selfplay.datasets import dataset, mixtures
+from selfplay.datasets import concept, dataset, mixtures
 from selfplay.gan import inference
 
 SIDE = 600  # pixels of a scatter plot
@@ -48,7 +48,10 @@ def samples(
 
 
 def mixture_centres(dataset: dataset.Dataset) -> np.ndarray | None:
-    """[K, D]: the modes of a mixture; None for other data."""
+    """[K, D]: the modes of a mixture, those that a concept of a stream has; None for other data."""
+    if isinstance(dataset, concept.Concept):
+        centres = mixture_centres(dataset.base)
+        return centres if centres is None or dataset.prior is None else centres[dataset.prior > 0]
     return dataset.centres if isinstance(dataset, mixtures.Mixture) else None
 
 

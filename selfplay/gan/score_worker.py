@@ -36,7 +36,7 @@ class ScoreWorker:
         """loaded: the generations of `spec`, if in memory already. Raises UserError for one that is missing."""
         self.spec = spec
         self.loaded = loaded or [load.load(Path(folder)) for folder in spec.folders]
-        self._reals = match.RealBlocks(self.loaded[0].agent.source, spec.samples, spec.seed, spec.blocks)
+        self._reals = match.RealBlocks(load.newest(self.loaded).agent.source, spec.samples, spec.seed, spec.blocks)
 
     def run(self, tasks: Iterable[tournament.MatchTask]) -> Iterator[tuple[list[tournament.TaskResult], int]]:
         """See `tournament.WorkerPool`; nothing is searched."""

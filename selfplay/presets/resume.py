@@ -15,6 +15,7 @@ FIXED_SECTIONS = {
     "game_options": "the rules and inputs that it was trained with are others",
     "network": "its weights fit no other network",
     "data": "what it has learned is of other data",
+    "stream": "what it has learned is of another stream",
     "info": "its weights fit no other codes",
     "superres": "its weights belong to this enlargement",
     "autoencoder": "its weights belong to this loss",

@@ -17,7 +17,7 @@ from selfplay.errors import ConfigError
 ROWS = 20_000
 THREE = ("same", "turn:10", "turn:20")
 SCHEDULES: dict[str, tuple[StreamConfig, dict[float, tuple[float, ...]]]] = {
-    "none": (StreamConfig("none", ("turn:10",)), {0: (1,), 1e6: (1,)}),
+    "constant": (StreamConfig("constant", ("turn:10",)), {0: (1,), 1e6: (1,)}),
     "sudden": (
         StreamConfig("sudden", THREE, at=4, period=3),
         {0: (1, 0, 0), 3.999: (1, 0, 0), 4: (0, 1, 0), 6.999: (0, 1, 0), 7: (0, 0, 1), 99: (0, 0, 1)},
@@ -189,7 +189,7 @@ def test_packaged_tables_are_split_once_for_ever_and_standardised(
     ("base", "settings", "said"),
     [
         ("ring", StreamConfig("sudden", ("same",)), "at least two concepts"),
-        ("ring", StreamConfig("none", ("same", "turn:5")), "set stream.kind"),
+        ("ring", StreamConfig("constant", ("same", "turn:5")), "set stream.kind"),
         ("ring", StreamConfig("gradual", ("same", "turn:5"), over=0), "makes a gradual change sudden"),
         ("ring", StreamConfig("gradual", ("same", "turn:5", "turn:9"), over=9, period=5), "longer than stream.period"),
         ("ring", StreamConfig("anomalies", ("same", "turn:5"), over=5, period=5), "how long an anomaly lasts"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import numpy as np
@@ -9,6 +10,8 @@ import pytest
 import tiny
 
 from selfplay.datasets import mixtures
+from selfplay.datasets import stream as streams
+from selfplay.datasets.config import StreamConfig
 from selfplay.gan import actor
 
 RING = mixtures.ring()
@@ -77,3 +80,55 @@ def test_a_restored_actor_goes_on_bit_by_bit(with_fakes: bool) -> None:
     restored.set_weights("newest", 1, 7.0)
     for _ in range(2):
         assert tiny.same_bits(straight.generate(33)[0], restored.generate(33)[0])
+
+
+# -- on a stream -------------------------------------------------------------------------------------------------------
+
+TURNING = streams.make(RING, StreamConfig(kind="sudden", concepts=("same", "turn:22.5"), at=1.25))
+
+
+def on_stream(generation_rows: int | None, index: int = 0) -> actor.GanActor:
+    return actor.GanActor(TURNING, SCALE, False, asked, 1, index, generation_rows)  # type: ignore[arg-type]
+
+
+def turned(rows: np.ndarray) -> np.ndarray:
+    """[M] bool: which rows are of the second concept, whose modes lie halfway between those of the first."""
+    x = rows["real"] * SCALE
+    return np.linalg.norm(x[:, None] - RING.centres[None], axis=2).min(axis=1) > 0.2
+
+
+def test_one_actor_draws_each_row_at_its_share_of_the_generation() -> None:
+    playing = on_stream(400)
+    playing.set_weights("newest", 0, None)
+    assert not turned(playing.generate(400)[0]).any()
+    playing.set_weights("newest", 1, None)
+    of_generation = np.concatenate([turned(playing.generate(n)[0]) for n in (60, 140, 200)])
+    np.testing.assert_array_equal(of_generation, np.arange(400) >= 100)
+    playing.set_weights("newest", 2, None)
+    assert turned(playing.generate(100)[0]).all()
+
+
+def test_rows_beyond_a_generations_are_of_its_end() -> None:
+    clock = actor.Clock(4)
+    clock.begin(3)
+    np.testing.assert_array_equal(clock.next(6), [3, 3.25, 3.5, 3.75, 3.75, 3.75])
+
+
+def test_several_actors_agree_on_the_time() -> None:
+    for index in range(3):
+        playing = on_stream(None, index)
+        for generation, wanted in ((1, False), (2, True)):
+            playing.set_weights("newest", generation, None)
+            assert (turned(playing.generate(70 * (index + 1))[0]) == wanted).all()
+
+
+def test_an_actor_on_a_stream_goes_on_in_mid_generation_at_its_time() -> None:
+    straight = on_stream(400)
+    straight.set_weights("newest", 1, None)
+    straight.generate(60)
+    arrays, rest = straight.state()
+    restored = on_stream(400, index=5)
+    assert restored.load_state(arrays, json.loads(json.dumps(rest)))
+    restored.set_weights("newest", 1, None)
+    one, other = straight.generate(200)[0], restored.generate(200)[0]
+    assert tiny.same_bits(one, other) and 0 < turned(one).sum() < 200

@@ -57,7 +57,8 @@ def enter(arguments: argparse.Namespace) -> Contest:
     entries = _entries(arguments)
     loaded = [load.load(Path(entry.text)) for entry in entries]
     data = _shared_data(entries, loaded)
-    reals = match.RealBlocks(loaded[0].agent.source, samples, arguments.seed, BLOCKS)
+    newest = load.newest(loaded)
+    reals = match.RealBlocks(newest.agent.source, samples, arguments.seed, BLOCKS)
     if reals.blocks is not None and blocks > reals.blocks:
         raise UserError(
             f"--games is {blocks}, but the held-out data make only {reals.blocks} blocks of {reals.size} reals: ask "
@@ -74,6 +75,8 @@ def enter(arguments: argparse.Namespace) -> Contest:
     ]
     worker = score_worker.ScoreWorker
     terms = {"family": config.FAMILY, "data": data, "samples": samples, "reals": reals.size, "seed": arguments.seed}
+    if newest.agent.source.timeline is not None:
+        terms["concept"] = newest.agent.source.concept
     return Contest(
         participants, _pairings(entries, arguments.schedule), blocks, ("blocks", 1), terms, "txt",
         playing.WorkerPools(lambda: worker(spec, loaded), partial(worker, spec), lambda: None),
@@ -119,6 +122,8 @@ def _shared_data(entries: Sequence[Entry], loaded: Sequence[LoadedGan]) -> Any:
     for one in loaded:
         values = configs.to_values(one.agent.config.data)
         changed = {key: value for key, value in values.items() if key == "name" or value != defaults[key]}
+        if one.agent.source.timeline is not None:
+            changed["stream"] = configs.to_values(one.agent.config.stream)
         data.append(getattr(one.agent.source.held_out, "digest", None) or changed)
     first, conditional = entries[0].name, loaded[0].agent.config.network.conditional
     for entry, other, one in zip(entries, data, loaded, strict=True):
@@ -155,7 +160,7 @@ def _report(
     names = [participant.name for participant in results.participants]
     found = standings.of_blocks(names, results.blocks(GENERATOR, CRITIC), *anchor)
     table = results.table(GENERATOR, CRITIC)
-    data = loaded[0].agent.source.train.name
+    data = _newest(loaded).agent.source.train.name
     sentences, measures = _game_theory(entries, table, found)
     memory_sentences, memorised = _memorisation(entries, loaded, results)
     return report.TournamentReport(
@@ -201,6 +206,12 @@ def _separated(table: PayoffTable) -> list[str]:
         f"{count} of {len(rows)} pairs were told apart without error (AUC 0 or 1): such a score bounds a rating on one "
         "side only, and a tenth of a virtual game keeps it finite."
     ]
+
+
+def _newest(loaded: list[LoadedGan]) -> LoadedGan:
+    from selfplay.gan import load
+
+    return load.newest(loaded)
 
 
 def _series(entries: list[Entry], results: TournamentResults) -> dict[int, tuple[str, int]]:
@@ -286,7 +297,7 @@ def _memorisation(
 
     from selfplay.gan import score_worker
 
-    source = loaded[0].agent.source
+    source = _newest(loaded).agent.source
     if source.train is source.held_out:
         return [], {}
     by_critic: dict[int, dict[int, list[float]]] = {}

@@ -10,17 +10,29 @@ import math
 import os
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 
-from selfplay.datasets import dataset, files, image_sets, mixtures
+from selfplay.datasets import dataset, files, image_sets, mixtures, stream
+from selfplay.datasets.config import base_of
 from selfplay.errors import ConfigError
 from selfplay.gan.config import PLACES, DataConfig
 from selfplay.gan.metrics import judge, quality, readers
 
 LEAST_TRAIN = 2 * quality.BLOCKS  # images: two a block
 LEAST_HELD_OUT = 4  # two a half
+
+
+Before = judge.Judge  # a name that DataSource's own field does not hide
+
+
+class Timeline(Protocol):
+    """A stream's sources by time, in generations, see `streams`."""
+
+    train: stream.DataStream
+
+    def at(self, t: float) -> DataSource: ...
 
 
 @dataclass(frozen=True, eq=False)
@@ -33,6 +45,14 @@ class DataSource:
     judge: judge.Judge
     reader: readers.ClassReader | None = None  # classifier of samples, if there is one
     digest: str | None = None  # of the user's data: equal for equal data, wherever they lie
+    frequencies: np.ndarray | None = None  # [C] of the classes, where a concept of a stream says so
+    timeline: Timeline | None = None  # of a stream, whose data at one time this is
+    concept: str = ""  # of a stream, which is in force, as the settings write it
+    before: Before | None = None  # of the stream's concept before this one
+
+    def at(self, t: float) -> DataSource:
+        """Of a stream, the source at time t, in generations; of other data, itself."""
+        return self if self.timeline is None else self.timeline.at(t)
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -44,13 +64,15 @@ class DataSource:
 
 
 def make(config: DataConfig) -> DataSource:
-    """The source that `config` names. Raises ConfigError or DataError for data that are missing."""
-    if config.name in ("ring", "grid"):
+    """The source that `config` names, of a stream the data that it is made of. Raises ConfigError or DataError for data
+    that are missing."""
+    name = base_of(config.name) or config.name
+    if name in ("ring", "grid"):
         mixture = _mixture(config)
         return DataSource(
             mixture, mixture, _spread(mixture), judge.MixtureJudge(mixture), readers.MixtureReader(mixture)
         )
-    if config.name == "digits":
+    if name == "digits":
         train, held_out = image_sets.digits(), image_sets.digits(held_out=True)
         return DataSource(train, held_out, 1.0, judge.DigitJudge(train, held_out), readers.DigitReader())
     if config.name == "stacked-digits":
@@ -78,7 +100,7 @@ def _of_run(path: Path) -> DataSource:
 
 
 def _mixture(config: DataConfig) -> mixtures.Mixture:
-    if config.name == "ring":
+    if config.name in ("ring", "stream:ring"):
         return mixtures.ring(config.modes, sigma=config.sigma or 0.02)
     return mixtures.grid(config.side, config.spacing, config.sigma or 0.05)
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 from scipy.spatial.distance import cdist
@@ -38,14 +38,15 @@ class Judge(Protocol):
 class MixtureJudge:
     """Of 10,000 samples of a mixture: modes found, share of high quality, divergence from uniform, and width."""
 
-    def __init__(self, mixture: mixtures.Mixture) -> None:
-        self.mixture = mixture
+    def __init__(self, mixture: mixtures.Mixture, weights: np.ndarray | None = None) -> None:
+        """weights: [M], adding up to 1, of the modes where they are not equally likely."""
+        self.mixture, self.weights = mixture, weights
 
     def features(self, x: np.ndarray) -> np.ndarray:
         return x
 
     def metrics(self, draw: Draw, rng: np.random.Generator) -> dict[str, float]:
-        found = modes.mixture_coverage(draw(MIXTURE_SAMPLES)[0], self.mixture)
+        found = modes.mixture_coverage(draw(MIXTURE_SAMPLES)[0], self.mixture, self.weights)
         return {
             "high_quality": found.high_quality,
             "modes": found.captured / len(self.mixture.centres),
@@ -56,12 +57,36 @@ class MixtureJudge:
         }
 
 
+class Listed(Protocol):
+    """Images that can all be listed."""
+
+    def everything(self) -> tuple[np.ndarray, np.ndarray | None]:
+        """(x [N, P, R, C] float32 in [−1, 1], labels [N] int64 or None), in order."""
+        ...
+
+
+class Shown(NamedTuple):
+    """How digits are shown where they differ from what the packaged classifier was trained on."""
+
+    quarters: int = 0  # counterclockwise
+    inverted: bool = False
+    names: np.ndarray | None = None  # [10] int64: what each digit is called
+    frequencies: np.ndarray | None = None  # [10], adding up to 1: of the digits as they are called; None: all alike
+
+    def upright(self, x: np.ndarray) -> np.ndarray:
+        """Images x [N, P, R, C] as they were."""
+        return np.ascontiguousarray(np.rot90(-x if self.inverted else x, -self.quarters, axes=(2, 3)))
+
+    def called(self, digits: np.ndarray) -> np.ndarray:
+        return digits if self.names is None else self.names[digits]
+
+
 class DigitJudge:
     """Of digits: the share classified as requested, if classes were, and distances in the packaged classifier's
     features."""
 
-    def __init__(self, train: image_sets.Images, held_out: image_sets.Images) -> None:
-        self.train, self.held_out = train, held_out
+    def __init__(self, train: Listed, held_out: Listed, shown: Shown | None = None) -> None:
+        self.train, self.held_out, self.shown = train, held_out, shown or Shown()
 
     @cached_property
     def reader(self) -> classifier.DigitClassifier:
@@ -69,25 +94,23 @@ class DigitJudge:
 
     @cached_property
     def distances(self) -> FeatureDistances:
-        return FeatureDistances(
-            *(self.reader.features(images.everything()[0]) for images in (self.train, self.held_out))
-        )
+        return FeatureDistances(*(self.features(images.everything()[0]) for images in (self.train, self.held_out)))
 
     def metrics(self, draw: Draw, rng: np.random.Generator) -> dict[str, float]:
         """digit_d: share classified as d, of the samples requested to be d; without requests, of all samples."""
         x, asked = draw(DIGIT_SAMPLES)
-        read = self.reader.labels(x)
-        found = self.distances.metrics(self.reader.features(x), rng)
+        read = self.shown.called(self.reader.labels(self.shown.upright(x)))
+        found = self.distances.metrics(self.features(x), rng)
         if asked is None:
             counts = np.bincount(read, minlength=classifier.CLASSES)
-            found |= {"class_kl": modes.reverse_kl(counts)}
+            found |= {"class_kl": _divergence(counts, self.shown.frequencies)}
             return found | {f"digit_{digit}": float(count / len(read)) for digit, count in enumerate(counts)}
         found = {"as_asked": float(np.mean(read == asked))} | found | taught(self.train, self.held_out, x, asked)
         right = {f"digit_{digit}": _share(read[asked == digit] == digit) for digit in range(classifier.CLASSES)}
         return found | right
 
     def features(self, x: np.ndarray) -> np.ndarray:
-        return self.reader.features(x)
+        return self.reader.features(self.shown.upright(x))
 
 
 class StackedDigitJudge:
@@ -211,7 +234,7 @@ def frechet_of_halves(reals: np.ndarray, fake: np.ndarray | None, rng: np.random
     return float(np.mean(found))
 
 
-def taught(train: image_sets.Images, held_out: image_sets.Images, x: np.ndarray, asked: np.ndarray) -> dict[str, float]:
+def taught(train: Listed, held_out: Listed, x: np.ndarray, asked: np.ndarray) -> dict[str, float]:
     """Share of held-out images whose nearest neighbour among fakes x [M, P, R, C], in pixels, was requested to be of
     their class, and the same among training images: GAN-train (Shmelkov 2018, 1807.09499) with a nearest-neighbour
     classifier."""
@@ -249,6 +272,15 @@ def _some(images: image_sets.Images) -> image_sets.Images:
     """The same IMAGE_SAMPLES of them each time, or all if there are fewer."""
     rows = np.sort(np.random.default_rng(0).permutation(len(images.pixels))[:IMAGE_SAMPLES])
     return image_sets.part(images, rows, images.name)
+
+
+def _divergence(counts: np.ndarray, frequencies: np.ndarray | None) -> float:
+    """Kullback–Leibler divergence in nats of counts [C] from the classes' frequencies [C], or
+    from all alike; classes that should not be there count as one in a thousand."""
+    if frequencies is None:
+        return modes.reverse_kl(counts)
+    floor = np.maximum(frequencies, 1e-3)
+    return modes.reverse_kl(counts, floor / floor.sum())
 
 
 def _ratio(distance: float, floor: float) -> float:

@@ -56,8 +56,9 @@ def reverse_kl(counts: np.ndarray, truth: np.ndarray | None = None) -> float:
     return float(np.sum(shares[some] * np.log(shares[some] / truth[some])))
 
 
-def mixture_coverage(samples: np.ndarray, mixture: Mixture) -> MixtureCoverage:
-    """Coverage of the mixture by samples [N, D], of any float type, N ≥ 1.
+def mixture_coverage(samples: np.ndarray, mixture: Mixture, weights: np.ndarray | None = None) -> MixtureCoverage:
+    """Coverage of the mixture by samples [N, D], of any float type, N ≥ 1. weights: [M] of the modes, adding up to 1,
+    where they differ.
 
     A spread is taken about the samples' own mean, over all axes, and divided by what a Gaussian of σ has within 3 σ
     (0.974 σ in the plane), so that a perfect sampler reads 1, a point 0. Since it looks no further than 3 σ, it reads
@@ -73,15 +74,15 @@ def mixture_coverage(samples: np.ndarray, mixture: Mixture) -> MixtureCoverage:
     nearest = distances.argmin(axis=1)
     inside = distances[np.arange(n), nearest] <= RADIUS * mixture.sigma
     counts = np.bincount(nearest[inside], minlength=modes)
-    top = ceiling(dimensions)
+    top, fair = ceiling(dimensions), np.full(modes, 1 / modes) if weights is None else weights
     offsets = samples[inside] - mixture.centres[nearest[inside]]
     spreads = _spreads(offsets, nearest[inside], modes) / (mixture.sigma * _spread_within(dimensions))
     return MixtureCoverage(
-        captured=float(np.sum(counts >= max(1, FAIR_SHARE * n / modes))),
+        captured=float(np.sum(counts >= np.maximum(1, FAIR_SHARE * n * fair))),
         touched=float(np.sum(counts > 0)),
         high_quality=float(inside.mean()),
-        kl=reverse_kl(np.bincount(nearest, minlength=modes)),
-        kl_off=reverse_kl(np.append(counts, n - counts.sum()), np.append(np.full(modes, top / modes), 1 - top)),
+        kl=reverse_kl(np.bincount(nearest, minlength=modes), weights),
+        kl_off=reverse_kl(np.append(counts, n - counts.sum()), np.append(top * fair, 1 - top)),
         spread=float(np.mean(spreads[~np.isnan(spreads)])) if (counts > 1).any() else float("nan"),
         spreads=spreads,
         counts=counts,
