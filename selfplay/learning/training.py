@@ -31,9 +31,10 @@ class Training:
     `overlapping`, where a method asks for it: whether actors play on while the learner learns. Then what they send
     beyond a generation's rows belongs to the next one."""
 
-    def __init__(self, agent: Agent) -> None:
+    def __init__(self, agent: Agent, generation_rows: int) -> None:
+        """generation_rows: new rows that make a generation."""
         self.agent = agent
-        self.generation_rows: int = agent.config.run.generation_rows
+        self.generation_rows = generation_rows
         self.learner = Learner(agent.updates(), agent.config.learner)
         self.replay = Replay(agent.row_dtype, agent.config.replay)
         self.miner = HardExampleMiner(agent.config.mining)

@@ -26,6 +26,10 @@ class ActorPool(Protocol):
     def restarts(self) -> int:
         """Actors that were started in the place of others in this session."""
 
+    def metrics(self) -> dict[str, float]:
+        """Of actors in other processes, in_flight: rows that they were asked for and have not delivered; messages and
+        megabytes received since the last call of this."""
+
     def publish(self, weights: Weights, generation: int, opponent_weights: Weights | None) -> None:
         """Actors use these weights from their next call on."""
 
@@ -85,6 +89,9 @@ class InlineActorPool:
         self._rejected += 1
         if self._rejected >= REJECTED_IN_A_ROW:
             raise ActorPoolError(f"of {self._rejected} batches in a row, some rows cannot be learned from: {why}.")
+
+    def metrics(self) -> dict[str, float]:
+        return {}
 
     def pause(self, paused: bool) -> None:
         pass  # it never runs ahead: it plays only when asked

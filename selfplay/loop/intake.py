@@ -13,22 +13,28 @@ from selfplay.types import SampleBatch
 
 
 class Intake:
-    """Counts of one session."""
+    """Counts of one session, and how old the rows were since they were last asked for."""
 
     def __init__(self, agent: Agent) -> None:
         self._agent = agent
         self._last: dict[int, int] = {}  # process → number of its last call
         self.quarantined = 0  # rows that were left out
         self.repeated = 0  # batches that had arrived before
+        self._rows = self._behind = self._most_behind = 0
 
-    def take(self, batch: SampleBatch) -> tuple[SampleBatch | None, str]:
-        """(the batch with the rows that are sound, or None for one taken before; what is wrong with the others)."""
+    def take(self, batch: SampleBatch, generation: int) -> tuple[SampleBatch | None, str]:
+        """(the batch with the rows that are sound, or None for one taken before; what is wrong with the others).
+        generation: the newest."""
         _, process, number = batch.source
         if number:
             if number <= self._last.get(process, 0):
                 self.repeated += 1
                 return None, ""
             self._last[process] = number
+        behind = max(0, generation - batch.generation)
+        self._rows += len(batch.rows)
+        self._behind += behind * len(batch.rows)
+        self._most_behind = max(self._most_behind, behind)
         if not len(batch.rows):  # of an actor that was told to stop
             return batch, ""
         finite = finite_rows(batch.rows)
@@ -43,7 +49,16 @@ class Intake:
         return batch._replace(rows=batch.rows[sound]), f"{bad:,} of {len(sound):,} rows held {kind}"
 
     def metrics(self) -> dict[str, float]:
-        return {"quarantined": float(self.quarantined), "repeated": float(self.repeated)}
+        """Counts of the session; and over the rows since the last call of this, how many generations older than the
+        newest weights those were that they were made with: on average, and at most."""
+        found = {
+            "quarantined": float(self.quarantined),
+            "repeated": float(self.repeated),
+            "generations_behind": self._behind / max(self._rows, 1),
+            "most_generations_behind": float(self._most_behind),
+        }
+        self._rows = self._behind = self._most_behind = 0
+        return found
 
 
 def finite_rows(rows: np.ndarray) -> np.ndarray:

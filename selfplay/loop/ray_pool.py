@@ -93,10 +93,17 @@ class RayActorPool:
         self._weights: Any = None
         self._generation = 0
         self._calls: dict[Any, int] = {}  # call in flight → actor
+        self._messages = self._bytes = 0  # since `metrics`
 
     @property
     def restarts(self) -> int:
         return self._processes.restarts
+
+    def metrics(self) -> dict[str, float]:
+        found = {"in_flight": float(len(self._calls) * self._rollout_rows)}
+        found |= {"messages": float(self._messages), "megabytes": self._bytes / 1e6}
+        self._messages = self._bytes = 0
+        return found
 
     def publish(self, weights: Weights, generation: int, opponent_weights: Weights | None) -> None:
         self._weights = self._processes.ray.put((weights, opponent_weights))
@@ -130,6 +137,8 @@ class RayActorPool:
             else:
                 source = (index, self._processes.incarnation(index), number)
                 batches.append(SampleBatch(rows, stats, generation, source))
+                self._messages += 1
+                self._bytes += rows.nbytes
         self._ask()
         return batches
 

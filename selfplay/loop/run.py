@@ -28,7 +28,7 @@ from selfplay.loop.actor_pool import ActorPool, InlineActorPool
 from selfplay.loop.budget import Budget
 from selfplay.loop.config import RunConfig
 from selfplay.loop.intake import Intake
-from selfplay.loop.nodes import node
+from selfplay.loop.nodes import node, sizing
 from selfplay.loop.stop_signal import Stopped, StopSignal
 from selfplay.loop.telemetry import Telemetry
 from selfplay.types import SampleBatch, Status
@@ -55,7 +55,8 @@ class Run:
         self.status = self.telemetry.status
         self.pool = Pool(folder.path / "checkpoints", agent.config.pool)
         self.league = League(agent, self.pool, self.config.seed, self.telemetry.note)
-        self.training = Training(agent)
+        self._rollout_rows, generation_rows = sizing.sizes(self.config)
+        self.training = Training(agent, generation_rows)
         self.learner, self.replay, self.miner = self.training.learner, self.training.replay, self.training.miner
         self._sessions = 0
         self._unmade: list[str] = []  # what a stop cut short of the newest generation: mining, matches, evaluation
@@ -92,12 +93,14 @@ class Run:
         if left := node.end_leftovers(self.folder.path):
             self._tell(f"Ended {left} processes of Ray that a session which was killed had left running.")
         if config.actors == 0:
-            return InlineActorPool(self.agent, seed, config.rollout_rows, self._cuts_rollout)
+            return InlineActorPool(self.agent, seed, self._rollout_rows, self._cuts_rollout)
         from selfplay.loop.ray_pool import RayActorPool
 
         self._show(f"starting {config.actors} actors")
+        if sized := sizing.sentence(config):
+            self._tell(sized)
         return RayActorPool(
-            self.agent, seed, config.actors, config.rollout_rows, address, config.actor_gpus, self.folder.path,
+            self.agent, seed, config.actors, self._rollout_rows, address, config.actor_gpus, self.folder.path,
             self._tell,
         )  # fmt: skip
 
@@ -161,9 +164,9 @@ class Run:
         """Collects the actors' sample batches, and makes the updates that their rows call for."""
         owed = self.training.owed()
         # With the rows that they are making, actors would be a generation ahead: they wait for the learner.
-        ahead = min(self.actors.size * self.config.rollout_rows, self.config.generation_rows / 2)
+        ahead = min(self.actors.size * self._rollout_rows, self.training.generation_rows / 2)
         ahead += self.training.rows_behind()
-        self.actors.pause(ahead > self.config.generation_rows)
+        self.actors.pause(ahead > self.training.generation_rows)
         self._show("learning" if owed else "playing")
         for batch in self.actors.collect(wait=not owed):
             self._take(batch)
@@ -178,7 +181,7 @@ class Run:
 
     def _take(self, batch: SampleBatch) -> None:
         """Keeps what is sound of an actor's sample batch; a batch with other rows counts against its actor."""
-        taken, wrong = self._intake.take(batch)
+        taken, wrong = self._intake.take(batch, self.status.generation)
         if taken is None:
             return
         self.replay.insert(taken.rows)
@@ -283,6 +286,7 @@ class Run:
         """Writes this generation's line of metrics, and returns it."""
         metrics = self._figures()
         metrics |= {f"actors/{name}": value for name, value in self._intake.metrics().items()}
+        metrics |= {f"actors/{name}": value for name, value in self.actors.metrics().items()}
         metrics["actors/restarts"] = float(self.actors.restarts)
         written = self.telemetry.write(self.learner.learning_rate(self._schedule()), metrics)
         self.league.write(self.folder.path / "payoffs.json", self.status.generation)

@@ -25,7 +25,7 @@ def rows_of(game: str, count: int = 60) -> tuple[tiny.Agent, np.ndarray]:
 def test_all_rows_of_an_actor_are_sound(game: str) -> None:
     agent, rows = rows_of(game)
     batch = SampleBatch(rows, {}, 0, (0, 0, 1))
-    taken, wrong = intake.Intake(agent).take(batch)
+    taken, wrong = intake.Intake(agent).take(batch, 0)
     assert taken is batch and wrong == ""
 
 
@@ -56,17 +56,29 @@ def test_a_row_that_cannot_be_right_is_left_out_and_the_others_are_kept(kind: st
     kept = np.delete(rows, opening)
     SPOILED[kind](rows[opening])
     counted = intake.Intake(agent)
-    taken, wrong = counted.take(SampleBatch(rows, {"games": 3.0}, 2, (1, 1, 1)))
+    taken, wrong = counted.take(SampleBatch(rows, {"games": 3.0}, 2, (1, 1, 1)), 2)
     assert taken is not None and tiny.same_bits(taken.rows, kept) and taken.stats == {"games": 3.0}
     assert wrong.startswith(f"1 of {len(rows)} rows held ")
-    assert counted.metrics() == {"quarantined": 1.0, "repeated": 0.0}
+    found = counted.metrics()
+    assert (found["quarantined"], found["repeated"]) == (1.0, 0.0)
+
+
+def test_how_old_rows_are_is_counted_by_rows_until_it_is_asked_for() -> None:
+    agent, rows = rows_of("tic-tac-toe", 4)
+    counted = intake.Intake(agent)
+    counted.take(SampleBatch(rows[:3], {}, 7, (0, 0, 1)), 7)
+    counted.take(SampleBatch(rows[:1], {}, 5, (1, 1, 1)), 7)
+    found = counted.metrics()
+    assert (found["generations_behind"], found["most_generations_behind"]) == (0.5, 2.0)
+    found = counted.metrics()
+    assert (found["generations_behind"], found["most_generations_behind"]) == (0.0, 0.0)
 
 
 def test_a_batch_that_arrives_twice_is_taken_once() -> None:
     agent, rows = rows_of("tic-tac-toe", 5)
     counted = intake.Intake(agent)
     arrived = [(0, 0, 1), (1, 1, 1), (0, 0, 2), (0, 0, 2), (0, 0, 1), (0, 2, 1), (1, 1, 2)]
-    taken = [counted.take(SampleBatch(rows, {}, 0, source))[0] is not None for source in arrived]
+    taken = [counted.take(SampleBatch(rows, {}, 0, source), 0)[0] is not None for source in arrived]
     assert taken == [True, True, True, False, False, True, True] and counted.repeated == 2
 
 
