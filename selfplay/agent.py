@@ -97,6 +97,12 @@ class Agent(ABC):
     counts_evaluations: ClassVar[bool] = False
     """Whether the actors' sums have "evaluations", so that a budget can be measured in them."""
 
+    @property
+    def shares_inference(self) -> bool:
+        """Whether actors in processes of their own let others evaluate their networks, so that they need no GPU.
+        Default: no."""
+        return False
+
     def details(self) -> dict[str, Any]:
         """What else a checkpoint records, such as the search settings it was trained with. Default: nothing."""
         return {}

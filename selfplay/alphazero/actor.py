@@ -22,10 +22,11 @@ from games.base import Game, Step
 from games.knowledge import Knowledge
 from selfplay.alphazero import loss
 from selfplay.alphazero.config import ActorConfig
-from selfplay.alphazero.group import Group
+from selfplay.alphazero.group import LEAGUE, Group
 from selfplay.alphazero.trajectory import MOVE, GrowingArray
 from selfplay.networks import inference, policy_value
 from selfplay.networks.config import NetworkConfig
+from selfplay.networks.shared import client, launcher
 from selfplay.search import evaluators, search
 from selfplay.search.config import SearchConfig
 from selfplay.types import Weights
@@ -39,38 +40,51 @@ class SelfPlayActor:
 
     def __init__(
         self, game: Game, config: ActorConfig, search_config: SearchConfig, network_config: NetworkConfig, seed: int,
-        index: int, device: torch.device | None = None,
+        index: int, device: torch.device | None = None, groups: int = 1, server: launcher.Server | None = None,
     ) -> None:  # fmt: skip
-        """seed, index: the games of actor `index` are a function of both, of the weights, and of nothing else."""
+        """seed, index: the games of actor `index` are a function of both, of the weights, of the config and of groups.
+        groups: parts that the games among the newest weights are divided into. server: what evaluates, in place of this
+        process."""
         self.game, self.config, self.search_config = game, config, search_config
         self.seed, self.index, self.generation = seed, index, 0
         self._row_dtype = loss.row_dtype(game)
-        self._newest, self._newest_network = self._evaluator(network_config, device)
-        self._opponent, self._opponent_network = self._evaluator(network_config, device)
+        parts = min(groups, config.concurrent_games)
+        size = -(-config.concurrent_games // parts)
+        # Each part has a request on its way, at most, and the group against an opponent one for each player.
+        self._client = client.Client(game, server, size, parts + 2) if server is not None else None
+        self._newest, self._newest_network = self._evaluator("newest", network_config, device)
+        self._opponent, self._opponent_network = self._evaluator("opponent", network_config, device)
         self._has_opponent = False
         self.should_stop: Callable[[], bool] = _never
-        self._groups = [Group(game, config, search_config, self._row_dtype, 0)]
+        self._overlapping = parts > 1
+        self._groups = [Group(game, config, search_config, self._row_dtype, 0, size)]
         if config.opponent_share > 0:
             # The two players' trees must not be shared, so there is nothing to keep between moves.
             apart = replace(search_config, reuse_tree=False)
-            self._groups.append(Group(game, config, apart, self._row_dtype, 1))
+            self._groups.append(Group(game, config, apart, self._row_dtype, LEAGUE, size))
+        more = range(LEAGUE + 1, LEAGUE + parts)
+        self._groups += [Group(game, config, search_config, self._row_dtype, number, size) for number in more]
         self._finished = GrowingArray(self._row_dtype)
         self._stats: dict[str, float] = {}
         for group in self._groups:
-            group.start_games(np.arange(config.concurrent_games), seed, index)
+            group.start_games(np.arange(size), seed, index)
 
     def _evaluator(
-        self, network_config: NetworkConfig, device: torch.device | None
-    ) -> tuple[evaluators.Evaluator, inference.NetworkEvaluator]:
-        net = inference.NetworkEvaluator(self.game, network_config, device)
+        self, name: str, network_config: NetworkConfig, device: torch.device | None
+    ) -> tuple[evaluators.Evaluator, inference.NetworkEvaluator | client.SharedEvaluator]:
+        net: inference.NetworkEvaluator | client.SharedEvaluator
+        if self._client is not None:
+            net = client.SharedEvaluator(self._client, name)
+        else:
+            net = inference.NetworkEvaluator(self.game, network_config, device)
         if not self.config.cache_entries:
             return net, net
         return evaluators.CachedEvaluator(net, self.game, self.config.cache_entries), net
 
     @property
     def progress(self) -> int:
-        """Turns so far; a number that rises while games are played."""
-        return sum(group.turns for group in self._groups)
+        """Turns so far; a number that rises while games are played, or while an inference server is starting."""
+        return sum(group.turns for group in self._groups) + (self._client.waiting if self._client is not None else 0)
 
     # -- what a run asks for -------------------------------------------------------------------------------
 
@@ -94,17 +108,22 @@ class SelfPlayActor:
         """(rows [M >= min_rows], sums since the last call) of whole games only; fewer rows after `should_stop`.
 
         Sums: games, positions, moves, evaluations, batches, cache_lookups, cache_hits, game_plies, first_wins (of
-        whoever moves first after the random plies), draws, exact (positions proven by search), adjudicated.
+        whoever moves first after the random plies), draws, exact (positions proven by search), adjudicated. With an
+        inference server also, summed over this actor's requests: server_requests, server_batch and server_queue
+        (positions of the batch, and of the queue when it began), server_queued and server_waited (seconds in the queue,
+        and seconds that searching stood still for them), and server_lost, servers that died or hung.
         """
         while len(self._finished) < min_rows and not self.should_stop():
             self._turn(self._next_group())
+        for group in self._groups:
+            self._take_answers(group)
         rows = self._finished.take()
         stats, self._stats = self._stats | self._counters(), {}
         stats["positions"] = len(rows)
         return rows, stats
 
     def _counters(self) -> dict[str, float]:
-        counters = {"evaluations": 0, "batches": 0, "cache_lookups": 0, "cache_hits": 0}
+        counters: dict[str, float] = {"evaluations": 0, "batches": 0, "cache_lookups": 0, "cache_hits": 0}
         for cached, net in ((self._newest, self._newest_network), (self._opponent, self._opponent_network)):
             counters["evaluations"] += net.evaluations
             counters["batches"] += net.batches
@@ -113,36 +132,52 @@ class SelfPlayActor:
                 counters["cache_lookups"] += cached.lookups
                 counters["cache_hits"] += cached.hits
                 cached.lookups = cached.hits = 0
+        if self._client is not None:
+            counters |= self._client.take_counts()
         return {key: float(value) for key, value in counters.items()}
 
     # -- playing ---------------------------------------------------------------------------------------------
 
     def _next_group(self) -> Group:
-        """The group against an opponent when it lags behind its share, else the main group."""
-        main, *league = self._groups
-        if league and self._has_opponent:
-            turns = main.turns + league[0].turns
-            if league[0].turns < self.config.opponent_share * (turns + 1):
-                return league[0]
-        return main
+        """The group against an opponent when it lags behind its share, else the others in turn."""
+        if self._has_opponent:
+            turns = sum(group.turns for group in self._groups)
+            for group in self._groups:
+                if group.in_league and group.turns < self.config.opponent_share * (turns + 1):
+                    return group
+        return min((group for group in self._groups if not group.in_league), key=lambda group: group.turns)
 
     def _turn(self, group: Group) -> None:
-        """One step: finish moves that are due, then one evaluation for every game that waits."""
+        """One step: finish moves that are due, then ask for one evaluation for every game that waits. Where games are
+        in several groups, answers are taken at the group's next step: meanwhile the others are searched."""
         group.turns += 1
+        self._take_answers(group)
         finished = group.search.finished()
         if len(finished) * _FINISH_SHARE >= len(group.states):
             self._finish_moves(group, finished)
         leaves = group.search.leaves()
         if not len(leaves.rows):
             return
-        if group.number == 0:
-            group.search.expand(leaves, *self._newest(leaves))
+        self._ask(group, leaves)
+        if not self._overlapping:
+            self._take_answers(group)
+
+    def _ask(self, group: Group, leaves: search.Leaves) -> None:
+        if not group.in_league:
+            group.asked.append((leaves, evaluators.submit(self._newest, leaves)))
             return
         newest = group.newest_plays(leaves.rows)
         for evaluator, mine in ((self._newest, newest), (self._opponent, ~newest)):
             if mine.any():
                 part = search.Leaves(*(field[mine] for field in leaves))
-                group.search.expand(part, *evaluator(part))
+                group.asked.append((part, evaluators.submit(evaluator, part)))
+
+    @staticmethod
+    def _take_answers(group: Group) -> None:
+        """Expands what was asked for, once it is there."""
+        for leaves, answer in group.asked:
+            group.search.expand(leaves, *answer())
+        group.asked.clear()
 
     def _finish_moves(self, group: Group, rows: np.ndarray) -> None:
         """Plays and records the moves of games `rows`, whose searches are done, and starts the next searches."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import secrets
+import sys
 from collections.abc import Mapping
 from typing import Any
 
@@ -20,6 +22,7 @@ from selfplay.errors import ConfigError
 from selfplay.learning.learner import Update
 from selfplay.learning.replay import Replay
 from selfplay.networks import inference, policy_value
+from selfplay.networks.shared import launcher
 from selfplay.players import player, reference
 from selfplay.search import evaluators, search, tree
 from selfplay.types import Batch, MatchResult, Watch, Weights
@@ -42,6 +45,9 @@ class AlphaZero(Agent):
             if name != FIRST:
                 reference.make(self.game, name)  # so that a wrong name is told now, and not in mid-run
         self.row_dtype = loss.row_dtype(self.game)
+        self._key = secrets.token_hex(8)  # of the inference servers that this agent's actors share, wherever they run
+        if config.inference.mode == "shared" and sys.platform != "linux":
+            raise ConfigError("inference.mode=shared needs Linux: leave it at local.")
         self._check_memory()
 
     def _check_memory(self) -> None:
@@ -92,7 +98,22 @@ class AlphaZero(Agent):
         return (Update(policy_value.PLAYER, net, loss.policy_value_loss(self.config.target.value_weight)),)
 
     def make_actor(self, index: int, seed: int) -> actor.SelfPlayActor:
-        return actor.SelfPlayActor(self.game, self.config.actor, self.config.search, self.config.network, seed, index)
+        config = self.config
+        return actor.SelfPlayActor(
+            self.game, config.actor, config.search, config.network, seed, index,
+            groups=config.inference.groups, server=self._server(index),
+        )  # fmt: skip
+
+    def _server(self, index: int) -> launcher.Server | None:
+        """The inference server, on its node, of actor `index`; None where it evaluates itself."""
+        wanted = self.config.inference
+        if not self.shares_inference:
+            return None
+        return launcher.Server(self._key, index % launcher.servers_here(wanted), self.game, self.config.network, wanted)
+
+    @property
+    def shares_inference(self) -> bool:
+        return self.config.inference.mode == "shared" and self.config.run.actors > 0
 
     def make_batch(self, rows: np.ndarray, rng: np.random.Generator) -> Batch:
         return loss.make_batch(self.game, rows, self.config.target.search_value_fraction, rng, devices.best())

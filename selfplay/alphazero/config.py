@@ -11,7 +11,7 @@ from selfplay.drift.config import DriftConfig
 from selfplay.league.config import PoolConfig
 from selfplay.learning.config import LearnerConfig, MiningConfig, ReplayConfig
 from selfplay.loop.config import RunConfig
-from selfplay.networks.config import NetworkConfig
+from selfplay.networks.config import InferenceConfig, NetworkConfig
 from selfplay.search.config import SearchConfig
 
 
@@ -103,6 +103,7 @@ class AlphaZeroConfig:
     network: NetworkConfig = field(default_factory=NetworkConfig)
     search: SearchConfig = field(default_factory=SearchConfig)
     actor: ActorConfig = field(default_factory=ActorConfig)
+    inference: InferenceConfig = field(default_factory=InferenceConfig)
     target: TargetConfig = field(default_factory=TargetConfig)
     replay: ReplayConfig = field(default_factory=ReplayConfig)
     mining: MiningConfig = field(default_factory=MiningConfig)

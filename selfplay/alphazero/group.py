@@ -13,22 +13,22 @@ import numpy as np
 from games.base import Game
 from selfplay.alphazero.config import ActorConfig
 from selfplay.alphazero.trajectory import MOVE, Trajectory
-from selfplay.search import search
+from selfplay.search import evaluators, search
 from selfplay.search.config import SearchConfig
 from selfplay.storage import random_stream
 
+LEAGUE = 1  # the number of the group against an opponent
 BOTH = -1  # the side of the newest weights where they play both
 SAVED_MOVE = np.dtype([("game", "i4"), *((name, MOVE[name]) for name in MOVE.names or ())])
 
 
 class Group:
-    """B games, each with its own random stream. Number 0 plays the newest weights against themselves, number 1 against
-    an opponent, in every second game as the first player."""
+    """B games, each with its own random stream. Number 1 plays the newest weights against an opponent, in every second
+    game as the first player; all others play them against themselves."""
 
     def __init__(
-        self, game: Game, config: ActorConfig, search_config: SearchConfig, row_dtype: np.dtype, number: int
+        self, game: Game, config: ActorConfig, search_config: SearchConfig, row_dtype: np.dtype, number: int, size: int
     ) -> None:
-        size = config.concurrent_games
         self.game, self.config, self.number = game, config, number
         self.search = search.Search(game, size, search_config, config.num_simulations)
         self.states = game.initial_states(size)
@@ -37,6 +37,12 @@ class Group:
         self.side = np.full(size, BOTH, dtype=np.int8)  # that the newest weights play
         self.games_started = 0
         self.turns = 0
+        self.asked: list[tuple[search.Leaves, evaluators.Answer]] = []  # evaluations on their way
+
+    @property
+    def in_league(self) -> bool:
+        """Whether it plays against an opponent."""
+        return self.number == LEAGUE
 
     def plies(self, rows: np.ndarray) -> np.ndarray:
         """[M] searched plies so far, of games `rows` [M]."""
@@ -56,7 +62,7 @@ class Group:
             self.rngs[row] = rng
             self.trajectories[row].clear()
             self.states[row] = self._opening(rng)
-            self.side[row] = BOTH if self.number == 0 else self.games_started % 2
+            self.side[row] = self.games_started % 2 if self.in_league else BOTH
             self.games_started += 1
 
     def _opening(self, rng: np.random.Generator) -> np.void:

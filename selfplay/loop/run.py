@@ -99,10 +99,10 @@ class Run:
         self._show(f"starting {config.actors} actors")
         if sized := sizing.sentence(config):
             self._tell(sized)
+        gpus = 0.0 if self.agent.shares_inference and config.actor_gpus is None else config.actor_gpus
         return RayActorPool(
-            self.agent, seed, config.actors, self._rollout_rows, address, config.actor_gpus, self.folder.path,
-            self._tell,
-        )  # fmt: skip
+            self.agent, seed, config.actors, self._rollout_rows, address, gpus, self.folder.path, self._tell
+        )
 
     def _cuts_rollout(self) -> bool:
         return self._should_stop() or self.budget.is_out_of_time(self.status)

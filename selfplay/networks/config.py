@@ -1,9 +1,9 @@
-"""Settings of the policy–value network: the sizes of its tower and heads. Loads no torch."""
+"""Settings of the policy–value network, and of where self-play evaluates it. Loads no torch."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, Literal
 
 from msgspec import Meta
 
@@ -23,3 +23,28 @@ class NetworkConfig:
 
     value_hidden: Annotated[int, Meta(ge=4, le=2048)] = 64
     """Units of the value head's hidden layer."""
+
+
+@dataclass(frozen=True)
+class InferenceConfig:
+    """Where self-play evaluates its networks."""
+
+    mode: Literal["local", "shared"] = "local"
+    """local: in each actor's process; shared: in server processes of its node, which gather positions of many actors.
+    With actors in this process (run.actors=0) always local. shared needs Linux."""
+
+    device: Literal["auto", "cpu"] = "auto"
+    """Of the servers. auto: a node's GPUs, where torch can use them, else its cores."""
+
+    servers: Annotated[int, Meta(ge=1, le=256)] | None = None
+    """Inference servers on each node; None: one a GPU, or one a core where there is none."""
+
+    max_batch: Annotated[int, Meta(ge=1, le=65536)] | None = None
+    """Positions in one batch of a server, at most; None: 256 on a CPU, 4096 on a GPU."""
+
+    wait_ms: Annotated[float, Meta(ge=0, le=1000)] = 1.0
+    """Milliseconds that a server with nothing else to do waits for more positions, where a batch is small."""
+
+    groups: Annotated[int, Meta(ge=1, le=8)] = 1
+    """Parts that an actor's games are divided into: one is searched while the positions of others are evaluated. Also
+    with mode=local, where it gains nothing but plays the same games as shared does with as many."""

@@ -20,6 +20,7 @@ from torch.nn.utils.fusion import fuse_conv_bn_eval
 from games.base import Game
 from selfplay import device as devices
 from selfplay.errors import TrainingDiverged
+from selfplay.networks import priors
 from selfplay.networks.config import NetworkConfig
 from selfplay.networks.policy_value import ConvNorm, PolicyValueNet
 from selfplay.search.search import Leaves
@@ -60,7 +61,7 @@ def fast_forward(net: PolicyValueNet, board: tuple[int, int], device: torch.devi
     """The fastest form of `net` on `device`, with its weights of this moment. board: (rows, columns)."""
     folded = _fold(net, device)
     if device.type == "cuda":
-        return _GraphedForward(folded)
+        return GraphedForward(folded)
     return _FusedForward(folded, board) if _fused_works() else _PlainForward(folded)
 
 
@@ -164,19 +165,26 @@ def _fused_works() -> bool:
     return True
 
 
-class _GraphedForward:
-    """One CUDA graph for each power-of-two batch size: launching kernels costs more than running them."""
+class GraphedForward:
+    """One CUDA graph for each size of `bucket`: launching kernels costs more than running them. The graphs stay when
+    new weights come, which are copied to where the old ones are."""
 
     def __init__(self, net: _Folded) -> None:
+        self._net = net
         self._forward = _PlainForward(net)
         self._graphs: dict[int, tuple[Any, torch.Tensor, tuple[torch.Tensor, torch.Tensor]]] = {}
 
+    def take(self, net: PolicyValueNet, device: torch.device) -> None:
+        """Goes on with the weights of another network of the same shape."""
+        for own, new in zip(_tensors(self._net), _tensors(_fold(net, device)), strict=True):
+            own.copy_(new)
+
     def __call__(self, planes: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        size = 1 << max(len(planes) - 1, 0).bit_length()
+        size = bucket(len(planes))
         if size not in self._graphs:
             self._graphs[size] = self._capture(planes.new_zeros(size, *planes.shape[1:]))
         graph, inputs, outputs = self._graphs[size]
-        inputs[: len(planes)].copy_(planes)
+        inputs[: len(planes)].copy_(planes, non_blocking=True)
         graph.replay()
         return outputs[0][: len(planes)], outputs[1][: len(planes)]
 
@@ -194,6 +202,19 @@ class _GraphedForward:
         return graph, inputs, outputs
 
 
+def bucket(size: int) -> int:
+    """The batch size ≥ size that a graph is made for: a power of two, or three quarters of one."""
+    power = 1 << max(size - 1, 0).bit_length()
+    return power // 4 * 3 if 4 <= power and size <= power // 4 * 3 else power
+
+
+def _tensors(net: _Folded) -> list[torch.Tensor]:
+    """The weights in one order."""
+    convolutions = [net.stem, *(half for block in net.blocks for half in block), net.policy_foot, net.value_foot]
+    parts = [(conv.weight, conv.bias) for conv in convolutions] + [net.policy, net.value_hidden, net.value]
+    return [tensor for part in parts for tensor in part]
+
+
 class NetworkEvaluator:
     """Answers `Leaves` with a network (see evaluators.py for the contract). Counts what it evaluates."""
 
@@ -209,7 +230,11 @@ class NetworkEvaluator:
     def load(self, weights: Mapping[str, torch.Tensor]) -> None:
         """Takes new weights: a state_dict of PolicyValueNet. Raises RuntimeError where names or shapes differ."""
         self._net.load_state_dict(weights)
-        self.forward = self._make_forward()
+        if isinstance(self.forward, GraphedForward):
+            with torch.inference_mode():
+                self.forward.take(self._net, self.device)
+        else:
+            self.forward = self._make_forward()
 
     def __getstate__(self) -> dict[str, Any]:
         """Game, config and weights: the fast form is made anew, for the device of the process that unpickles it."""
@@ -229,23 +254,18 @@ class NetworkEvaluator:
         self.batches += 1
         with torch.inference_mode():
             policy, wdl = self.forward(self.planes(leaves.states))
-            prior = legal_softmax(policy.float().cpu().numpy(), leaves.actions)
+            prior = priors.legal_softmax(policy.float().cpu().numpy(), leaves.actions)
             shares: np.ndarray = wdl.float().softmax(1).cpu().numpy()
         if not (np.isfinite(shares).all() and np.isfinite(prior).all()):
             raise TrainingDiverged("the network's answers are not finite numbers: go back to an earlier checkpoint.")
         return prior, shares
 
+    def submit(self, leaves: Leaves) -> Callable[[], tuple[np.ndarray, np.ndarray]]:
+        """The same, at once, in the form of evaluators whose answers take a while; see evaluators.py."""
+        found = self(leaves)
+        return lambda: found
+
     def planes(self, states: np.ndarray) -> torch.Tensor:
         """[B, P, R, C] in the compute dtype on the device, channels last."""
         planes = torch.from_numpy(self.game.observe(states)).to(self.device, self._dtype)
         return planes.contiguous(memory_format=torch.channels_last)
-
-
-def legal_softmax(logits: np.ndarray, actions: np.ndarray) -> np.ndarray:
-    """Softmax of logits [M, A] over the listed actions [M, K] (padding -1): [M, K] float32, 0 on the padding."""
-    chosen = np.take_along_axis(logits, np.maximum(actions, 0), axis=1)
-    chosen[actions < 0] = -np.inf
-    chosen -= chosen.max(axis=1, keepdims=True)
-    np.exp(chosen, out=chosen)
-    chosen /= chosen.sum(axis=1, keepdims=True)
-    return chosen

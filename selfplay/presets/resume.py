@@ -36,6 +36,7 @@ MAY_CHANGE = {
         "concurrent_games num_simulations random_opening_plies temperature final_temperature temperature_half_life "
         "cache_entries adjudicate_after adjudicate_below adjudication_scale opponent_share restart_search_on_update"
     ),
+    "inference": "mode device servers max_batch wait_ms groups",
     "target": "search_value_fraction value_weight",
     "evaluation": "num_simulations opponents games random_opening_plies match_games match_simulations",
     "objective": (

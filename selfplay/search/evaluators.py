@@ -1,11 +1,13 @@
 """Evaluators that need no network: uniform, random games, a hash of the position for tests; a cache around any of them.
 
 An evaluator is a callable that maps `search.Leaves` of M positions to (prior [M, K] float32, sums to 1 over the legal
-actions and is 0 on the padding; wdl [M, 3] float32, sums to 1, for the player to move).
+actions and is 0 on the padding; wdl [M, 3] float32, sums to 1, for the player to move). One that computes elsewhere has
+`submit` too, which does not wait: what it returns does, and gives the answer.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Protocol
 
 import numpy as np
@@ -14,12 +16,23 @@ from games.base import Game, mix64
 from selfplay.search.search import Leaves
 
 Evaluation = tuple[np.ndarray, np.ndarray]
+Answer = Callable[[], Evaluation]
+"""Waits for an evaluation that was asked for with `submit`. Called once."""
 
 
 class Evaluator(Protocol):
     """What a search asks for priors and values; see the module docstring."""
 
     def __call__(self, leaves: Leaves) -> Evaluation: ...
+
+
+def submit(evaluator: Evaluator, leaves: Leaves) -> Answer:
+    """Asks an evaluator for an answer that is needed later; one that has no `submit` gives it now."""
+    found: Answer | None = getattr(evaluator, "submit", lambda _: None)(leaves)
+    if found is None:
+        evaluation = evaluator(leaves)
+        return lambda: evaluation
+    return found
 
 
 class UniformEvaluator:
@@ -94,6 +107,10 @@ class CachedEvaluator:
         self._keys[:] = 0
 
     def __call__(self, leaves: Leaves) -> Evaluation:
+        return self.submit(leaves)()
+
+    def submit(self, leaves: Leaves) -> Answer:
+        """Asks the evaluator inside for what is not remembered; its answer is remembered once it is taken."""
         keys = self.game.key(leaves.states)
         slots = (keys & self._slot_mask).astype(np.int64)
         hit = self._keys[slots] == keys
@@ -101,16 +118,27 @@ class CachedEvaluator:
         found = int(np.count_nonzero(hit))
         self.hits += found
         if found == len(keys):
-            return self._prior[slots], self._wdl[slots]
+            known = self._prior[slots], self._wdl[slots]
+            return lambda: known
         if found == 0:
-            prior, wdl = self.inner(leaves)
-            self._store(slots, keys, prior, wdl)
-            return prior, wdl
+            asked = submit(self.inner, leaves)
+
+            def take_all() -> Evaluation:
+                prior, wdl = asked()
+                self._store(slots, keys, prior, wdl)
+                return prior, wdl
+
+            return take_all
         miss = ~hit
         prior, wdl = self._prior[slots], self._wdl[slots]
-        prior[miss], wdl[miss] = self.inner(Leaves(*(field[miss] for field in leaves)))
-        self._store(slots[miss], keys[miss], prior[miss], wdl[miss])
-        return prior, wdl
+        missed = submit(self.inner, Leaves(*(field[miss] for field in leaves)))
+
+        def take() -> Evaluation:
+            prior[miss], wdl[miss] = missed()
+            self._store(slots[miss], keys[miss], prior[miss], wdl[miss])
+            return prior, wdl
+
+        return take
 
     def _store(self, slots: np.ndarray, keys: np.ndarray, prior: np.ndarray, wdl: np.ndarray) -> None:
         # Two of these positions may want one slot: keep the last, whole.

@@ -18,7 +18,7 @@ from selfplay import device as devices
 from selfplay.alphazero import loss
 from selfplay.learning.config import LearnerConfig
 from selfplay.learning.learner import Learner, Update
-from selfplay.networks import inference, policy_value
+from selfplay.networks import inference, policy_value, priors
 from selfplay.networks.config import NetworkConfig
 from selfplay.search import search
 
@@ -212,7 +212,7 @@ def test_legal_softmax_agrees_with_a_slow_twin_and_with_huge_logits() -> None:
             legal = np.sort(rng.choice(9, rng.integers(1, 10), replace=False))
             row[: len(legal)] = legal
         before = logits.copy()
-        found = inference.legal_softmax(logits, actions)
+        found = priors.legal_softmax(logits, actions)
         wanted = [slow_softmax(a, b) for a, b in zip(logits.tolist(), actions.tolist(), strict=True)]
         np.testing.assert_allclose(found, wanted, atol=1e-6)
         assert np.array_equal(logits, before)

@@ -14,8 +14,8 @@ import torch
 from games.base import Game
 from selfplay.alphazero.monitors import openings
 from selfplay.networks.config import NetworkConfig
-from selfplay.networks.inference import legal_softmax
 from selfplay.networks.policy_value import PolicyValueNet
+from selfplay.networks.priors import legal_softmax
 
 PROBES = 128
 PLIES = 24  # random plies that probes are reached by, at most

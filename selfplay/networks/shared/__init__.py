@@ -1,0 +1,1 @@
+"""Shared inference: a server process for each device evaluates for many search processes, by shared memory."""
