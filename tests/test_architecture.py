@@ -53,7 +53,10 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
     "selfplay.drift.watching": ("selfplay.drift", "selfplay.types", "selfplay.storage"),
     "selfplay.datasets": ("selfplay.errors", "selfplay.config"),
     "selfplay.search": ("selfplay.errors", "selfplay.config", "games.base"),
-    "selfplay.networks": ("selfplay.errors", "selfplay.config", "selfplay.device", "selfplay.search", "games.base"),
+    "selfplay.networks": (
+        *(f"selfplay.{name}" for name in ("errors", "config", "device", "cores", "search")),
+        "games.base",
+    ),
     "selfplay.players": (*CORE, *BOARD_GAMES, *PLAYING, "selfplay.ratings", "selfplay.league"),
     "selfplay.presets": (*PLAIN, "selfplay.storage.records", "selfplay.storage.bounded", "games"),
     "selfplay.verify": (*CORE, "selfplay.league", "selfplay.ratings", "selfplay.loop"),

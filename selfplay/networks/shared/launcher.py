@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from games.base import Game
+from selfplay import cores
 from selfplay.errors import ActorPoolError
 from selfplay.networks.config import InferenceConfig, NetworkConfig
 from selfplay.networks.shared import messages
@@ -85,4 +86,4 @@ def servers_here(config: InferenceConfig) -> int:
     if config.servers is not None:
         return config.servers
     gpus = len(list(Path("/dev").glob("nvidia[0-9]*"))) if config.device != "cpu" else 0
-    return gpus or (len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1)
+    return gpus or cores.granted()
