@@ -29,7 +29,7 @@ COMMANDS = {
     "hub": "a trained agent as an engine for draughts interfaces (Hub)",
     "drift": "what drifted in a run, or in a CSV or Parquet file against a reference; exit code 1 where something did",
     "games": "list the games, check that a game keeps its contract, count its move tree",
-    "runs": "list runs, show one",
+    "runs": "list runs, show one, make an HTML page of its health",
     "doctor": "check this machine and installation, and say what to do about what is wrong",
     "verify": "check every file of a run or tournament for damage, and repair it on request",
 }

@@ -1,4 +1,4 @@
-"""Lists the runs in a folder, or shows one run."""
+"""Lists the runs in a folder, shows one run, or makes a page of its health."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from selfplay import errors
 from selfplay.cli.console import paths
 from selfplay.errors import FolderError
 
@@ -18,6 +19,7 @@ EPILOG = """examples:
   selfplay runs list
   selfplay runs list --root /data/runs
   selfplay runs show runs/connect-four
+  selfplay runs report runs/connect-four --out health.html
 """
 
 
@@ -29,10 +31,39 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     show = actions.add_parser("show", help="settings, machine and evaluations of one run", epilog=EPILOG,
                               formatter_class=argparse.RawDescriptionHelpFormatter)  # fmt: skip
     show.add_argument("run_folder", type=paths.path, metavar="RUN", help="a run's folder")
+    report = actions.add_parser(
+        "report", help="an HTML page of a run's health: strength, speed, losses, drift, settings", epilog=EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        description="Makes one HTML page of a run's health from its files. It opens without a network and without "
+        "scripts, and may be made while the run is being trained.",
+    )  # fmt: skip
+    report.add_argument("run_folder", type=paths.path, metavar="RUN", help="a run's folder")
+    report.add_argument(
+        "--out", type=paths.file, metavar="FILE", help="where to write it (default: the run's name and .html, here)"
+    )
 
 
 def run(arguments: argparse.Namespace) -> int:
-    return _list(arguments.root) if arguments.action == "list" else _show(arguments.run_folder)
+    if arguments.action == "list":
+        return _list(arguments.root)
+    return _show(arguments.run_folder) if arguments.action == "show" else _report(arguments.run_folder, arguments.out)
+
+
+def _report(folder: Path, out: Path | None) -> int:
+    from selfplay.report import health, page
+
+    found = health.read(folder)
+    path = out or Path(f"{folder.resolve().name}.html")
+    if out is None:
+        paths.check_file(path)
+    try:
+        page.write(found, path)
+    except OSError as error:
+        raise FolderError(f"cannot write '{path}' ({error.strerror or error}).") from None
+    print(f"Written to {errors.shorten(path, 300)}.")
+    for warning in found.warnings:
+        print(f"selfplay: warning: {errors.shorten(warning, 300)}", file=sys.stderr)
+    return 0
 
 
 def _list(root: Path) -> int:
