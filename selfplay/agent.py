@@ -40,6 +40,8 @@ class Actor(Protocol):
     def load_state(self, arrays: Mapping[str, np.ndarray], rest: Mapping[str, Any]) -> bool:
         """Goes on from there; `set_weights` must follow. False, changing nothing, where the settings no longer fit."""
 
+    # ended: str, which an actor may have whose data can come to an end, and which works in the learner's process: a
+    # sentence, once there are no more rows, after which the run ends; empty before.
     # Two attributes that an actor may have, and should where a call takes longer than some seconds:
     # progress: int, which rises while it works. An actor on Ray that stands still is taken for hung.
     # should_stop: () -> bool, which the loop sets. Once it is true, `generate` returns what rows it has, at once.

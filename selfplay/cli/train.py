@@ -162,8 +162,8 @@ def _command(path: Path, arguments: argparse.Namespace, more: list[str] | None =
 
 def _more(run: Any, status: Any) -> list[str]:
     """The option that lets a finished run go on."""
-    if status.progress < 1:
-        return ["--set", "run.stop_when_solved=false"]
+    if status.progress < 1:  # solved, or out of rows, of which there may be more another time
+        return ["--set", "run.stop_when_solved=false"] if run.stop_when_solved else []
     if run.generations and status.generation >= run.generations:
         return ["--generations", f"{2 * run.generations}"]
     if run.evaluations and status.evaluations >= run.evaluations:

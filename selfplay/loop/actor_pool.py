@@ -30,6 +30,10 @@ class ActorPool(Protocol):
         """Of actors in other processes, in_flight: rows that they were asked for and have not delivered; messages and
         megabytes received since the last call of this."""
 
+    @property
+    def ended(self) -> str:
+        """Why there will be no more rows, as a sentence; empty while there may be."""
+
     def publish(self, weights: Weights, generation: int, opponent_weights: Weights | None) -> None:
         """Actors use these weights from their next call on."""
 
@@ -71,6 +75,10 @@ class InlineActorPool:
         self._rollout_rows = rollout_rows
         self._generation = 0
         self._rejected = 0  # batches in a row
+
+    @property
+    def ended(self) -> str:
+        return str(getattr(self.actor, "ended", ""))
 
     def publish(self, weights: Weights, generation: int, opponent_weights: Weights | None) -> None:
         self._generation = generation

@@ -149,7 +149,7 @@ class Run:
         """Why the run is over, as a sentence."""
         if self._solved():
             return f"Nothing is left to learn at generation {self.status.generation}: no mistake was found."
-        return self.budget.ending(self.status)
+        return self.actors.ended or self.budget.ending(self.status)
 
     def _publish(self) -> None:
         """Hands out the newest weights, and those of the opponent drawn for them: to the actors, which play with both,
@@ -299,7 +299,7 @@ class Run:
 
     def _used_up(self) -> bool:
         self._tick()
-        return self.status.progress >= 1.0 or self._solved()
+        return self.status.progress >= 1.0 or self._solved() or bool(self.actors.ended)
 
     def _solved(self) -> bool:
         last = [metrics for generation, metrics in self.status.history[-2:] if generation > 0]

@@ -49,6 +49,10 @@ FAMILIES = {
         "selfplay.gan.config:GanConfig", "selfplay.gan.presets:PRESETS",
         "selfplay.gan.agent:Gan", "selfplay.gan.display:DISPLAY",
     ),
+    "supervised": Family(
+        "selfplay.supervised.config:SupervisedConfig", "selfplay.supervised.presets:PRESETS",
+        "selfplay.supervised.agent:Supervised", "selfplay.supervised.display:DISPLAY",
+    ),
 }  # fmt: skip
 
 

@@ -16,6 +16,7 @@ FIXED_SECTIONS = {
     "network": "its weights fit no other network",
     "data": "what it has learned is of other data",
     "stream": "what it has learned is of another stream",
+    "classifier": "its weights fit no other network",
     "info": "its weights fit no other codes",
     "superres": "its weights belong to this enlargement",
     "autoencoder": "its weights belong to this loss",
@@ -27,7 +28,8 @@ FIXED_KEYS = {
     "learner.optimizer": "the optimizer's moments are of no use to another",
 }
 MAY_CHANGE = {
-    "data": "path labels inception",  # where data lie; whether these are the same data, the agent tells by their digest
+    # Where data lie; whether these are the same data, the agent tells by their digest.
+    "data": "path labels inception reference",
     "search": (
         "policy c_puct fpu_reduction c_uct dirichlet_alpha dirichlet_fraction reuse_tree max_num_considered_actions "
         "gumbel_scale c_visit c_scale solve look_ahead edges_per_node"

@@ -18,6 +18,7 @@ from selfplay.alphazero.config import AlphaZeroConfig
 from selfplay.errors import ConfigError, FolderError
 from selfplay.gan.config import GanConfig
 from selfplay.presets import registry
+from selfplay.supervised.config import SupervisedConfig
 
 QUICK = presets.TIC_TAC_TOE
 BROKEN = "no config"
@@ -47,10 +48,10 @@ def packages(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_every_preset_of_a_family_is_known_by_its_name() -> None:
     assert {"tic-tac-toe", "chess", "gan-ring", "vae-digits"} <= set(registry.names())
+    families = {AlphaZeroConfig: "alphazero", GanConfig: "gan", SupervisedConfig: "supervised"}
     for name in registry.names():
         config = registry.get(name)
-        assert type(config) in (AlphaZeroConfig, GanConfig)
-        assert registry.family_of(config) == ("alphazero" if type(config) is AlphaZeroConfig else "gan")
+        assert registry.family_of(config) == families[type(config)]
         assert registry.of_values(configs.to_values(config)) == config
 
 

@@ -13,6 +13,7 @@ from selfplay.alphazero.config import AlphaZeroConfig
 from selfplay.errors import ConfigError
 from selfplay.gan.config import GanConfig
 from selfplay.presets import choice, registry, resume
+from selfplay.supervised.config import SupervisedConfig
 
 
 def test_every_setting_of_every_preset_has_a_rule() -> None:
@@ -22,7 +23,7 @@ def test_every_setting_of_every_preset_has_a_rule() -> None:
 
 
 def test_the_table_names_no_setting_that_is_not_there() -> None:
-    known = {key for kind in (AlphaZeroConfig, GanConfig) for key, _ in configs.keys(kind())}
+    known = {key for kind in (AlphaZeroConfig, GanConfig, SupervisedConfig) for key, _ in configs.keys(kind())}
     assert {f"{section}.{name}" for section, names in resume.MAY_CHANGE.items() for name in names.split()} <= known
     assert resume.FIXED_KEYS.keys() <= known
     assert resume.FIXED_SECTIONS.keys() <= {key.partition(".")[0] for key in known}

@@ -18,8 +18,9 @@ from selfplay.alphazero.config import AlphaZeroConfig
 from selfplay.errors import ConfigError
 from selfplay.gan.config import GanConfig
 from selfplay.presets import files, registry
+from selfplay.supervised.config import SupervisedConfig
 
-FAMILIES = {"alphazero": AlphaZeroConfig(), "gan": GanConfig()}
+FAMILIES = {"alphazero": AlphaZeroConfig(), "gan": GanConfig(), "supervised": SupervisedConfig()}
 HUGE = "1" + "0" * 30
 TEXTS = (
     "", " ", "abc", "nan", "-nan", "inf", "-inf", "-1", "0", "-0.0", "0.5", "1e30", "1e400", HUGE, "-" + HUGE,
