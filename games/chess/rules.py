@@ -59,6 +59,7 @@ class Chess(base.Game):
         "protocols": "games.chess.protocols:ChessProtocols",
         "appearance": "games.chess.appearance:ChessAppearance",
         "knowledge": "games.chess.knowledge:ChessKnowledge",
+        "endgames": "games.chess.endgames.tables:ChessEndgames",
     }
 
     def __init__(

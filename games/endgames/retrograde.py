@@ -11,13 +11,12 @@ not lose; `latest`, the greatest distance among the moves out of it that lose.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Protocol
 
 import numpy as np
 
 from games.endgames.kernels import spread
-from games.endgames.tables import DRAW, LONGEST, NOTHING, OPEN
+from games.endgames.tables import DRAW, LONGEST, NOTHING, OPEN, Watch
 
 CHUNK = 1 << 16  # slots between two looks at the clock, or at Ctrl-C
 
@@ -37,25 +36,26 @@ class Positions(Protocol):
     width: int  # the most positions that come before one
 
 
-def solve(positions: Positions) -> Iterator[np.ndarray | None]:
-    """Yields None after each piece of the work, then the table [S] uint8 as `tables` describes it."""
+def solve(positions: Positions, watch: Watch) -> np.ndarray:
+    """[S] uint8: the table, as `tables` describes it. watch: told after each piece of the work."""
     level = np.full(positions.size, NOTHING, dtype=np.uint8)
     left, latest = np.zeros(positions.size, dtype=np.uint8), np.zeros(positions.size, dtype=np.uint8)
     for first in range(0, positions.size, CHUNK):
+        watch(0.5 * first / positions.size)
         positions.begin(first, min(first + CHUNK, positions.size), level, left, latest)
-        yield None
     found = np.empty(CHUNK * positions.width, dtype=np.int64)
-    distance = 0
+    distance = done = 0
     while distance < OPEN:
         if distance > LONGEST:
             raise OverflowError(f"a position is {distance} moves from its end; a table holds {LONGEST}.")
         here = np.flatnonzero(level == distance)
         for first in range(0, len(here), CHUNK):
+            watch(0.5 + 0.5 * (done + first) / positions.size)
             count = positions.before(here[first : first + CHUNK], found)
             spread(distance, found[:count], level, left, latest)
-            yield None
+        done += len(here)
         distance = int(level[(level > distance) & (level < OPEN)].min(initial=OPEN))
     known = level < OPEN
     level[known] += 1
     level[level == OPEN] = DRAW
-    yield level
+    return level

@@ -16,6 +16,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from games import base
 from games.base import ILLEGAL, Game
 
 DRAW, NOTHING = 0, 255  # bytes of a table
@@ -151,18 +152,18 @@ def after(
     legal, count = game.legal_actions(states)
     rows = np.repeat(np.arange(len(states)), count)
     actions = legal[np.arange(legal.shape[1]) < count[:, None]]
-    step = game.step(states[rows], actions)
+    step = game.step(base.picked(states, rows), actions)
     value, moves = np.sign(step.reward).astype(np.int8), np.ones(len(rows), dtype=np.int16)
     moves[value == 0] = 0
     known = step.discount == 0
     turned = np.flatnonzero(step.discount < 0)
     if len(turned):
-        found, theirs, later = look_up(endgames, tables, step.states[turned])
+        found, theirs, later = look_up(endgames, tables, base.picked(step.states, turned))
         value[turned], known[turned] = -theirs, found
         moves[turned] = np.where(theirs == 0, 0, later + 1)
     on = np.flatnonzero(step.discount > 0)  # the same player goes on with the same move
     if len(on):
-        inner, _, further, deeper, sure = after(endgames, tables, step.states[on])
+        inner, _, further, deeper, sure = after(endgames, tables, base.picked(step.states, on))
         value[on], moves[on], known[on] = best_of_rows(len(on), inner, further, deeper, sure)
     return rows, actions, value, moves, known
 

@@ -13,6 +13,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from games import base
 from games.endgames import tables
 from games.endgames.tables import DRAW, NOTHING, Endgames, Watch
 
@@ -51,7 +52,7 @@ def results(endgames: Endgames, known: Mapping[str, np.ndarray], states: np.ndar
     over = states["terminal"]
     found[over] = np.where(endgames.lost(states[over]), 1, DRAW)
     going = np.flatnonzero(~over)
-    rows, _, value, distance, sure = tables.after(endgames, known, states[going])
+    rows, _, value, distance, sure = tables.after(endgames, known, base.picked(states, going))
     best, moves, every = tables.best_of_rows(len(going), rows, value, distance, sure)
     byte = np.where(best == 0, DRAW, moves + 1).astype(np.uint8)
     found[going[every]] = byte[every]

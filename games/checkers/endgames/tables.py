@@ -73,6 +73,11 @@ class _Pair:
         return int(kernels.before(slots, self._split, self._classes, self.first, self._start, found))
 
 
+def _within(watch: Watch, before: int, size: int, whole: int) -> Watch:
+    """For a piece of the work, which tells how much of itself is done."""
+    return lambda share: watch((before + share * size) / whole)
+
+
 class CheckersEndgames(Endgames):
     game: rules.Checkers
     default = ("1-piece", "2-piece", "3-piece", "4-piece")
@@ -111,13 +116,12 @@ class CheckersEndgames(Endgames):
         solved = np.concatenate(
             [*(tables[need] for need in self.needs(name)), np.full(self._sizes[index], NOTHING, dtype=np.uint8)]
         )
+        done = 0
         for pair in self._pairs[index]:
             positions = _Pair(pair, self._start, solved)
-            done = (positions.first - earlier) / self._sizes[index]
-            for table in retrograde.solve(positions):
-                watch(done)
-                if table is not None:
-                    solved[positions.first : positions.first + positions.size] = table
+            table = retrograde.solve(positions, _within(watch, done, positions.size, self._sizes[index]))
+            solved[positions.first : positions.first + positions.size] = table
+            done += positions.size
         watch(1.0)
         return solved[earlier:].copy()
 
