@@ -17,7 +17,7 @@ from games import base
 from games.endgames import tables
 from games.endgames.tables import DRAW, NOTHING, Endgames, Watch
 
-CHUNK = 1 << 14  # positions taken together
+CHUNK = 1 << 10  # positions taken together, with all that follow them: more would not fit into a cache
 
 
 class Fault(NamedTuple):

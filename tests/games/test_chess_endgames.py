@@ -17,7 +17,7 @@ ENDGAMES = games.facet(CHESS, Endgames)
 SIDES = {"KQK": (7, 0), "KRK": (4, 0), "KPK": (1, 0), "KBNK": (3, 2)}
 
 # Legal positions with the strong side to move and with the lone king to move: J. Hurd's formally verified tables
-# (gilith.com/chess/endgames/all.html). Of KQK 23,048 are drawn (Wikibooks, Chess/The Endgame).
+# (gilith.com/chess/endgames/all.html). Of KQK 23,048 are drawn (denverpaster.blogg.se, a copy of a text).
 LEGAL = {"KQK": (144_508, 223_944), "KRK": (175_168, 223_944), "KBNK": (10_875_504, 13_660_584)}
 # Longest mates in moves, and positions that need them, up to reflection, with the strong side and with the lone king to
 # move: P. Karrer's statistics and Guido's post in "Longest Mate in kqk" (kirill-kryukov.com/chess/discussion-board).
