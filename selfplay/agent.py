@@ -141,6 +141,16 @@ class Agent(ABC):
         """[M] float64 ≥ 0: how badly these weights do on each of rows [M], for hard-example mining. Default: 0."""
         return np.zeros(len(rows))
 
+    def fit(self, weights: Weights, rows: np.ndarray) -> float:
+        """How well these weights fit rows [M], M ≥ 1: the higher, the better. Chooses the earlier generation to go
+        back to when data return to what they were. Default: minus the mean of `difficulty`."""
+        return -float(np.mean(self.difficulty(weights, rows)))
+
+    def without_opponents(self) -> str:
+        """Why it changes nothing of what is learned which earlier generations are drawn as opponents, as the end of "…,
+        since"; empty where it does. Default: without roles there are no opponents."""
+        return "" if self.roles else "this family plays against nobody"
+
     def pictures(self, weights: Weights) -> dict[str, np.ndarray]:
         """Images [R, C, 3] uint8 by name; deterministic. Default: none."""
         return {}

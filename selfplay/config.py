@@ -136,7 +136,11 @@ def _wanted(cls: Any, key: str, value: Any) -> str:
         cls = kind.cls
     kind = _field_types(cls)[last]
     if isinstance(kind, msgspec.inspect.VarTupleType) and isinstance(kind.item_type, msgspec.inspect.LiteralType):
-        return f"expected some of {', '.join(map(str, kind.item_type.values))}, with commas between them, or none"
+        words = [str(word) for word in kind.item_type.values]
+        wrong = next((str(each) for each in value if each not in words), "") if isinstance(value, list | tuple) else ""
+        like = nearest(wrong, words)
+        hint = f"; '{shorten(wrong)}' is none of them" + (f" (did you mean '{like}'?)" if like else "")
+        return f"expected some of {', '.join(words)}, with commas between them, or none" + (hint if wrong else "")
     if isinstance(kind, msgspec.inspect.LiteralType):
         words = [str(word) for word in kind.values]
         near = nearest(str(value), words)

@@ -143,6 +143,9 @@ class AlphaZero(Agent):
     def difficulty(self, weights: Weights, rows: np.ndarray) -> np.ndarray:
         return buckets.value_errors(self.game, self._evaluator(weights), rows)
 
+    def without_opponents(self) -> str:
+        return "" if self.config.actor.opponent_share > 0 else "actor.opponent_share is 0"
+
     def observer(self) -> observer.SelfPlayObserver | None:
         return observer.SelfPlayObserver(self.game, self.config) if self.config.drift.enabled else None
 

@@ -1,6 +1,7 @@
 """Entry point of the `selfplay` command: finds the subcommand, and turns errors into one sentence and an exit code.
 
-Exit codes: 0 done, 1 a check failed (`games check`, `doctor`, `drift`), 2 the user's mistake, 130 stopped by Ctrl-C.
+Exit codes: 0 done, 1 a check failed (`games check`, `doctor`, `drift`), 2 the user's mistake, 3 `train` was
+stopped by an alarm of drift, 130 stopped by Ctrl-C.
 Nothing heavy is imported here or while a subcommand describes itself, so that help is instant.
 """
 

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from selfplay.loop.stop_signal import StopSignal
     from selfplay.presets.choice import Choice
 
+ALARMED = 3  # exit code where drift.actions=stop has ended the session
+
 EPILOG = """examples:
   selfplay train tic-tac-toe
   selfplay train connect-four --minutes 20
@@ -127,6 +129,7 @@ def _print_settings(config: Any) -> None:
 def _train(chosen: Choice, arguments: argparse.Namespace, stop: StopSignal) -> int:
     from selfplay import device
     from selfplay.cli.live import panel
+    from selfplay.loop import run as runs
     from selfplay.loop import session
     from selfplay.presets import registry
 
@@ -144,6 +147,9 @@ def _train(chosen: Choice, arguments: argparse.Namespace, stop: StopSignal) -> i
         except OSError:  # nobody is left to read it
             os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
         return stop.exit_code
+    if status.phase == runs.ALARMED:
+        print(f"{status.notes[-1]} Saved in {path}. The same command goes on: {_command(path, arguments)}")
+        return ALARMED
     print(f"Saved in {path}. To go on: {_command(path, arguments, _more(config.run, status))}")
     return 0
 

@@ -1,7 +1,7 @@
-"""Watching a run: feeds a family's observer, keeps alarms in the run's drift.jsonl, one JSON object a line, and what is
-watched, with its newest values and limits, in streams.json.
+"""Watching a run: feeds a family's observer, keeps alarms, and what was done about them, in the run's drift.jsonl, one
+JSON object a line, and what is watched, with its newest values and limits, in streams.json.
 
-Nothing here changes what a run learns; a file that cannot be written is reported once and never stops the run.
+Says which actions are due, and does none; a file that cannot be written is reported once and never stops the run.
 """
 
 from __future__ import annotations
@@ -13,7 +13,9 @@ from typing import Any
 import numpy as np
 
 from selfplay.drift import events
+from selfplay.drift.config import DriftConfig
 from selfplay.drift.monitor import Event, Monitor, Observer
+from selfplay.drift.plan import Plan, Reaction
 from selfplay.storage import json_text, records
 from selfplay.types import SampleBatch, Weights
 
@@ -27,8 +29,15 @@ class Watching:
     def __init__(self, observer: Observer | None, folder: Path) -> None:
         self._observer = observer if observer is not None and observer.settings.enabled else None
         self._monitor = Monitor(self._observer.streams, self._observer.settings) if self._observer else None
+        self._plan = Plan(self._observer.streams, self._observer.settings) if self._observer else None
+        self._actions = 0  # taken so far
         self._folder = folder
         self.failure: str | None = None
+
+    @property
+    def settings(self) -> DriftConfig:
+        """The observer's; without one, those of watching nothing."""
+        return self._observer.settings if self._observer is not None else DriftConfig(enabled=False)
 
     def begin(self, weights: Weights, raw: Weights) -> None:
         """See `Observer.begin`."""
@@ -49,22 +58,24 @@ class Watching:
         self, generation: int, weights: Weights, raw: Weights
     ) -> tuple[dict[str, float], list[str]]:  # fmt: skip
         """(metrics, sentences of alarms) of generation `generation`, which has just ended with these weights."""
-        if self._observer is None or self._monitor is None:
+        if self._observer is None or self._monitor is None or self._plan is None:
             return {}, []
         figures, readings = self._observer.end_generation(weights, raw)
         statistics, given = self._monitor.take(readings, generation)
         self._write(given)
+        self._plan.take(given)
         self._describe(generation)
         found = figures | statistics | {"alarms": float(self._monitor.alarms)}
         return {PREFIX + name: value for name, value in found.items()}, [event.sentence for event in given]
 
     def evaluated(self, generation: int, metrics: Mapping[str, float]) -> list[str]:
         """Sentences of alarms over an evaluation."""
-        if self._observer is None or self._monitor is None:
+        if self._observer is None or self._monitor is None or self._plan is None:
             return []
         readings = self._observer.evaluated(metrics)
         given = self._monitor.take(readings, generation)[1]
         self._write(given)
+        self._plan.take(given)
         if readings:
             self._describe(generation)
         return [event.sentence for event in given]
@@ -76,6 +87,35 @@ class Watching:
                 self._write([Event(generation, name, "", "", "rule", None, None, "generation", 1, sentence)])
         except OSError as error:
             self.failure = f"{events.FILE} cannot be read: {error.strerror or error}."
+
+    # -- what is done ----------------------------------------------------------------------------------------
+
+    def due(self, generation: int) -> list[Reaction]:
+        """The actions that are due at the end of generation `generation`: of alarms since the generation before, those
+        over its evaluation included."""
+        return [] if self._plan is None else self._plan.due(generation)
+
+    def unused(self) -> list[str]:
+        """Actions that are allowed and fit nothing that is watched."""
+        return [] if self._plan is None else self._plan.unused()
+
+    def acted(self, generation: int, reaction: Reaction, what: str) -> str:
+        """Keeps that an action was taken at the end of generation `generation`, and returns a sentence about it. what:
+        was done, as a clause."""
+        self._actions += 1
+        part = f" ({reaction.part})" if reaction.part else ""
+        of = f"{reaction.stream}{part}: " if reaction.stream else ""
+        told = f"{reaction.action}, because {of}{reaction.reason}. Now {what}."
+        self._write(
+            [Event(generation, reaction.stream, reaction.part, "", "", None, None, "", 0, told,
+                   reaction.since, reaction.reason, reaction.action)]
+        )  # fmt: skip
+        return told
+
+    @property
+    def metrics(self) -> dict[str, float]:
+        """How many actions were taken so far; nothing where nothing is watched or none is allowed."""
+        return {PREFIX + "actions": float(self._actions)} if self.settings.actions else {}
 
     def _write(self, given: list[Event]) -> None:
         try:
@@ -97,15 +137,22 @@ class Watching:
 
     def state(self) -> dict[str, Any]:
         """JSON values; `load_state` goes on from there."""
-        if self._observer is None or self._monitor is None:
+        if self._observer is None or self._monitor is None or self._plan is None:
             return {}
-        return {"observer": self._observer.state(), "monitor": self._monitor.state()}
+        return {
+            "observer": self._observer.state(),
+            "monitor": self._monitor.state(),
+            "plan": self._plan.state(),
+            "actions": self._actions,
+        }
 
     def load_state(self, state: Mapping[str, Any]) -> None:
         """Goes on from a state; from none, of a run of an earlier version or one that was not watched, it begins."""
-        if self._observer is not None and self._monitor is not None and state:
+        if self._observer is not None and self._monitor is not None and self._plan is not None and state:
             self._observer.load_state(state["observer"])
             self._monitor.load_state(state["monitor"])
+            self._plan.load_state(state.get("plan", {"pending": [], "taken": {}}))  # earlier versions did nothing
+            self._actions = int(state.get("actions", 0))
 
     def cut(self, before: int) -> None:
         """Drops what was said of generation `before` and later, and a torn last line, as `metrics.MetricsWriter.cut`

@@ -206,6 +206,10 @@ class Gan(Agent):
         rng = np.random.default_rng((self.config.run.seed, 4))
         return {"samples": pictures.samples(self.generator(weights), rng)}
 
+    def without_opponents(self) -> str:
+        objective = self.config.objective
+        return "" if objective.past_fakes or objective.past_critics else "objective.past_fakes and past_critics are 0"
+
     def observer(self) -> observer.DataObserver | prequential.StreamObserver | None:
         drift = self.config.drift
         if not drift.enabled:

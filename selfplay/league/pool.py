@@ -26,6 +26,7 @@ class Pool:
 
     def __init__(self, folder: Path, config: PoolConfig | None = None) -> None:
         self.folder, self.config = folder, config or PoolConfig()
+        self.anchors: list[int] = []  # generations that are kept, and drawn half of the time
 
     def generations(self) -> list[int]:
         """Numbers of the generations present, ascending."""
@@ -48,7 +49,9 @@ class Pool:
         present = [generation for generation in self.generations() if generation <= newest]
         if self.config.keep_newest is None or not present:
             return present
-        return opponents.retained(present, self.config.keep_newest, self.config.keep_log_spaced, pinned=(0,))
+        return opponents.retained(
+            present, self.config.keep_newest, self.config.keep_log_spaced, pinned=(0, *self.anchors)
+        )
 
     def opponents(
         self, role: str, newest: int, table: payoff.PayoffTable | None = None
@@ -56,6 +59,17 @@ class Pool:
         """(names of K players of a role, shares [K] float64): how often each of them is drawn as the
         opponent from generation `newest` on. Names are numbers of earlier generations, or `opponents.AVERAGE`; none
         while there are none. table: results so far, for the policies that go by them."""
+        names, shares = self._by_policy(role, newest, table)
+        anchors = [str(generation) for generation in self.kept(newest) if generation in self.anchors]
+        anchors = [name for name in anchors if int(name) < newest]
+        if not anchors:
+            return names, shares
+        drawn = {name: share / 2 for name, share in zip(names, shares, strict=True)}
+        for name in anchors:
+            drawn[name] = drawn.get(name, 0.0) + 0.5 / len(anchors)
+        return list(drawn), np.array(list(drawn.values()))
+
+    def _by_policy(self, role: str, newest: int, table: payoff.PayoffTable | None) -> tuple[list[str], np.ndarray]:
         config = self.config
         if config.opponents == "ema":
             return [opponents.AVERAGE], np.ones(1)

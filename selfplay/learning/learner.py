@@ -53,6 +53,10 @@ class Learner:
         assert any(update.every == 1 for update in updates) and all(update.every >= 1 for update in updates)
         self.updates, self.config = updates, config
         self.steps = 0
+        self.raised = (
+            config.learning_rate,
+            0.0,
+        )  # a rate, and how far from the schedule's to it the rate is, in [0, 1]
         self.players = {update.name: _player(update, config) for update in updates}
         self.averaged = {update.name: copy.deepcopy(update.module).eval().requires_grad_(False) for update in updates}
         self._pairs = [_pairs(self.averaged[update.name], update.module) for update in updates]
@@ -87,18 +91,21 @@ class Learner:
         return report
 
     def learning_rate(self, progress: float) -> float:
-        """Half a cosine from learning_rate to final_learning_rate (Loshchilov, Hutter 2017)."""
-        start, end, left = self.config.learning_rate, self.config.final_learning_rate, _half_cosine(progress)
+        """Half a cosine from learning_rate to final_learning_rate (Loshchilov, Hutter 2017), and what it is raised by
+        for a time."""
+        start, end, left = self.config.learning_rate, self.config.final_learning_rate, half_cosine(progress)
+        scheduled = end + (start - end) * left
         if self.config.schedule == "geometric":
-            return float(end * (start / end) ** left)
-        return end + (start - end) * left
+            scheduled = float(end * (start / end) ** left)
+        peak, share = self.raised
+        return scheduled + share * max(peak - scheduled, 0.0)
 
     def _schedule(self, optimizer: torch.optim.Optimizer, factor: float, progress: float) -> None:
         rate, final = factor * self.learning_rate(progress), self.config.final_beta2
         for group in optimizer.param_groups:
             group["lr"] = rate
             if final is not None and "betas" in group:
-                group["betas"] = (self.config.beta1, final + (self.config.beta2 - final) * _half_cosine(progress))
+                group["betas"] = (self.config.beta1, final + (self.config.beta2 - final) * half_cosine(progress))
 
     @torch.no_grad()
     def _average(self) -> None:
@@ -115,6 +122,15 @@ class Learner:
     def newest_weights(self) -> dict[str, dict[str, torch.Tensor]]:
         """The weights that the last step has made, before averaging, by player. CPU copies."""
         return _copies({name: player.module for name, player in self.players.items()})
+
+    def adopt(self, weights: Weights) -> None:
+        """Goes on from these weights, those that play and those that learn, with fresh optimizers; the number of steps
+        stays. Raises RuntimeError or KeyError where names or shapes differ."""
+        for name, player in self.players.items():
+            player.module.load_state_dict(weights[name])
+            self.averaged[name].load_state_dict(weights[name])
+            player.optimizer.state.clear()
+        self._forget()
 
     def state(self) -> tuple[dict[str, torch.Tensor], dict[str, Any]]:
         """All that `load_state` needs to go on exactly: tensors by flat name, and the rest as JSON values."""
@@ -167,7 +183,7 @@ class Learner:
                 player.memory["slow"] = [weight.detach().clone() for weight in player.weights]
 
 
-def _half_cosine(progress: float) -> float:
+def half_cosine(progress: float) -> float:
     """From 1 at the start of the run's budget to 0 at its end."""
     return 0.5 * (1 + math.cos(math.pi * min(max(progress, 0.0), 1.0)))
 

@@ -54,6 +54,13 @@ class Replay:
         self._ring[self._place(np.arange(self.inserted, self.inserted + len(rows)))] = rows
         self.inserted += len(rows)
 
+    def evict(self, before: int) -> int:
+        """Drops rows whose number is below `before`, and returns how many; at least the newest row stays. The window
+        then grows again from what is left."""
+        held = len(self)
+        self._oldest = max(self._oldest, min(before, self.inserted - 1))
+        return held - len(self)
+
     def sample(self, size: int, rng: np.random.Generator) -> np.ndarray:
         """[size] rows drawn uniformly, with replacement, from the window. Raises ValueError when it is empty."""
         if not self.inserted:

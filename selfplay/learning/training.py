@@ -17,7 +17,7 @@ from selfplay import device as devices
 from selfplay.agent import Agent
 from selfplay.errors import OutOfMemory
 from selfplay.learning.due import Due
-from selfplay.learning.learner import Learner
+from selfplay.learning.learner import Learner, half_cosine
 from selfplay.learning.mining import HardExampleMiner
 from selfplay.learning.replay import Replay
 from selfplay.storage import random_stream
@@ -42,6 +42,8 @@ class Training:
         self._due = Due(agent.config.replay, agent.config.learner)
         self._start = 0  # rows inserted when this generation began
         self._target: int | None = None  # updates that end this generation, once it has its rows
+        self._slow_for = 0  # generations that rows are still drawn less often
+        self._raised: tuple[float, int, int] | None = None  # learning rate, for so many generations, so many to come
         self._out_of_memory_at = -1  # learner's step at which memory ran out since the last save
 
     # -- updates ---------------------------------------------------------------------------------------------
@@ -61,6 +63,7 @@ class Training:
         that are drawn for it."""
         rows = self.miner.sample(self.replay, self.agent.config.learner.batch_size, self.rng, self.agent.buckets)
         watch(rows)
+        self._set_rate()
         return self.learner.step(self.agent.make_batch(rows, self.rng), progress)
 
     def recover_memory(self, error: Exception, load: Callable[[], LearnerState] | None) -> str:
@@ -110,11 +113,48 @@ class Training:
     def end_generation(self, overlapping: bool) -> None:
         """The next generation begins."""
         self._start, self._target = self._end(overlapping), None
+        self._slow_for = max(0, self._slow_for - 1)
+        if not self._slow_for and self._due.factor != 1:
+            self._due.slow(1.0, self.replay.inserted, self.learner.steps)
+        if self._raised is not None:
+            rate, wanted, left = self._raised
+            self._raised = (rate, wanted, left - 1) if left > 1 else None
+        self._set_rate()
+
+    @property
+    def start(self) -> int:
+        """Rows inserted when the present generation began."""
+        return self._start
 
     def _end(self, overlapping: bool) -> int:
         """Rows inserted at the generation's end."""
         rows = self.replay.inserted
         return min(rows, self._start + self.generation_rows) if overlapping else rows
+
+    # -- what is done about drift, at the end of a generation ------------------------------------------------
+
+    def slow_reuse(self, factor: float, generations: int) -> None:
+        """Rows are drawn `factor` times as often as the settings say, for so many generations."""
+        self._due.slow(factor, self.replay.inserted, self.learner.steps)
+        self._slow_for = generations
+
+    def raise_learning_rate(self, factor: float, generations: int) -> None:
+        """The learning rate begins anew at `factor` times its first value, and goes back to the schedule along half a
+        cosine (a warm restart, Loshchilov and Hutter 2017) within so many generations; never below the schedule."""
+        self._raised = (factor * self.agent.config.learner.learning_rate, generations, generations)
+        self._set_rate()
+
+    def restore(self, tensors: Mapping[str, torch.Tensor]) -> None:
+        """The learner goes on from an earlier state of its own; the updates made since count as made."""
+        self.learner.load_state(tensors, {"steps": self.learner.steps})
+
+    def _set_rate(self) -> None:
+        if self._raised is None:
+            self.learner.raised = (self.agent.config.learner.learning_rate, 0.0)
+        else:
+            rate, wanted, left = self._raised
+            gone = (wanted - left + min(1.0, max(0.0, self.share()))) / wanted
+            self.learner.raised = (rate, half_cosine(gone))
 
     # -- going on exactly ------------------------------------------------------------------------------------
 
@@ -125,6 +165,8 @@ class Training:
             "generation_start": self._start,
             "target_steps": self._target,
             "due": self._due.state(),
+            "slow_for": self._slow_for,
+            "raised": self._raised,
             "mining": self.miner.state(),
             "rng": random_stream.pack(self.rng),
         }
@@ -142,4 +184,7 @@ class Training:
         self._start = int(rest["generation_start"])
         held = rest.get("due") or settings
         self._target = self._due.load_state(held, inserted, self.learner.steps, rest["target_steps"])
+        self._slow_for = int(rest.get("slow_for", 0))
+        self._raised = tuple(rest["raised"]) if rest.get("raised") else None
+        self._set_rate()
         self.rng = random_stream.unpack(rest["rng"])

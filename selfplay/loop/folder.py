@@ -2,6 +2,7 @@
 
     config.json                 every setting in force         run.json     machine, versions, code, when
     checkpoints/000012/         weights of a generation        state/…/     the newest training states (two are kept)
+    learner/000012/             learners to go back to, see drift.actions
     replay/0-20480.npy          rows, one shard a save         metrics.jsonl, drift.jsonl, evaluation.{csv,png}, …
 
 State refers to shards by name and digest; a state that does not check out is passed over for the one before it.
@@ -83,7 +84,7 @@ class Folder:
 
     def _put_right(self) -> None:
         """Ends what a crash cut short, and gives files the names of this version. Raises OSError."""
-        for name in ownership.ARTIFACTS:
+        for name in (*ownership.ARTIFACTS, ownership.LEARNER):
             artifact.recover(self.path / name)
         for parent, pattern in ((self.path, ownership.PARTIAL_FILES), (self.path / "replay", ownership.PARTIAL_SHARDS)):
             for partial in parent.glob(".*.partial"):

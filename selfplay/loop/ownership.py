@@ -16,11 +16,13 @@ from selfplay.errors import FolderError, shorten
 from selfplay.storage import artifact, bounded
 
 ARTIFACTS = ("checkpoints", "state")  # folders of artifacts, one a number
+LEARNER = "learner"  # another one, which few runs have
 SHARD = re.compile(r"\d+-\d+\.npy")  # rows of the replay, first and last
 NUMBER = re.compile(r"\d{6,}")  # names of artifacts
 _NUMBERED = re.compile(rf"{NUMBER.pattern}|\.{NUMBER.pattern}\.(partial|aside|dropped)")
 _SHARDS = re.compile(rf"{SHARD.pattern}|\.{SHARD.pattern}\.partial")
-_CONTENTS = {"checkpoints": _NUMBERED, "state": _NUMBERED, "replay": _SHARDS, "tensorboard": re.compile("events.*")}
+_CONTENTS = {"checkpoints": _NUMBERED, "state": _NUMBERED, LEARNER: _NUMBERED, "replay": _SHARDS,
+             "tensorboard": re.compile("events.*")}  # fmt: skip
 PARTIAL_FILES = re.compile(
     r"\.((config|run|digests|payoffs|streams)\.json|(metrics|drift)\.jsonl|evaluation\.csv|[^/]+\.png)\.partial"
 )

@@ -18,7 +18,7 @@ from typing import Any
 from selfplay import device as devices
 from selfplay.agent import Agent
 from selfplay.display import SECONDS
-from selfplay.errors import ActorPoolError
+from selfplay.errors import ActorPoolError, TrainingDiverged
 from selfplay.league.league import League
 from selfplay.league.pool import Pool
 from selfplay.learning.training import Training
@@ -29,10 +29,12 @@ from selfplay.loop.budget import Budget
 from selfplay.loop.config import RunConfig
 from selfplay.loop.intake import Intake
 from selfplay.loop.nodes import node, sizing
+from selfplay.loop.reactions.reactions import Reactions
 from selfplay.loop.stop_signal import Stopped, StopSignal
 from selfplay.loop.telemetry import Telemetry
 from selfplay.types import SampleBatch, Status
 
+ALARMED = "stopped by an alarm"  # the phase at the end of a session that drift.actions=stop has ended
 OnStatus = Callable[[Status], None]
 OnGeneration = Callable[[int, Mapping[str, float]], None]
 """Called with a generation's number and its line of metrics, once both are saved. What it raises ends the session, of
@@ -58,6 +60,7 @@ class Run:
         self._rollout_rows, generation_rows = sizing.sizes(self.config)
         self.training = Training(agent, generation_rows)
         self.learner, self.replay, self.miner = self.training.learner, self.training.replay, self.training.miner
+        self.reactions = Reactions(agent, self.training, self.pool, self.telemetry, folder.path)
         self._sessions = 0
         self._unmade: list[str] = []  # what a stop cut short of the newest generation: mining, matches, evaluation
         self._published = -1  # generation that the actors have
@@ -73,6 +76,7 @@ class Run:
             self.telemetry.forget(0)
             self._weights = self.learner.weights()
             self.pool.save(0, self._weights, self._meta())
+        self.reactions.begin(self.status.generation)
         with self._cuts():
             self._show("compiling kernels")
             agent.warm_up()
@@ -125,7 +129,7 @@ class Run:
         elif self._evaluation_is_due() and not self._used_up():  # of generation 0, or left out when its time was up
             self._evaluate_later()
         try:
-            while not (self._used_up() or should_stop()):
+            while not (self._used_up() or should_stop() or self.reactions.ended):
                 if self._published != self.status.generation:
                     self._publish()
                 self._turn()
@@ -143,10 +147,12 @@ class Run:
         stopped = should_stop() and not self._used_up()
         if not stopped:
             self.telemetry.note(self._ending())
-        self._show("stopped" if stopped else "finished")
+        self._show("stopped" if stopped else ALARMED if self.reactions.ended else "finished")
 
     def _ending(self) -> str:
-        """Why the run is over, as a sentence."""
+        """Why the session is over, as a sentence."""
+        if self.reactions.ended:
+            return self.reactions.ended
         if self._solved():
             return f"Nothing is left to learn at generation {self.status.generation}: no mistake was found."
         return self.actors.ended or self.budget.ending(self.status)
@@ -201,6 +207,9 @@ class Run:
                 raise
             saved = self.folder.load_learner if self.folder.has_state() else None
             self._tell(self.training.recover_memory(error, saved))
+        except TrainingDiverged as error:
+            self.reactions.diverged(error, self.status.generation)
+            self.report(self.status)
         self.status.steps = self.learner.steps
 
     def _schedule(self) -> float:
@@ -210,14 +219,16 @@ class Run:
         return self.training.generation_is_over(overlapping=self.actors.size > 0)
 
     def _end_generation(self) -> None:
-        """Saves the new generation, lets it play matches, and evaluates it when that is due; the last one always is."""
+        """Does what is to be done about drift, saves the new generation, lets it play matches, and evaluates it when
+        that is due; the last one always is."""
         self.status.generation += 1
         self.training.end_generation(overlapping=self.actors.size > 0)
         self._show("saving")
         self.telemetry.rates(self.training.reuse(), at_end=True)
-        weights = self._weights = self.learner.weights()
-        self.pool.save(self.status.generation, weights, self._meta())
-        self.telemetry.end_generation(weights, self.learner.newest_weights())
+        self.telemetry.end_generation(self.learner.weights(), self.learner.newest_weights())
+        self.reactions.end_generation(self.status.generation)
+        self._weights = self.learner.weights()
+        self.pool.save(self.status.generation, self._weights, self._meta())
         evaluated = self._evaluation_is_due() or self._used_up()
         self._unmade = ["mining", "matches", *(["evaluation"] if evaluated else [])]
         self._make()
@@ -336,16 +347,18 @@ class Run:
     def _save(self) -> None:
         tensors, rest = self.training.state()
         rest |= self.telemetry.state() | {"league": self.league.state()}
-        rest |= {"unmade": self._unmade}
+        rest |= {"unmade": self._unmade, "reactions": self.reactions.state()}
         rest |= {"sessions": self._sessions + 1, "identity": self.agent.identity()}
         self.folder.save_state(self.replay, tensors, rest, self.actors.state())
         self.pool.retain(self.folder.referred())
+        self.reactions.saved(self.status.generation)
         self.training.saved()
 
     def _restore(self, state: folders.State) -> None:
         rest, status = state.rest, self.status
         self.training.load_state(state.tensors, rest, state.rows, state.inserted, self.folder.settings())
         self.telemetry.load_state(rest)
+        self.reactions.load_state(rest.get("reactions"), status.generation)
         self.league.load_state(rest.get("league", []))  # runs of earlier versions have none
         status.steps, status.rows, status.window = self.learner.steps, self.replay.inserted, len(self.replay)
         self._sessions = int(rest["sessions"])

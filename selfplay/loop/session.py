@@ -26,8 +26,8 @@ def train(
     during: contextlib.AbstractContextManager[object] | None = None, stop: stop_signal.StopSignal | None = None,
 ) -> Status:  # fmt: skip
     """Starts the run called `name`, or goes on with what its folder holds; saves before it returns. The status at the
-    end has the phase "finished" or "stopped". A display that can no longer be written to (its terminal or its reader is
-    gone) stops the run as a signal would.
+    end has the phase "finished", "stopped" or `run.ALARMED`. A display that can no longer be written to (its terminal
+    or its reader is gone) stops the run as a signal would.
 
     shown: gives the function that takes every status. address: of a Ray cluster. during: entered once the run is open
     and its config is written, and left before the run is closed. stop: whose `with` block has been entered; None: one

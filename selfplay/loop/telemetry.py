@@ -1,7 +1,7 @@
 """Telemetry of a run: sums, rates, evaluations and alarms, written to the folder's metrics and shown as notes.
 
     metrics.jsonl, tensorboard/   metrics of every generation   evaluation.csv, evaluation.png   of those evaluated
-    drift.jsonl                   alarms                        streams.json                     what is watched
+    drift.jsonl                   alarms and actions            streams.json                     what is watched
     NAME.png                      an agent's pictures           payoffs.json                     results of matches
 
 Nothing here changes what a run learns; a file that cannot be written is reported once and never stops the run.
@@ -19,6 +19,7 @@ import numpy as np
 
 from selfplay.agent import Agent
 from selfplay.display import SECONDS
+from selfplay.drift.plan import Reaction
 from selfplay.drift.watching import Watching
 from selfplay.errors import shorten
 from selfplay.loop import folder as folders
@@ -84,6 +85,10 @@ class Telemetry:
             self.note(f"Generation {self.status.generation}: {sentence}")
         if self.watching.failure:
             self.note(self.watching.failure)
+
+    def acted(self, reaction: Reaction, what: str) -> None:
+        """Says that an action was taken at the end of the present generation. what: was done, as a clause."""
+        self._note_alarms([self.watching.acted(self.status.generation, reaction, what)])
 
     def start_rates(self) -> None:
         """Starts the interval over which rates are measured."""
@@ -170,7 +175,7 @@ class Telemetry:
             line["evaluations"] = status.evaluations
         line |= {f"loss/{key}": value for key, value in status.losses.items()}
         line |= {f"rate/{key}": value for key, value in status.rates.items()}
-        line |= self._drift
+        line |= self._drift | self.watching.metrics
         line |= more
         if self.evaluated():
             line |= self._evaluation()

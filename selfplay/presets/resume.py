@@ -46,7 +46,7 @@ MAY_CHANGE = {
         "feature_matching augmentations augmentation_probability augmentation_target critic_steps critic_learning_rate"
     ),
     "replay": "samples_per_insert window_min window_fraction capacity learn_after",
-    "drift": "enabled alarms alpha",
+    "drift": "enabled alarms alpha actions react cool_down lasting reuse_factor rate_factor",
     "mining": "enabled strength floor ceiling smoothing rows",
     "learner": (
         "batch_size learning_rate final_learning_rate weight_decay max_gradient_norm ema_decay beta1 beta2 final_beta2 "

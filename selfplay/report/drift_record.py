@@ -20,7 +20,7 @@ from selfplay.drift.watching import PREFIX, STREAMS
 from selfplay.storage import bounded
 
 Values = list[tuple[int, float]]  # (generation, value), finite, ascending
-COUNT = "alarms"  # among the metrics: how many alarms so far
+COUNTS = ("alarms", "actions")  # among the metrics: how many so far
 MOST = 4 * bounded.MAX_JSON  # bytes of streams.json; ours have some 10,000
 
 
@@ -150,7 +150,7 @@ def read(folder: Path, lines: Sequence[Mapping[str, float]], display: Display) -
         )
         for name in dict.fromkeys(named) if name
     ]  # fmt: skip
-    taken = {PREFIX + name for name in (*(stream.described.name for stream in streams), COUNT)}
+    taken = {PREFIX + name for name in (*(stream.described.name for stream in streams), *COUNTS)}
     return DriftRecord(
         streams, figures(lines, display, taken), alarms, actions, len(watched), file.alpha if file else None, warnings
     )

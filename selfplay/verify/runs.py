@@ -1,6 +1,6 @@
 """The check of a run's folder: every generation, state and shard by its digest, and every other file by its own.
 
-    checkpoints/ state/ replay/   by SHA-256, from manifests and states      *.png tensorboard/   by their own CRCs
+    checkpoints/ state/ learner/ replay/   by SHA-256, from manifests and states  *.png tensorboard/   by their own CRCs
     config.json run.json metrics.jsonl drift.jsonl evaluation.csv payoffs.json streams.json   by digests.json
 
 Reads only, one block at a time. A run goes on from the newest state that is whole, with its generation and its shards.
@@ -17,7 +17,8 @@ from selfplay.drift import events, watching
 from selfplay.errors import CheckpointError
 from selfplay.league import pool
 from selfplay.loop import folder as folders
-from selfplay.loop import metrics
+from selfplay.loop import metrics, ownership
+from selfplay.loop.reactions import learner_states
 from selfplay.storage import artifact, bounded, records
 from selfplay.verify import findings, formats
 from selfplay.verify.findings import DAMAGED, LEFT_OVER, MISSING, NOT_OURS, UNREFERENCED, Report
@@ -84,6 +85,8 @@ def check(run: Path, on_progress: findings.OnProgress | None = None) -> RunCheck
     report = Report(run, "run", on_progress)
     whole = [number for number in pool.Pool(run / "checkpoints").generations() if _generation(run, number, report)]
     states = _states(run, whole, report)
+    for path in sorted((run / ownership.LEARNER).glob("[0-9]*")):
+        artifact_is_whole(path, learner_states.KIND, "the run cannot go back to this generation's learner", report)
     found = RunCheck(report, states, whole)
     _records(run, report)
     _self_checked(run, report)
@@ -278,7 +281,18 @@ def _safely(test: Any, path: Path) -> bool | None:
 
 
 def _others(run: Path, report: Report) -> None:
-    ours = {"checkpoints", "state", "replay", "tensorboard", MOVED, LOCK, f"{LOCK}.pid", records.FILE, *_EFFECTS}
+    ours = {
+        "checkpoints",
+        "state",
+        ownership.LEARNER,
+        "replay",
+        "tensorboard",
+        MOVED,
+        LOCK,
+        f"{LOCK}.pid",
+        records.FILE,
+        *_EFFECTS,
+    }
     ours |= set(folders.OLD_FILES)
     for path in _entries(run):
         name = path.name
@@ -292,6 +306,6 @@ def _others(run: Path, report: Report) -> None:
 
 
 def _entries(run: Path) -> Iterator[Path]:
-    for folder in (run, run / "checkpoints", run / "state", run / "replay"):
+    for folder in (run, *(run / name for name in (*ownership.ARTIFACTS, ownership.LEARNER, "replay"))):
         if folder.is_dir():
             yield from sorted(folder.iterdir())

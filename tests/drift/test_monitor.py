@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from collections.abc import Mapping
 from pathlib import Path
@@ -12,6 +13,7 @@ import pytest
 
 from selfplay.drift import events, watching
 from selfplay.drift.config import DriftConfig
+from selfplay.drift.detectors import evalues
 from selfplay.drift.monitor import Monitor, Reading, Stream
 from selfplay.drift.watching import Watching
 from selfplay.storage import records
@@ -91,6 +93,63 @@ def test_a_monitor_goes_on_from_its_state() -> None:
     assert other.take([reading(TESTED, 1, "a"), reading(TESTED, 30, "b")], 2) == one.take(
         [reading(TESTED, 1, "a"), reading(TESTED, 30, "b")], 2
     )
+
+
+DATA = Stream("reals", "covariate p(x)", "row", "a test", "They changed.", "Wait.", again=True)
+ACTED = Stream("head", "concept p(y|x)", "batch", "a limit", "It is stuck.", "Look.", limit=1.0, actions=("stop",))
+
+
+def test_a_stream_that_may_drift_again_alarms_again_and_spends_less_each_time() -> None:
+    monitor = Monitor((DATA, LIMITED), DriftConfig(alpha=0.01))
+    found = [monitor.take([reading(DATA, value)], generation)[1] for generation, value in enumerate([30, 0, 30, 1, 30])]
+    assert [len(events) for events in found] == [1, 0, 1, 0, 1] and monitor.alarms == 3
+    thresholds = [events[0].threshold for events in found if events]
+    assert thresholds == pytest.approx([100 * 2, 100 * 6, 100 * 12])
+    assert sum(1 / threshold for threshold in thresholds) < 0.01, "all of them together keep to alpha"
+
+
+@pytest.mark.parametrize("again", [False, True])
+def test_over_a_long_run_no_more_than_alpha_of_null_streams_alarm_at_all(again: bool) -> None:
+    stream = DATA if again else TESTED
+    rng = np.random.default_rng(3)
+    alarmed = 0
+    for _ in range(1000):  # e-values of p-values without drift
+        monitor = Monitor((stream,), DriftConfig(alpha=0.1))
+        readings = [reading(stream, evalues.from_p_value(p)) for p in rng.random(60)]
+        alarmed += bool(monitor.take(readings, 1)[1])
+    assert alarmed <= 100, f"{alarmed} of 1,000 runs, where 100 are allowed"
+
+
+def test_a_stream_about_which_something_is_done_rests_and_may_alarm_again() -> None:
+    monitor = Monitor((ACTED,), DriftConfig(actions=("stop",), cool_down=2))
+    found = [len(monitor.take([reading(ACTED, 5)], generation)[1]) for generation in range(1, 8)]
+    assert found == [1, 0, 0, 1, 0, 0, 1]
+    unacted = Monitor((ACTED,), DriftConfig(actions=("stop",), react="never"))
+    assert sum(len(unacted.take([reading(ACTED, 5)], generation)[1]) for generation in range(9)) == 1
+
+
+def test_an_alarm_says_since_when_the_change_is_seen() -> None:
+    monitor = Monitor((TESTED, LIMITED), DriftConfig(alpha=0.01))
+    (event,) = (
+        event
+        for generation, value in enumerate([2, -5, -5, 3, 4, 5], start=1)
+        for event in monitor.take([reading(TESTED, value)], generation)[1]
+    )
+    assert event.generation == 6 and event.since == 4
+    twice = dataclasses.replace(LIMITED, times=2)
+    monitor = Monitor((twice,), DriftConfig())
+    events = [monitor.take([reading(twice, value)], generation)[1] for generation, value in enumerate([3, 1, 3, 3])]
+    assert [[event.since for event in each] for each in events] == [[], [], [], [2]]
+
+
+def test_a_detector_whose_share_has_become_smaller_starts_anew() -> None:
+    one = Monitor((ACTED, TESTED), DriftConfig())
+    one.take([reading(TESTED, 3)], 1)
+    acted = dataclasses.replace(TESTED, actions=("stop",))
+    other = Monitor((acted,), DriftConfig(actions=("stop",)))
+    other.load_state(json.loads(json.dumps(one.state())))
+    (event,) = other.take([reading(acted, 30)], 2)[1]
+    assert event.threshold == pytest.approx(200)
 
 
 def test_without_alarms_it_measures_only() -> None:

@@ -55,3 +55,15 @@ def test_a_state_of_an_earlier_version_takes_its_settings_from_its_config() -> N
     now.load_state({"learner.batch_size": 64, "replay.samples_per_insert": 6.0}, 6_400, 600, None)
     assert now.owed(6_400, 600) == 0
     assert now.at(6_432) == 606
+
+
+def test_slower_reuse_holds_for_new_rows_until_it_ends_and_after_a_stop() -> None:
+    made = due(rate=6.0, size=64)
+    steps = made.at(6_400)
+    made.slow(0.5, 6_400, steps)
+    assert made.owed(6_400, steps) == 0 and made.at(12_800) - steps == 300
+    resumed = due(rate=6.0, size=64)
+    assert resumed.load_state(made.state(), 8_000, steps, None) is None
+    assert resumed.at(12_800) == made.at(12_800) and resumed.factor == 0.5
+    made.slow(1.0, 12_800, steps + 300)
+    assert made.at(19_200) - (steps + 300) == 600

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import pytest
 import tiny
@@ -271,3 +272,24 @@ def test_a_setting_that_does_not_exist_is_refused_with_those_that_do() -> None:
         config.override(LearnerConfig(), ["lookahead_alpha=0"])
     changed = config.override(LearnerConfig(), ["final_beta2=0.99", "rule=optimistic", "optimizer=sgd"])
     assert (changed.final_beta2, changed.rule, changed.optimizer) == (0.99, "optimistic", "sgd")
+
+
+@pytest.mark.parametrize("schedule", ["linear", "geometric"])
+def test_a_raised_rate_lies_between_the_schedule_and_its_peak_and_never_below_the_schedule(schedule: str) -> None:
+    learner = Learner((Update("net", Small(0), squares),), replace(CONFIG, schedule=schedule))
+    late = learner.learning_rate(0.9)
+    learner.raised = (5e-2, 0.25)
+    assert learner.learning_rate(0.9) == pytest.approx(late + 0.25 * (5e-2 - late))
+    learner.raised = (1e-6, 1.0)
+    assert learner.learning_rate(0.9) == late
+
+
+def test_adopted_weights_play_and_learn_with_fresh_moments() -> None:
+    one, other = (Learner((Update("net", Small(seed), squares),), CONFIG) for seed in (0, 1))
+    for batch in batches(5):
+        one.step(batch, 0.0)
+    one.adopt(other.weights())
+    assert bits(one.averaged["net"]) == bits(other.averaged["net"]) and one.steps == 5
+    for learner in (one, other):
+        learner.step(batches(1, seed=7)[0], 0.0)
+    assert weights_of(one.updates[0].module) == weights_of(other.updates[0].module), "as from the start"

@@ -130,3 +130,18 @@ def test_a_replay_restored_with_a_smaller_capacity_keeps_the_newest_rows() -> No
     smaller.restore(rows(40, 60), 60)
     assert smaller.rows(52, 60)["number"].tolist() == list(range(52, 60))
     assert len(smaller) <= 8
+
+
+def test_evicted_rows_are_drawn_no_more_and_the_window_grows_again() -> None:
+    replay = Replay(ROW, ReplayConfig(window_min=100, capacity=200))
+    replay.insert(rows(0, 80))
+    assert replay.evict(before=50) == 50 and len(replay) == 30
+    assert replay.sample(200, np.random.default_rng(0))["number"].min() >= 50
+    replay.insert(rows(80, 120))
+    assert len(replay) == 70 and replay.evict(before=20) == 0
+    restored = Replay(ROW, ReplayConfig(window_min=100, capacity=200))
+    restored.restore(replay.rows(50, 120), 120)
+    for held in (replay, restored):
+        held.insert(rows(120, 160))
+        assert len(held) == 100 and held.rows(60, 160)["number"].tolist() == list(range(60, 160))
+    assert replay.evict(before=10**6) == 99 and len(replay) == 1, "the newest row stays"

@@ -21,6 +21,8 @@ REALS = Stream(
     "real samples, against those of the generation before, along fixed directions (Kolmogorov–Smirnov, e-process)",
     "The data have changed while they are learned from: what was learned of the old ones is out of date.",
     "Look at what feeds the data, or let the run go on until it has learned the new ones.",
+    actions=("restore-snapshot", "evict-rows", "raise-learning-rate", "stop"),
+    again=True,
 )  # fmt: skip
 
 
