@@ -75,7 +75,7 @@ def copy_of(run: Path, tmp_path: Path) -> Path:
 def test_a_run_leaves_what_it_promises(whole_run: Path) -> None:
     assert {path.name for path in whole_run.iterdir()} == {
         "checkpoints", "state", "replay", "metrics.jsonl", "tensorboard", "evaluation.csv", "evaluation.png", "lock",
-        "lock.pid", "digests.json",
+        "lock.pid", "digests.json", "streams.json",
     }  # fmt: skip
     assert Pool(whole_run / "checkpoints").generations() == [0, 1, 2, 3, 4]
     assert [line["step"] for line in lines_of(whole_run)] == [0, 1, 2, 3, 4]
