@@ -23,6 +23,7 @@ COMMANDS = {
     "train": "teach an agent by self-play, or a generator by its critic; repeated, it goes on where it stopped",
     "play": "play against an agent in the terminal, every game alike; or watch two agents",
     "match": "games between two players, trained or not, with the certainty of the result",
+    "sweep": "compare settings: several arms with several seeds at equal budgets, with intervals; resumable",
     "elo": "ratings of generations, runs, reference players and engines, by games against each other",
     "sample": "what a trained generator makes, as a picture or as arrays",
     "analyze": "analyze positions with a trained agent, as a table or as JSON lines",

@@ -30,7 +30,7 @@ def read(file: Path, over: Any = None) -> tuple[str, Any]:
     """(name of the preset, config) of a TOML file: its settings, and for the others those of the preset that it names,
     or of the config `over`. Files and folders in it are named from its own. Raises ConfigError, one sentence with the
     line or the key."""
-    values = _parse(file)
+    values = parse(file, f"`selfplay train PRESET --write-config {file}` writes one")
     preset = values.pop("preset", None)
     if not isinstance(preset, str):
         raise ConfigError(
@@ -45,15 +45,14 @@ def read(file: Path, over: Any = None) -> tuple[str, Any]:
         raise ConfigError(f"'{file}': {error}") from None
 
 
-def _parse(file: Path) -> dict[str, Any]:
+def parse(file: Path, hint: str) -> dict[str, Any]:
+    """What a TOML file holds. hint: where such a file comes from, as a clause. Raises ConfigError."""
     try:
         with file.open("rb") as stream:  # a pipe, too: `--config <(…)`
             data = stream.read(bounded.MAX_JSON + 1)
         text = data.decode("utf-8").replace("\r\n", "\n")
     except FileNotFoundError:
-        raise ConfigError(
-            f"there is no file '{file}': `selfplay train PRESET --write-config {file}` writes one."
-        ) from None
+        raise ConfigError(f"there is no file '{file}': {hint}.") from None
     except OSError as error:
         raise ConfigError(f"cannot read '{file}' ({error.strerror}).") from None
     except UnicodeDecodeError:
@@ -84,22 +83,26 @@ def _merged(base: Mapping[str, Any], values: Mapping[str, Any], prefix: str = ""
 
 
 def write(file: Path, preset: str, config: Any) -> None:
-    """Writes every setting of `config` with its meaning. Raises FolderError where the file exists or cannot be
-    written."""
-    meanings = dict(configs.describe(type(config)))
-    lines = [
-        f"# Settings of a run. `selfplay train --config {file.name}` trains with them.",
-        "# A line that is deleted takes its value from this preset:",
-        f"preset = {_toml(preset)}",
-        *_section(configs.absolute_paths(type(config), configs.to_values(config), Path.cwd()), meanings, ""),
-    ]
+    """Writes `text` to a file. Raises FolderError where the file exists or cannot be written."""
     try:
         with file.open("x", encoding="utf-8") as out:
-            out.write("\n".join(lines) + "\n")
+            out.write(text(file.name, preset, config))
     except FileExistsError:
         raise FolderError(f"'{file}' exists: choose another name, or delete it first.") from None
     except OSError as error:
         raise FolderError(f"cannot write '{file}' ({error.strerror}).") from None
+
+
+def text(name: str, preset: str, config: Any) -> str:
+    """Every setting of `config` with its meaning, as a TOML file called `name` holds them."""
+    meanings = dict(configs.describe(type(config)))
+    lines = [
+        f"# Settings of a run. `selfplay train --config {name}` trains with them.",
+        "# A line that is deleted takes its value from this preset:",
+        f"preset = {_toml(preset)}",
+        *_section(configs.absolute_paths(type(config), configs.to_values(config), Path.cwd()), meanings, ""),
+    ]
+    return "\n".join(lines) + "\n"
 
 
 def _section(values: Mapping[str, Any], meanings: Mapping[str, str], prefix: str) -> list[str]:
