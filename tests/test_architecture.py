@@ -77,7 +77,7 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
 
 # Third parties that have one place, and ours that must stay light. Names are module prefixes.
 ONLY_IN = {
-    "ray": ("selfplay.loop.nodes.connection", "selfplay.loop.nodes.keeper"),
+    "ray": ("selfplay.loop.nodes.connection", "selfplay.loop.nodes.keeper", "selfplay.loop.nodes.relay"),
     "tensorboard": ("selfplay.loop.metrics",),
     "torch.utils.tensorboard": ("selfplay.loop.metrics",),
     "numba": ("games", "selfplay.search.kernels"),

@@ -6,7 +6,6 @@ weights by reference and plays until it has its rows. Weights are put into Ray's
 
 from __future__ import annotations
 
-import socket
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import islice
@@ -19,7 +18,7 @@ from selfplay import cores
 from selfplay import device as devices
 from selfplay.agent import Agent
 from selfplay.errors import ActorPoolError, UserError
-from selfplay.loop.nodes import connection, layout, placement, processes
+from selfplay.loop.nodes import calls, connection, layout, placement, processes, relay, relays
 from selfplay.types import SampleBatch, Weights
 
 RESULTS_EVERY = 1.0  # seconds between a tournament's results from one actor
@@ -38,7 +37,7 @@ class _RemoteActor:
         self._calls = 0
 
     def ready(self) -> str:
-        return socket.gethostname()
+        return relay.node_id()
 
     def beat(self) -> int | None:
         """How far it is, as a number that rises; None where its family does not tell."""
@@ -64,10 +63,11 @@ class RayActorPool:
     def __init__(
         self, agent: Agent, seed: int, size: int, rollout_rows: int, address: str | None = None,
         actor_gpus: float | None = 0.0, owner: Path | None = None,
-        note: Callable[[str], None] = lambda sentence: None,
+        note: Callable[[str], None] = lambda sentence: None, relayed: bool | None = None,
     ) -> None:  # fmt: skip
-        """address, owner, note: as for `processes.Processes`. actor_gpus: see `layout.decide`. Raises ActorPoolError
-        when Ray or the actors cannot be started."""
+        """address, owner, note: as for `processes.Processes`. actor_gpus: see `layout.decide`. relayed: whether a relay
+        on each node stands between its actors and this process; None: on a cluster. Raises ActorPoolError when Ray or
+        the actors cannot be started."""
         if address is None:
             check(size, actor_gpus or 0.0, note)
             if not learns_on_gpu():
@@ -90,61 +90,46 @@ class RayActorPool:
         self._paused = False
         needs = {"CPU": 1.0} | ({"GPU": actor_gpus} if actor_gpus else {})
         self._processes = processes.Processes(size, address, start, owner, note, needs, sees_gpus=actor_gpus != 0)
-        self._weights: Any = None
-        self._generation = 0
-        self._calls: dict[Any, int] = {}  # call in flight → actor
-        self._messages = self._bytes = 0  # since `metrics`
+        self._order: calls.Order | None = None  # once weights are published
+        ray = self._processes.ray
+        relayed = address is not None if relayed is None else relayed
+        self._calls: calls.Calls | relays.Relays = relays.Relays(ray, agent.row_dtype) if relayed else calls.Calls(ray)
+        self._told = (0, 0)  # messages and bytes that metrics have been told of
 
     @property
     def restarts(self) -> int:
         return self._processes.restarts
 
     def metrics(self) -> dict[str, float]:
-        found = {"in_flight": float(len(self._calls) * self._rollout_rows)}
-        found |= {"messages": float(self._messages), "megabytes": self._bytes / 1e6}
-        self._messages = self._bytes = 0
-        return found
+        received = self._calls.messages, self._calls.bytes
+        messages, size = (now - before for now, before in zip(received, self._told, strict=True))
+        self._told = received
+        in_flight = len(self._calls.busy()) * self._rollout_rows
+        return {"in_flight": float(in_flight), "messages": float(messages), "megabytes": size / 1e6}
 
     @property
     def ended(self) -> str:
         return ""  # actors of data that end work in the learner's process
 
     def publish(self, weights: Weights, generation: int, opponent_weights: Weights | None) -> None:
-        self._weights = self._processes.ray.put((weights, opponent_weights))
-        self._generation = generation
+        put = self._processes.ray.put((weights, opponent_weights))
+        self._order = calls.Order(generation, put, self._rollout_rows)
         self._ask()
 
     def collect(self, wait: bool) -> list[SampleBatch]:
-        ray = self._processes.ray
-        for index, why in self._processes.watch(set(self._calls.values())):
+        for index, why in self._processes.watch(self._calls.busy()):
             self._replace(index, why)
         self._ask()
-        if not self._calls:
-            if wait and not self._paused:
-                time.sleep(0.05)  # all of them are starting
-            return []
-        ready, _ = ray.wait(list(self._calls), num_returns=1, timeout=1.0 if wait else 0)
-        if ready:  # others may be done as well
-            ready, _ = ray.wait(list(self._calls), num_returns=len(self._calls), timeout=0)
-        batches = []
-        for call in ready:
-            index = self._calls.pop(call)
-            try:
-                # Its rows are a read-only view of the object store's memory, which the replay copies from.
-                rows, stats, generation, number = ray.get(call)
-            except ray.exceptions.RayActorError as error:
-                self._replace(index, f"it died ({connection.sentence(error)})")
-            except ray.exceptions.RayTaskError as error:
-                if isinstance(error.cause, UserError):
-                    raise error.cause from None
-                self._replace(index, connection.sentence(error.cause))
-            else:
-                source = (index, self._processes.incarnation(index), number)
-                batches.append(SampleBatch(rows, stats, generation, source))
-                self._messages += 1
-                self._bytes += rows.nbytes
+        if wait and not self._calls.busy() and not self._paused:
+            time.sleep(0.05)  # all of them are starting
+        made, failed = self._calls.collect(1.0 if wait else 0.0)
+        for index, incarnation, why, error in failed:
+            if error is not None:
+                raise error from None
+            if self._processes.incarnation(index) == incarnation:
+                self._replace(index, why)
         self._ask()
-        return batches
+        return [SampleBatch(m.rows, m.stats, m.generation, (m.actor, m.incarnation, m.number)) for m in made]
 
     def accepted(self, batch: SampleBatch) -> None:
         self._processes.delivered(batch.source[0])
@@ -155,14 +140,12 @@ class RayActorPool:
             self._replace(index, why)
 
     def _replace(self, index: int, why: str) -> None:
-        self._calls = {call: actor for call, actor in self._calls.items() if actor != index}
+        self._calls.forget(index)
         self._processes.replace(index, why)
 
     def _ask(self) -> None:
-        if self._paused or self._weights is None:
-            return
-        for index, handle in self._processes.idle(set(self._calls.values())):
-            self._calls[handle.work.remote(self._generation, self._weights, self._rollout_rows)] = index
+        if self._order is not None:
+            self._calls.ask(self._processes.started(), self._order, self._paused)
 
     def pause(self, paused: bool) -> None:
         resumed = self._paused and not paused
@@ -233,7 +216,7 @@ class _RemoteMatchWorker:
         """It answers, so it has not hung."""
 
     def ready(self) -> str:
-        return socket.gethostname()
+        return relay.node_id()
 
     def work(self, tasks: Sequence[Any]) -> Iterator[tuple[list[Any], int]]:
         """Results about every second."""

@@ -13,6 +13,7 @@ from typing import Any
 
 from selfplay.errors import ActorPoolError
 from selfplay.loop.nodes import connection
+from selfplay.loop.nodes.calls import Member
 
 START_TIMEOUT = 120.0  # seconds until the next process has started, or a started one has done its first piece of work
 FEWER_AFTER = 20.0  # seconds after which fewer processes than wanted are enough to begin with
@@ -32,6 +33,7 @@ class _Slot:
     handle: Any
     starting: Any  # a call that its start ends; None: it has started
     incarnation: int  # how many processes there were before this one, in all slots
+    node: str = ""  # that it has started on
     failures: int = 0  # in a row, without anything delivered in between
     working: bool = False
     progress: Any = None  # as it said last
@@ -54,8 +56,9 @@ class Processes:
         sees_gpus: bool = True,
     ) -> None:  # fmt: skip
         """start: (ray, index, how many processes were started before) → a handle with `ready`, which answers when it
-        has started, and `beat`, how far it is. address, owner, sees_gpus: see `connection`. needs: what each asks for.
-        note: takes sentences for the user. Raises ActorPoolError when Ray or the processes cannot be started."""
+        has started with its node, and `beat`, how far it is. address, owner, sees_gpus: see `connection`. needs: what
+        each asks for. note: takes sentences for the user. Raises ActorPoolError when Ray or the processes cannot be
+        started."""
         self._connection = connection.Connection(size, address, owner, sees_gpus)
         self.ray = self._connection.ray
         self._start, self._note, self._needs = start, note, needs or {"CPU": 1}
@@ -71,7 +74,7 @@ class Processes:
 
     def _new(self, index: int, failures: int = 0) -> _Slot:
         handle = self._start(self.ray, index, self._started)
-        slot = _Slot(handle, handle.ready.remote(), self._started, failures)
+        slot = _Slot(handle, handle.ready.remote(), self._started, failures=failures)
         self._started += 1
         return slot
 
@@ -103,7 +106,7 @@ class Processes:
 
     def _has_started(self, slot: _Slot) -> None:
         try:
-            self.ray.get(slot.starting)
+            slot.node = self.ray.get(slot.starting)
         except self.ray.exceptions.RayError as error:
             raise ActorPoolError(f"an actor died while starting: {connection.sentence(error)}") from error
         slot.starting = None
@@ -120,13 +123,17 @@ class Processes:
 
     # -- working ---------------------------------------------------------------------------------------------
 
+    def started(self) -> list[Member]:
+        """The processes that have started."""
+        return [
+            Member(index, slot.incarnation, slot.node, slot.handle)
+            for index, slot in enumerate(self._slots)
+            if slot.starting is None
+        ]
+
     def idle(self, busy: Collection[int]) -> list[tuple[int, Any]]:
         """(index, handle) of the processes that have started and are not busy."""
-        return [
-            (index, slot.handle)
-            for index, slot in enumerate(self._slots)
-            if index not in busy and slot.starting is None
-        ]
+        return [(member.actor, member.handle) for member in self.started() if member.actor not in busy]
 
     def incarnation(self, index: int) -> int:
         return self._slots[index].incarnation
@@ -166,7 +173,7 @@ class Processes:
         done = ray.wait(waited, num_returns=len(waited), timeout=0)[0] if waited else []
         if slot.starting is not None and slot.starting in done:
             try:
-                ray.get(slot.starting)
+                slot.node = ray.get(slot.starting)
             except ray.exceptions.RayError as error:
                 return f"it died while starting: {connection.sentence(error)}"
             slot.starting, slot.quiet = None, 0.0
