@@ -3,7 +3,7 @@ on Ray, the real intake and the real replay; nothing is learned. The actors keep
 so that a few cores stand in for many; measured is processor time of the process that receives, and of Ray's own.
 
 Each size of pool is measured with rows sent in the run's own portions, and with portions a tenth as large: from both,
-the cost of a row and the cost of a message are told apart, by least squares (none negative). Weights are
+the cost of a row and the cost of a portion are told apart, by least squares (none negative). Weights are
 published once a generation, as in a run. `benchmarks/scaling_model.py` reckons with the costs up to 1,000 actors.
 
 "ratio" is rows per second of the largest pool over what its actors were to send: 1 is a process that keeps up.
@@ -11,6 +11,8 @@ published once a generation, as in a run. `benchmarks/scaling_model.py` reckons 
 
 from __future__ import annotations
 
+import json
+import sys
 import time
 from dataclasses import replace
 from typing import Any
@@ -99,12 +101,14 @@ def measure(pool: RayActorPool, player: agent.AlphaZero, generation_rows: int, s
         for batch in pool.collect(wait=True):
             intake.take(batch, generation)
     pool.metrics(), intake.metrics()
+    portions = 0
     began, own, rays = time.monotonic(), time.process_time(), ray_seconds()
     while (elapsed := time.monotonic() - began) < seconds:
         for batch in pool.collect(wait=True):
             taken, wrong = intake.take(batch, generation)
             assert taken is not None and not wrong
             replay.insert(taken.rows)
+            portions += 1
             pool.accepted(batch)
         if replay.inserted - start >= generation_rows:
             start, generation = replay.inserted, generation + 1
@@ -115,6 +119,7 @@ def measure(pool: RayActorPool, player: agent.AlphaZero, generation_rows: int, s
         "rows_per_second": replay.inserted / elapsed,
         "megabytes_per_second": found["megabytes"] / elapsed,
         "messages_per_second": found["messages"] / elapsed,
+        "portions_per_second": portions / elapsed,
         "driver_share_of_a_core": own / elapsed,
         "ray_share_of_a_core": rays / elapsed,
         "driver_ms_per_1000_rows": 1e6 * own / max(replay.inserted, 1),
@@ -126,14 +131,17 @@ def measure(pool: RayActorPool, player: agent.AlphaZero, generation_rows: int, s
 
 
 def fitted(results: list[dict[str, Any]]) -> Figures:
-    """Costs that explain the driver's share of a core, by least squares: of a message, of 1,000 rows, and of each actor
-    by itself (it is asked how far it is), in milliseconds."""
-    parts = np.array([[r["messages_per_second"], r["rows_per_second"] / 1000, r["actors"]] for r in results])
-    shares = np.array([r["driver_share_of_a_core"] for r in results]) * 1000
+    """Costs that explain the driver's share of a core, by least squares without negative ones, in milliseconds: of an
+    actor's portion of rows, of 1,000 rows, of each actor by itself (it is asked how far it is), and of everything that
+    there is once a second, the exchange with one relay included."""
+    names = ("ms_per_portion", "ms_per_1000_rows", "ms_per_actor_second", "ms_per_second")
+    parts = np.array([
+        [one["portions_per_second"], one["rows_per_second"] / 1000, one["actors"], 1.0] for one in results
+    ])  # fmt: skip
+    shares = np.array([one["driver_share_of_a_core"] for one in results]) * 1000
     weights = 1 / np.maximum(shares, 1e-9)
     costs, _ = optimize.nnls(parts * weights[:, None], shares * weights)
     off = np.abs(parts @ costs - shares) / np.maximum(shares, 1e-9)
-    names = ("ms_per_message", "ms_per_1000_rows", "ms_per_actor_second")
     return dict(zip(names, costs.tolist(), strict=True)) | {"median_error": float(np.median(off))}
 
 
@@ -144,6 +152,7 @@ def main() -> None:
     parser.add_argument("--blocks", type=int, default=5)
     parser.add_argument("--rate", type=float, default=500.0, help="rows per second of each actor")
     parser.add_argument("--sizes", nargs="+", type=int, default=[1, 2, 4, 8, 16])
+    parser.add_argument("--relayed", action="store_true", help="with a relay, as on a cluster")
     parser.add_argument("--address", help="of a running Ray cluster; default: Ray is started here")
     arguments = parser.parse_args()
     harness.start()
@@ -152,22 +161,23 @@ def main() -> None:
     settings = AlphaZeroConfig(game=arguments.game, network=network, actor=ActorConfig(num_simulations=8))
     player = Idle(settings)
     player.rows, player.rate = record(agent.AlphaZero(settings), 2_000), arguments.rate
-    results = []
+    results, relayed = [], arguments.relayed or arguments.address is not None
     for size in arguments.sizes:
         rollout, generation_rows = sizing.sizes(replace(settings.run, actors=size))
         for portion in (rollout, max(10, rollout // 10)):
-            pool = RayActorPool(player, 1, size, portion, arguments.address)
+            pool = RayActorPool(player, 1, size, portion, arguments.address, relayed=relayed)
             try:
                 for _ in range(arguments.repeats):
                     found = measure(pool, player, generation_rows, arguments.seconds)
-                    results.append({"actors": size, "rows_per_message": portion, **found})
+                    results.append({"actors": size, "rows_per_portion": portion, **found})
+                    print(json.dumps(results[-1]), file=sys.stderr, flush=True)
             finally:
                 pool.close()
     most = results[-2 * arguments.repeats]
     tensors = weights_of(player)[policy_value.PLAYER].values()
     harness.report(
         "scaling", most["rows_per_second"] / (most["actors"] * arguments.rate), "what the actors were to send",
-        game=arguments.game, rate=arguments.rate, bytes_per_row=player.row_dtype.itemsize,
+        game=arguments.game, rate=arguments.rate, relayed=relayed, bytes_per_row=player.row_dtype.itemsize,
         weights_megabytes=sum(tensor.numel() * tensor.element_size() for tensor in tensors) / 1e6,
         costs=fitted(results), results=results,
     )  # fmt: skip

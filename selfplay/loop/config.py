@@ -26,7 +26,7 @@ class RunConfig:
     every machine; the last rollout is learned from too. None: not limited by them."""
 
     generation_rows: Annotated[int, Meta(ge=1, le=10**9)] = 20_000
-    """New rows that make a generation; more where many actors play, 100 for each."""
+    """New rows that make a generation; more where many actors play, 400 for each."""
 
     rollout_rows: Annotated[int, Meta(ge=1, le=10**9)] = 1_000
     """Rows an actor collects before it sends them to the learner; fewer where all actors at once would make more than

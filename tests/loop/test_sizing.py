@@ -15,10 +15,10 @@ def test_few_actors_leave_the_settings_as_they_are(actors: int) -> None:
 
 
 def test_more_actors_send_fewer_rows_at_a_time_and_then_make_longer_generations() -> None:
-    assert sizing.sizes(RunConfig(actors=100)) == (100, 20_000)
-    assert sizing.sizes(RunConfig(actors=1_000)) == (50, 100_000)
+    assert sizing.sizes(RunConfig(actors=20)) == (500, 20_000)
+    assert sizing.sizes(RunConfig(actors=1_000)) == (200, 400_000)
     assert sizing.sentence(RunConfig(actors=1_000)) == (
-        "With 1,000 actors each sends 50 rows at a time, not run.rollout_rows=1000, and a generation has 100,000 "
+        "With 1,000 actors each sends 200 rows at a time, not run.rollout_rows=1000, and a generation has 400,000 "
         "rows, not run.generation_rows=20000, so that rows are learned from soon after they are made."
     )
 

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from selfplay.loop.config import RunConfig
 
-FEWEST_ROWS = 50  # of a message: fewer cost the learner's process more to receive than to learn from
+FEWEST_ROWS = 200  # of a message, which by itself costs who receives it about as much as these rows do
 
 
 class Sizes(NamedTuple):
