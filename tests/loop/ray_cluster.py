@@ -19,7 +19,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 RAY = Path(sys.executable).parent / "ray"
-SECONDS = 110  # for all of it, but for ending the nodes
+SECONDS = 300  # for all of it, but for ending the nodes; most of it is for a busy machine
 STARTED = "Ray runtime started"
 
 

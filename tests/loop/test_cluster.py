@@ -33,7 +33,7 @@ def cluster() -> Iterator[Cluster]:
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(170)
+@pytest.mark.timeout(400)
 def test_training_joins_a_cluster_of_two_nodes(cluster: Cluster, tmp_path: Path) -> None:
     run = tmp_path / "run"
     done = cluster.run(
