@@ -29,6 +29,8 @@ OPTIONS = {
     "watch": ["--rows", "3000", "--factor", "2"],
     "drift_faults": ["--faults", "one opening", "--from", "0", "--rows", "600"],
     "perft": ["--game", "chess", "--depth", "3", "--batch", "16", "--searches", "2"],
+    "scaling": [*SMALL, "--sizes", "1", "--rate", "2000", "--seconds", "1"],
+    "scaling_model": ["--seconds", "5"],
     "actors": [*SMALL, "--simulations", "4", "--rollout-rows", "20", "--seconds", "1"],
 }
 
