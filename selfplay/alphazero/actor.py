@@ -27,7 +27,7 @@ from selfplay.alphazero.trajectory import MOVE, GrowingArray
 from selfplay.networks import inference, policy_value
 from selfplay.networks.config import NetworkConfig
 from selfplay.networks.shared import client, launcher
-from selfplay.search import evaluators, search
+from selfplay.search import evaluators, search, variation
 from selfplay.search.config import SearchConfig
 from selfplay.types import Weights
 
@@ -182,12 +182,15 @@ class SelfPlayActor:
     def _finish_moves(self, group: Group, rows: np.ndarray) -> None:
         """Plays and records the moves of games `rows`, whose searches are done, and starts the next searches."""
         results = group.search.results(rows)
+        if self.config.greedy_backup:
+            results = results._replace(wdl=variation.leaf_wdl(group.search, rows))
         plies = group.plies(rows)
         slots = self._choose(group, rows, results, plies)
         actions = results.actions[np.arange(len(rows)), slots]
         step = self.game.step(group.states[rows], actions)
         reward, discount = self._adjudicated(step, plies)
-        self._record(group, rows, results, plies, reward, discount)
+        cut = (slots != results.play) & self.config.cut_outcomes
+        self._record(group, rows, results, plies, reward, discount, cut)
         group.states[rows] = step.states
         over = discount == 0
         for row in rows[over]:
@@ -213,7 +216,8 @@ class SelfPlayActor:
         return np.where(late, score, step.reward), np.where(late, 0, step.discount)
 
     def _choose(self, group: Group, rows: np.ndarray, results: search.Results, plies: np.ndarray) -> np.ndarray:
-        """[M] slot of the action to play: drawn by temperature under PUCT, the search's own choice under Gumbel."""
+        """[M] slot of the action to play: drawn by temperature under PUCT, where the game still explores; the search's
+        own choice under Gumbel."""
         if self.search_config.policy == "gumbel":
             return results.play
         draws = np.array([group.rngs[row].random() for row in rows])
@@ -222,15 +226,20 @@ class SelfPlayActor:
         weights = results.policy / results.policy.max(axis=1, keepdims=True)
         shares = np.cumsum(weights.astype(np.float64) ** (1 / np.maximum(temperature, 1e-3))[:, None], axis=1)
         drawn = (shares <= draws[:, None] * shares[:, -1:]).sum(axis=1)
-        return np.where(temperature > _COLD, drawn, results.play)
+        explores = temperature > _COLD
+        if self.config.switch_plies:
+            explores &= plies < group.switch[rows]
+        return np.where(explores, drawn, results.play)
 
     def _record(
         self, group: Group, rows: np.ndarray, results: search.Results, plies: np.ndarray, reward: np.ndarray,
-        discount: np.ndarray,
+        discount: np.ndarray, cut: np.ndarray,
     ) -> None:  # fmt: skip
-        """Adds the moves [M] to the trajectories of games `rows`. Of an opponent's move, the row stays zero."""
+        """Adds the moves [M] to the trajectories of games `rows`. The row of a move that is not learned from, an
+        opponent's or one of exploration, stays zero."""
         moves = np.zeros(len(rows), MOVE)
-        moves["recorded"] = group.newest_plays(rows)
+        moves["recorded"] = group.newest_plays(rows) & (plies >= group.switch[rows])
+        moves["cut"], moves["search_value"] = cut, results.wdl[:, 0] - results.wdl[:, 2]
         moves["exact"] = np.where(results.exact, results.value, np.nan)
         moves["reward"], moves["discount"] = reward, discount
         records = self._records(group.states[rows], results, plies)
@@ -244,6 +253,8 @@ class SelfPlayActor:
         rows = np.zeros(len(states), dtype=self._row_dtype)
         width = rows["policy"].shape[1]
         actions, policy = results.actions, results.policy
+        if self.config.exact_policy:
+            policy = exact_policy(results)
         if width < actions.shape[1]:
             kept = np.sort(np.argsort(-policy, axis=1, kind="stable")[:, :width], axis=1)
             actions, policy = np.take_along_axis(actions, kept, axis=1), np.take_along_axis(policy, kept, axis=1)
@@ -287,6 +298,14 @@ class SelfPlayActor:
         for group, saved in zip(self._groups, rest["groups"], strict=True):
             group.load_state(arrays, saved)
         return True
+
+
+def exact_policy(results: search.Results) -> np.ndarray:
+    """[M, K] float32: the policies of `results`; where a position is proven, even shares of all actions that are proven
+    to keep its result."""
+    keeps = (results.proven == results.value[:, None]) & (results.actions >= 0) & results.exact[:, None]
+    number = keeps.sum(axis=1, keepdims=True)
+    return np.where(number > 0, keeps / np.maximum(number, 1), results.policy).astype(np.float32)
 
 
 def _never() -> bool:

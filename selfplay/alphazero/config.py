@@ -52,6 +52,26 @@ class ActorConfig:
     opponent_share: Annotated[float, Meta(ge=0, le=1)] = 0.05
     """Share of the searching spent on games against a past generation; 0 turns it off."""
 
+    switch_plies: Annotated[int, Meta(ge=0, le=100_000)] = 0
+    """Each game explores for a uniformly drawn number of searched plies below this, and those are not learned from;
+    from then on the search's own choice is played, so that outcomes are free of exploration. 0: off."""
+
+    cut_outcomes: bool = False
+    """An outcome is carried back only to the last move that was not the search's own choice; there, and on before it,
+    the search's value takes its place, as traces are cut in Watkins's Q(lambda) (1989)."""
+
+    outcome_lambda: Annotated[float, Meta(ge=0, le=1)] = 1.0
+    """Carried back over a move, an outcome is mixed with the search's value of the position after it: this part of the
+    outcome, the rest of the value (lambda returns; Sutton & Barto 2018, 12.1). 1: the outcome alone."""
+
+    greedy_backup: bool = False
+    """A row's search value is that at the end of the line which the search expects, in place of the mean over its tree
+    (A0GB; Willemsen et al. 2021). With target.search_value_fraction=1 it is the whole value target."""
+
+    exact_policy: bool = False
+    """Where a position's result is proven, the policy target is spread evenly over all actions that are proven to keep
+    it, in place of those that were visited most."""
+
     restart_search_on_update: bool = True
     """Restart searches in progress when new weights come, so that no tree mixes two networks."""
 

@@ -33,7 +33,8 @@ class Group:
         self.search = search.Search(game, size, search_config, config.num_simulations)
         self.states = game.initial_states(size)
         self.rngs = [np.random.default_rng(0)] * size
-        self.trajectories = [Trajectory(row_dtype) for _ in range(size)]
+        self.trajectories = [Trajectory(row_dtype, config.outcome_lambda) for _ in range(size)]
+        self.switch = np.zeros(size, dtype=np.int32)  # searched plies before which a game explores, if it ever switches
         self.side = np.full(size, BOTH, dtype=np.int8)  # that the newest weights play
         self.games_started = 0
         self.turns = 0
@@ -62,6 +63,8 @@ class Group:
             self.rngs[row] = rng
             self.trajectories[row].clear()
             self.states[row] = self._opening(rng)
+            if self.config.switch_plies:
+                self.switch[row] = rng.integers(self.config.switch_plies)
             self.side[row] = self.games_started % 2 if self.in_league else BOTH
             self.games_started += 1
 
@@ -95,6 +98,8 @@ class Group:
         rows = np.zeros(len(moves), self.trajectories[0].rows.dtype)
         rows[:] = np.concatenate([trajectory.rows for trajectory in self.trajectories])
         arrays = {"states": self.states, "side": self.side, "rows": rows, "moves": moves}
+        if self.config.switch_plies:
+            arrays["switch"] = self.switch
         rest = {
             "games_started": self.games_started,
             "turns": self.turns,
@@ -107,11 +112,16 @@ class Group:
         name = f"group{self.number}."
         self.states = _like(arrays[name + "states"], self.states)
         self.side = _like(arrays[name + "side"], self.side)
+        self.switch[:] = 0  # of games that began without
+        if self.config.switch_plies and name + "switch" in arrays:
+            self.switch = _like(arrays[name + "switch"], self.switch)
         self.games_started, self.turns = rest["games_started"], rest["turns"]
         self.rngs = [random_stream.unpack(stream) for stream in rest["rngs"]]
         moves = np.zeros(len(arrays[name + "moves"]), MOVE)
+        saved = arrays[name + "moves"].dtype.names or ()
         for field in MOVE.names or ():
-            moves[field] = arrays[name + "moves"][field]
+            if field in saved:  # earlier versions had fewer
+                moves[field] = arrays[name + "moves"][field]
         for row, trajectory in enumerate(self.trajectories):
             own = arrays[name + "moves"]["game"] == row
             trajectory.clear()

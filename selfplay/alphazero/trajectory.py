@@ -14,6 +14,8 @@ MOVE = np.dtype([
     ("exact", "f4"),  # proven value of the position it was played in, for its player; nan: none
     ("reward", "f4"),  # for its player, in [-1, 1]
     ("discount", "f4"),  # see games.base.Step; 0 ends the game
+    ("cut", "?"),  # an outcome is not carried back over it
+    ("search_value", "f4"),  # what the search expected, for its player, in [-1, 1]
 ])  # fmt: skip
 
 
@@ -59,7 +61,8 @@ class GrowingArray:
 class Trajectory:
     """The searched moves of one game: row i is the position before move i, with what the search made of it."""
 
-    def __init__(self, row_dtype: np.dtype) -> None:
+    def __init__(self, row_dtype: np.dtype, outcome_lambda: float = 1.0) -> None:
+        self._outcome_lambda = outcome_lambda
         self._rows, self._moves = GrowingArray(row_dtype), GrowingArray(MOVE)
 
     def __len__(self) -> int:
@@ -91,18 +94,24 @@ class Trajectory:
     def finish(self, finished: GrowingArray) -> None:
         """Values the game's positions and adds those recorded to `finished`, the last one first."""
         rows, moves = self.rows, self.moves
-        rows["outcome"] = outcomes(moves)
+        rows["outcome"] = outcomes(moves, self._outcome_lambda)
         order = np.flatnonzero(moves["recorded"])[::-1]
         np.take(rows, order, out=finished.extend_by(len(order)), mode="clip")
 
 
-def outcomes(moves: np.ndarray) -> np.ndarray:
+def outcomes(moves: np.ndarray, outcome_lambda: float = 1.0) -> np.ndarray:
     """[n] float32 in [-1, 1] of moves [n] MOVE, each for its player, from the game's end backwards: reward + discount ·
-    outcome of the next; where the search has proven a position, the proven value instead."""
+    outcome of the next; where the move is cut, the search's value instead; where the search has proven a position, the
+    proven value. outcome_lambda: part of the next's outcome that is carried back, the rest is the search's value."""
     found = np.zeros(len(moves), np.float32)
-    outcome = 0.0
-    columns = (moves[name].tolist() for name in ("exact", "reward", "discount"))
-    for place, (exact, reward, discount) in reversed(list(enumerate(zip(*columns, strict=True)))):
-        outcome = reward + discount * outcome if exact != exact else exact  # nan is the number that differs from itself
+    carried = 0.0
+    columns = (moves[name].tolist() for name in ("exact", "reward", "discount", "cut", "search_value"))
+    for place, (exact, reward, discount, cut, value) in reversed(list(enumerate(zip(*columns, strict=True)))):
+        if exact == exact:  # nan is the number that differs from itself
+            outcome = carried = exact
+        else:
+            outcome = carried = value if cut else reward + discount * carried
+            if outcome_lambda < 1:
+                carried = outcome_lambda * outcome + (1 - outcome_lambda) * value
         found[place] = outcome
     return found

@@ -206,8 +206,8 @@ def test_a_blunder_after_a_proof_does_not_change_what_was_proven() -> None:
     unknown = np.nan
     # The second player had a proven win at ply 1, gave it away, and lost by the last move, which is not recorded.
     moves = np.array(
-        [(True, unknown, 0, -1), (True, 1, 0, -1), (True, unknown, 0, -1), (True, unknown, 0, -1),
-         (False, unknown, 1, 0)],
+        [(True, unknown, 0, -1, False, 0), (True, 1, 0, -1, False, 0), (True, unknown, 0, -1, False, 0),
+         (True, unknown, 0, -1, False, 0), (False, unknown, 1, 0, False, 0)],
         dtype=trajectories.MOVE,
     )  # fmt: skip
     assert trajectories.outcomes(moves).tolist() == [-1, 1, 1, -1, 1]
