@@ -63,4 +63,7 @@ class Status:
     losses: dict[str, float] = field(default_factory=dict)  # mean over the last generation
     metrics: dict[str, float] = field(default_factory=dict)  # of the last evaluation
     history: list[tuple[int, dict[str, float]]] = field(default_factory=list)  # (generation, metrics)
+    watched: int = 0  # streams that are watched for drift
+    alarms: int = 0  # of drift, so far
+    drifted: str = ""  # the last alarm or action, in a few words
     notes: list[str] = field(default_factory=list)  # sentences for the user, newest last

@@ -32,6 +32,8 @@ class Watching:
         self._plan = Plan(self._observer.streams, self._observer.settings) if self._observer else None
         self._actions = 0  # taken so far
         self._folder = folder
+        self.alarms = 0  # lines of drift.jsonl that are of alarms
+        self.last = ""  # its last line, in a few words
         self.failure: str | None = None
 
     @property
@@ -118,11 +120,26 @@ class Watching:
         return {PREFIX + "actions": float(self._actions)} if self.settings.actions else {}
 
     def _write(self, given: list[Event]) -> None:
+        for event in given:
+            self._count(event.as_json())
         try:
             for event in given:
                 records.append(self._folder / events.FILE, json_text.dumps(event.as_json()).encode() + b"\n")
         except OSError as error:
             self.failure = f"{events.FILE} is not being written: {error.strerror or error}."
+
+    def _count(self, event: Mapping[str, Any]) -> None:
+        """Counts an event, as drift.jsonl has it."""
+        action = event.get("action")
+        self.alarms += not action
+        name, part = event.get("stream") or "", event.get("part")
+        what = f"{name} ({part})" if part else name
+        self.last = f"{f'{action}, because of {what}' if action else what}, generation {event['step']}"
+
+    @property
+    def streams(self) -> int:
+        """How many are watched."""
+        return len(self._observer.streams) if self._observer is not None else 0
 
     def _describe(self, generation: int) -> None:
         """Writes streams.json: what is watched, where it stands and where its limits lie."""
@@ -163,5 +180,9 @@ class Watching:
             if len(kept) < len(found) or not all(line.text.endswith(b"\n") for line in kept):
                 text = b"".join(line.text.rstrip(b"\n") + b"\n" for line in kept)
                 records.replace(self._folder / events.FILE, text)
+            self.alarms, self.last = 0, ""
+            for line in kept:
+                if line.event is not None:
+                    self._count(line.event)
         except OSError as error:
             self.failure = f"{events.FILE} is not being written: {error.strerror or error}."

@@ -136,6 +136,15 @@ class MetricsWriter:
         """An image [rows, columns, 3] uint8 for TensorBoard."""
         self._to_tensorboard(step, lambda events: events.image(step, name, image))
 
+    def text(self, step: int, name: str, words: str) -> None:
+        """A text for TensorBoard, which shows it among those of its name."""
+
+        def write(events: EventFile) -> None:
+            events.text(step, name, words)
+            events.flush()
+
+        self._to_tensorboard(step, write)
+
     @contextlib.contextmanager
     def _reported(self) -> Iterator[None]:
         try:
@@ -206,6 +215,9 @@ class EventFile:
     def image(self, step: int, name: str, picture: Any) -> None:
         """picture: [rows, columns, 3] uint8."""
         self._write(step=step, summary=self._summary.image(name, picture, dataformats="HWC"))
+
+    def text(self, step: int, name: str, words: str) -> None:
+        self._write(step=step, summary=self._summary.text(name, words))
 
     def flush(self) -> None:
         self._file.flush()

@@ -28,6 +28,8 @@ from selfplay.loop.metrics import MetricsWriter
 from selfplay.storage import json_text
 from selfplay.types import SampleBatch, Status, Watch, Weights
 
+EVENTS = "drift/events"  # alarms and actions as texts in TensorBoard
+
 
 class Telemetry:
     """Sums since the last generation, rates since the last publication, evaluations since the run began."""
@@ -83,12 +85,19 @@ class Telemetry:
     def _note_alarms(self, sentences: list[str]) -> None:
         for sentence in sentences:
             self.note(f"Generation {self.status.generation}: {sentence}")
+            self.metrics.text(self.status.generation, EVENTS, sentence)
+        self._show_drift()
         if self.watching.failure:
             self.note(self.watching.failure)
 
     def acted(self, reaction: Reaction, what: str) -> None:
         """Says that an action was taken at the end of the present generation. what: was done, as a clause."""
         self._note_alarms([self.watching.acted(self.status.generation, reaction, what)])
+
+    def _show_drift(self) -> None:
+        """Puts into the status what is watched and what was said of it."""
+        status, watching = self.status, self.watching
+        status.watched, status.alarms, status.drifted = watching.streams, watching.alarms, watching.last
 
     def start_rates(self) -> None:
         """Starts the interval over which rates are measured."""
@@ -200,8 +209,8 @@ class Telemetry:
         for name, sentence in self.agent.alarms(self.status).items():
             if name not in self._alarms:
                 self._alarms.add(name)
-                self.note(f"Generation {self.status.generation}: {sentence}")
                 self.watching.record(self.status.generation, name, sentence)
+                self._note_alarms([sentence])
 
     # -- going on exactly ------------------------------------------------------------------------------------
 
@@ -240,6 +249,7 @@ class Telemetry:
         """Takes back what was written of this generation and later ones."""
         self.metrics.cut(before=generation)
         self.watching.cut(before=generation)
+        self._show_drift()
 
     def close(self) -> None:
         self.metrics.close()

@@ -88,7 +88,8 @@ def board_status() -> Status:
     rates = {"games/s": 46.1, "positions/s": 918.0, "evaluations/s": 13227.0, "batch": 101.6, "cache_hits": 0.15,
              "exact": 0.23, "plies": 20.0, "lag": 0.5, "reuse": 5.9}  # fmt: skip
     return Status(generation=3, steps=1000, rows=9000, games=450, seconds=60, progress=0.5, phase="playing",
-                  rates=rates, losses={"net/policy_loss": 0.945}, metrics=BOARD,
+                  rates=rates, losses={"net/policy_loss": 0.945}, metrics=BOARD, watched=12,
+                  alarms=2, drifted="evict-rows, because of labels (actor 1), generation 3",
                   history=[(0, BOARD), (3, BOARD)])  # fmt: skip
 
 
@@ -126,6 +127,16 @@ def test_the_panel_of_a_board_game_has_no_word_of_critics(width: int) -> None:
                   "policy loss 0.945", "accuracy", "best 95.00%"):  # fmt: skip
         assert words in text, text
     assert not re.search("critic|generator|samples", text) and "…" not in text
+
+
+def test_a_line_says_what_is_watched_for_drift_and_what_was_said_of_it_last() -> None:
+    status = board_status()
+    last = "evict-rows, because of labels (actor 1), generation 3"
+    assert layout.drift(status) == [f"drift  2 alarms  12 streams watched  {last}"]
+    assert "drift 2 alarms 12 streams watched evict-rows" in re.sub(r" +", " ", drawn(status, 100, BOARDS))
+    status.alarms, status.drifted = 0, ""
+    assert layout.drift(status) == ["drift  no alarm  12 streams watched"]
+    assert "drift" not in drawn(gan_status(), 100, GANS)  # which is not watched
 
 
 def test_updates_a_second_are_those_of_the_last_seconds() -> None:

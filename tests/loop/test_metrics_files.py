@@ -73,6 +73,15 @@ def test_tensorboard_reads_what_is_written_and_forgets_what_a_resumed_run_took_b
     assert [(each.step, round(each.value, 1)) for each in events] == [(1, 1.1), (2, 2.1), (3, 3.3), (4, 4.3), (5, 5.3)]
 
 
+def test_texts_are_shown_by_tensorboard(tmp_path: Path) -> None:
+    writer = metrics.MetricsWriter(tmp_path)
+    writer.text(3, "drift/events", "labels: they are *wrong*.")
+    writer.close()
+    assert writer.failures == {}
+    (found,) = EventAccumulator(str(tmp_path / "tensorboard")).Reload().Tensors("drift/events/text_summary")
+    assert found.step == 3 and found.tensor_proto.string_val == [b"labels: they are *wrong*."]
+
+
 DAMAGE = [b'{"step": 2, "ga\xb3es": ', b"[2]", b'{"games": 3}', b'{"step": "2"}', b'{"step": 2, "x": "y"}', b"[" * 9999]
 
 

@@ -89,6 +89,7 @@ def _lines(status: Status, speeds: Speeds, display: Display, width: int, detail:
     of = display.balance
     if of and of.metric in status.losses:
         parts.append(balance(status.losses[of.metric], of, width))
+    parts.append(drift(status))
     parts.append(_curves(status, display, width)[: detail.curves])
     found: list[str] = []
     for part in parts:
@@ -179,6 +180,15 @@ def balance(share: float, of: Balance, width: int = 200) -> list[str]:
         return [line]
     room = width - cell_len(f"{of.left}  {of.right}") - 2  # the ends of the bar
     return [f"{of.left} {_bar(share, max(1, min(BALANCE_WIDTH, room)))} {of.right}", f"{of.right} {says}"]
+
+
+def drift(status: Status) -> list[str]:
+    """What is watched for drift, and what was said of it last."""
+    if not status.watched and not status.alarms:
+        return []
+    watched = f"{status.watched} stream{'s' * (status.watched != 1)} watched"
+    alarms = f"{status.alarms} alarm{'s' * (status.alarms != 1)}" if status.alarms else "no alarm"
+    return [f"drift{GAP}{alarms}{GAP}{watched}{GAP}{status.drifted}".rstrip()]
 
 
 def _bar(share: float, width: int) -> str:
