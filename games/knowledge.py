@@ -11,8 +11,11 @@ from typing import NamedTuple, Protocol
 
 import numpy as np
 
+import games
 from games.base import Game
 from games.checks import perft
+from games.endgames import store
+from games.endgames.tables import Endgames, Exact, exact
 
 
 class EvalSet(NamedTuple):
@@ -53,6 +56,16 @@ class Knowledge:
         """[B, A] int8 game-theoretic values of the actions for the player to move (base.ILLEGAL where not legal), or
         None when the game has no exact solver."""
         return None
+
+    def exact(self, states: np.ndarray) -> Exact | None:
+        """What is known for certain of states [B], none of them over: by the solver, of all; or by the endgame tables
+        that were built on this machine, of some. None where there is neither."""
+        values = self.exact_action_values(states)
+        if values is not None:
+            return Exact(np.ones(len(states), dtype=bool), values, None)
+        endgames = games.facet(self.game, Endgames)
+        tables = store.available(endgames)
+        return exact(endgames, tables, states) if tables else None
 
     @property
     def has_solver(self) -> bool:

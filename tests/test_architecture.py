@@ -28,7 +28,15 @@ LONGER = {
 PLAIN = tuple(f"selfplay.{name}" for name in ("errors", "types", "display", "config", "device", "cores"))
 CORE = (*PLAIN, "selfplay.storage", "selfplay.agent", "selfplay.drift")
 RULES = ("games", "games.base")
-BOARD_GAMES = (*RULES, "games.notation", "games.protocols", "games.appearance", "games.knowledge", "games.text")
+BOARD_GAMES = (
+    *RULES,
+    "games.notation",
+    "games.protocols",
+    "games.appearance",
+    "games.knowledge",
+    "games.text",
+    "games.endgames",
+)
 LEARNING = ("selfplay.league", "selfplay.learning", "selfplay.ratings", "selfplay.loop")
 PLAYING = ("selfplay.search", "selfplay.networks", "selfplay.players")
 TRAINING = ("selfplay.presets", "selfplay.gan.load")

@@ -78,6 +78,10 @@ class Endgames:
         """(index into `names` [B] int64, slot [B] int64) of positions; NOWHERE both where no table has them."""
         raise NotImplementedError
 
+    def near(self, states: np.ndarray) -> np.ndarray:
+        """[B] bool: whether the actions of positions are worth looking up. By default, where a table has them."""
+        return self.locate(states)[0] != NOWHERE
+
     def positions(self, name: str, slots: np.ndarray) -> np.ndarray:
         """[B] state_dtype: the positions of slots [B] that are positions, without history; `terminal` is set."""
         raise NotImplementedError
@@ -125,22 +129,32 @@ def worth(values: np.ndarray, distance: np.ndarray) -> np.ndarray:
     return order
 
 
+def in_words(value: int, distance: int = 0) -> str:
+    """ "win in 7" moves of the winner, "draw", "loss in 3"; without the number where the distance is not known: 0."""
+    word = {1: "win", 0: "draw", -1: "loss"}[value]
+    return f"{word} in {(distance + 1) // 2}" if value and distance else word
+
+
 def exact(endgames: Endgames, tables: Mapping[str, np.ndarray], states: np.ndarray) -> Exact:
     """What the tables say of each action in states [B], none of them over.
 
-    A position is known where every action leads to a position in a table, or ends the game by the rules, and no win
-    takes longer than the clock allows from here on; whoever is drawn by the tables is drawn under any clock. Positions
-    that stood on the board before are not looked at: a win is exact as long as the way to it repeats none a third time.
+    A position with as few pieces as a table has is known where every action leads to a position in a table, or ends
+    the game by the rules, and no win takes longer than the clock allows from here on; whoever is drawn by the tables is
+    drawn under any clock. Positions that stood on the board before are not looked at: a win is exact as long as the way
+    to it repeats none a third time.
     """
     game = endgames.game
     values = np.full((len(states), game.num_actions), ILLEGAL, dtype=np.int8)
     distance = np.zeros((len(states), game.num_actions), dtype=np.int16)
-    rows, actions, value, moves, known = after(endgames, tables, states)
-    values[rows, actions], distance[rows, actions] = value, moves
-    everything = np.ones(len(states), dtype=bool)
-    everything[rows[~known]] = False
-    everything &= distance.max(axis=1, initial=0) <= endgames.moves_left(states)
-    return Exact(everything, values, distance)
+    known = endgames.near(states)
+    few = np.flatnonzero(known)
+    if len(few):
+        states = base.picked(base.kernel_ready(states), few)
+        rows, actions, value, moves, sure = after(endgames, tables, states)
+        values[few[rows], actions], distance[few[rows], actions] = value, moves
+        known[few[rows[~sure]]] = False
+        known[few] &= distance[few].max(axis=1) <= endgames.moves_left(states)
+    return Exact(known, values, distance)
 
 
 def after(

@@ -75,14 +75,14 @@ def _print_table(player: NetworkPlayer, moves: str, fen: str | None, simulations
     except ValueError as error:
         raise UserError(str(error)) from None
     found = player.analyze(states, simulations)[0]
-    exact = player.exact_values(states[0])
+    exact = player.verdicts(states[0])
     print(found.board)
     win, draw, loss = found.wdl
     print(f"\n{player.description}, {simulations} simulations: value {found.value:+.3f} for the player to move "
           f"(win {win:.1%}, draw {draw:.1%}, loss {loss:.1%})")  # fmt: skip
     table = Table("move", "visits", "policy", "value", "prior", *(["exact"] if exact else []))
     for move in sorted(player.game.legal_moves(states[0]), key=lambda move: -round(found.policy[move], 6)):
-        verdict = [{1: "win", 0: "draw", -1: "loss"}[exact[move]]] if exact else []
+        verdict = [str(exact[move])] if exact else []
         mark = " ←" if move == found.best else ""
         value = f"{found.values[move]:+.3f}" if found.visits[move] else "–"
         table.add_row(f"{move}{mark}", str(found.visits[move]), f"{found.policy[move]:.1%}",

@@ -131,7 +131,7 @@ def _spec(arguments: argparse.Namespace, together: int | None) -> tuple[MatchSpe
     names = texts if texts[0] != texts[1] else [f"{texts[0]} (1)", f"{texts[1]} (2)"]
     spec = match_worker.MatchSpec(
         tuple(texts), tuple(names), game.name, arguments.simulations, tuple(starts), arguments.seed,
-        conditions.adjudication(arguments), together or match.TOGETHER,
+        conditions.adjudication(game, arguments), together or match.TOGETHER,
     )  # fmt: skip
     return spec, game, players
 

@@ -67,7 +67,8 @@ class Adjudication:
     """How many moves of each player in a row resign and draw must hold for."""
 
     exact_after: Annotated[int, Meta(ge=0)] = 0
-    """From this ply on, a game counts as what the game's exact solver says; 0: no such rule."""
+    """From this ply on, a game counts as what is certain: by the game's exact solver, or by the endgame tables that
+    were built on this machine; 0: no such rule."""
 
 
 class _OngoingGame:
@@ -154,10 +155,13 @@ def _adjudicated(
     if rules.exact_after:
         slots = [slot for slot, one in ongoing.items() if len(one.actions) >= rules.exact_after]
         slots = [slot for slot in slots if not states["terminal"][slot]]
-        values = games.facet(game, Knowledge).exact_action_values(states[slots]) if slots else None
-        if values is not None:
-            gain = np.where(states["to_play"][slots] == 0, 1, -1) * values.max(axis=1)
-            found |= {slot: (0.5 + 0.5 * float(g), "by the solver") for slot, g in zip(slots, gain, strict=True)}
+        exact = games.facet(game, Knowledge).exact(states[slots]) if slots else None
+        if exact is not None:
+            why = "by the solver" if exact.distance is None else "by an endgame table"
+            gain = np.where(states["to_play"][slots] == 0, 1, -1) * exact.values.max(axis=1)
+            for slot, known, points in zip(slots, exact.known.tolist(), (0.5 + 0.5 * gain).tolist(), strict=True):
+                if known:
+                    found[slot] = (points, why)
     return found
 
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
 import games
-from games.base import ILLEGAL, Game
+from games.base import Game
+from games.endgames.tables import in_words
 from games.knowledge import Knowledge
 from selfplay import config as configs
 from selfplay import device
@@ -19,6 +21,16 @@ from selfplay.players import analysis, player
 from selfplay.search import search
 from selfplay.search.config import SearchConfig
 from selfplay.storage import artifact
+
+
+class Verdict(NamedTuple):
+    """The result of a move with best play of both sides."""
+
+    value: int  # +1 win, 0 draw, -1 loss for the player who makes it
+    distance: int  # moves of either side to the end, this one included; 0 where it is drawn, or not known
+
+    def __str__(self) -> str:
+        return in_words(*self)
 
 
 class NetworkPlayer:
@@ -37,14 +49,16 @@ class NetworkPlayer:
         """What a search finds in each of states [B], none of them over. 0 simulations: the network's policy alone."""
         return analysis.analyses(self.game, self.evaluate, self.config, states, num_simulations)
 
-    def exact_values(self, state: np.void) -> dict[str, int] | None:
-        """Game-theoretic value of each legal move for the player to move, where the game has a solver."""
-        states = np.array([state], dtype=self.game.state_dtype)
-        values = games.facet(self.game, Knowledge).exact_action_values(states)
-        if values is None:
+    def verdicts(self, state: np.void) -> dict[str, Verdict] | None:
+        """What is certain of each legal move for the player to move; None where the game has neither solver nor a table
+        of this endgame."""
+        found = games.facet(self.game, Knowledge).exact(np.array([state], dtype=self.game.state_dtype))
+        if found is None or not found.known[0]:
             return None
-        legal = self.game.legal_moves(state)
-        return {move: int(values[0, action]) for move, action in legal.items() if values[0, action] != ILLEGAL}
+        return {
+            move: Verdict(int(found.values[0, action]), 0 if found.distance is None else int(found.distance[0, action]))
+            for move, action in self.game.legal_moves(state).items()
+        }
 
 
 def load(path: Path) -> NetworkPlayer:

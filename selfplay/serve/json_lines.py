@@ -198,6 +198,7 @@ def _notation(player: NetworkPlayer) -> Notation:
 
 def _told(player: NetworkPlayer, states: np.ndarray, found: Analysis) -> dict[str, Any]:
     """An analysis of states [1] as JSON values; `policy` in the order of the actions, `moveInfos` the best first."""
+    exact = player.verdicts(states[0])
     return {
         "best": found.best,
         "pv": found.pv,
@@ -213,6 +214,7 @@ def _told(player: NetworkPlayer, states: np.ndarray, found: Analysis) -> dict[st
             "proven": found.exact,
         },
         "reportAnalysisWinratesAs": "SIDETOMOVE",
+        **({} if exact is None else {"exact": {move: str(verdict) for move, verdict in exact.items()}}),
     }
 
 

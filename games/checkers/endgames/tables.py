@@ -135,6 +135,11 @@ class CheckersEndgames(Endgames):
         slots[nowhere] = NOWHERE
         return np.where(nowhere, NOWHERE, pieces - 1), slots
 
+    def near(self, states: np.ndarray) -> np.ndarray:
+        """Positions in the middle of a jump, too, which no table has."""
+        few: np.ndarray = np.bitwise_count(states["own"] | states["other"]) < _P
+        return few
+
     @np.errstate(over="ignore")
     def positions(self, name: str, slots: np.ndarray) -> np.ndarray:
         states = self.game.initial_states(len(slots))

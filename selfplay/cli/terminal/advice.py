@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import games
 from games.appearance import Appearance
+from games.endgames.tables import Exact, in_words
 from games.knowledge import Knowledge
 from games.text import whole_moves
 from selfplay.play import session
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     from selfplay.search.analyzer import SearchInfo
 
 SHOWN = 10  # lines of an analysis
-VERDICTS = {1: "win", 0: "draw", -1: "loss"}
+VERDICTS: dict[int | None, str] = {1: "win", 0: "draw", -1: "loss"}
 
 
 def hint(at: GameSession, info: SearchInfo, in_words: bool) -> str:
@@ -29,9 +30,21 @@ def hint(at: GameSession, info: SearchInfo, in_words: bool) -> str:
     first = next(whole_moves.split(at.game, at.states, best.actions))
     onwards = session.variation(at.game, first.after, best.actions[len(first.actions) :])
     then = f", then {' '.join(onwards)}" if onwards else ""
-    exact = f" This is a certain {VERDICTS[best.proven]}." if best.proven is not None else ""
+    known = certain(at)
+    truth = VERDICTS.get(best.proven) if known is None else _words(known, best.actions[0])
+    exact = f" This is a certain {truth}." if truth is not None else ""
     value = f"value {round(best.value, 2) + 0:+.2f}"
     return f"Hint for {name}: {named(at, first.actions, in_words)} ({value}{then}).{exact}"
+
+
+def certain(at: GameSession) -> Exact | None:
+    """What solver or endgame tables say of the position; None where they know nothing."""
+    found = games.facet(at.game, Knowledge).exact(at.states)
+    return found if found is not None and found.known[0] else None
+
+
+def _words(exact: Exact, action: int) -> str:
+    return in_words(int(exact.values[0, action]), 0 if exact.distance is None else int(exact.distance[0, action]))
 
 
 def named(at: GameSession, actions: Sequence[int], in_words: bool) -> str:
@@ -50,13 +63,13 @@ def show(screen: Screen, at: GameSession, info: SearchInfo, lines: bool) -> None
 
 def _show_lines(screen: Screen, at: GameSession, info: SearchInfo) -> None:
     game, states = at.game, at.states
-    exact = games.facet(game, Knowledge).exact_action_values(states)
+    exact = certain(at)
     rows = []
     for line in info.lines[:SHOWN]:
         texts = session.variation(game, states, line.actions, 6)
         value = f"{round(line.value, 2) + 0:+.2f}" if line.visits else "–"
         value = f"{VERDICTS[line.proven]}" if line.proven is not None else value
-        truth = [] if exact is None else [VERDICTS[int(exact[0, line.actions[0]])]]
+        truth = [] if exact is None else [_words(exact, line.actions[0])]
         rows.append([texts[0], f"{line.visits}", value, f"{line.prior:.1%}", *truth, " ".join(texts[1:])])
     head = ["move", "visits", "value", "prior", *(["exact"] if exact is not None else []), "and then"]
     if screen.plain:

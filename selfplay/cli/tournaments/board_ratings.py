@@ -42,7 +42,7 @@ def enter(arguments: argparse.Namespace) -> Contest:
     starts = conditions.find_openings(game, arguments, arguments.games // 2, players)
     spec = match_worker.MatchSpec(
         tuple(entry.text for entry in entries), tuple(entry.name for entry in entries), game.name, numbers[0],
-        tuple(starts), arguments.seed, conditions.adjudication(arguments),
+        tuple(starts), arguments.seed, conditions.adjudication(game, arguments),
     )  # fmt: skip
     return Contest(
         [tournament.Participant(entry.name, registry.digest(entry.text, game.name, numbers[0])) for entry in entries],

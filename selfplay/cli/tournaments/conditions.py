@@ -37,7 +37,7 @@ def add_adjudication(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--draw", type=numbers.real(0, 1), default=0.0, metavar="V",
                         help="a game is drawn where both stay within ±V (0.02) for 4 moves after ply 40")  # fmt: skip
     parser.add_argument("--exact-after", type=numbers.whole(0, 10**9), default=0, metavar="N",
-                        help="from this ply on, a game counts as what the game's exact solver says")  # fmt: skip
+                        help="from this ply on, a game counts as what its solver or endgame tables say")  # fmt: skip
 
 
 def check_range(option: str, value: float, least: float, most: float) -> None:
@@ -52,12 +52,25 @@ def check_even(arguments: argparse.Namespace) -> None:
         raise UserError(f"--games is {arguments.games}, and must be even: each opening is played from both sides.")
 
 
-def adjudication(arguments: argparse.Namespace) -> Any:
+def adjudication(game: Game, arguments: argparse.Namespace) -> Any:
+    """Raises UserError where games are to end by exact knowledge, and there is none."""
+    import games
+    from games.knowledge import Knowledge
     from selfplay.players import match
 
+    if arguments.exact_after and games.facet(game, Knowledge).exact(game.initial_states(0)) is None:
+        hint = f": build some with `selfplay games endgames build {game.name}`" if _has_tables(game) else ""
+        raise UserError(f"--exact-after needs a solver or endgame tables, and {game.name} has none here{hint}.")
     return match.Adjudication(
         max_plies=arguments.max_plies, resign=arguments.resign, draw=arguments.draw, exact_after=arguments.exact_after
     )
+
+
+def _has_tables(game: Game) -> bool:
+    import games
+    from games.endgames.tables import Endgames
+
+    return bool(games.facet(game, Endgames).names)
 
 
 def find_openings(game: Game, arguments: argparse.Namespace, number: int, players: list[Any]) -> list[Opening]:
