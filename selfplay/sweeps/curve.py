@@ -16,9 +16,8 @@ from selfplay import config as configs
 from selfplay.display import Display, MetricSpec
 from selfplay.loop import metrics
 from selfplay.presets import registry
-from selfplay.storage import artifact
 from selfplay.sweeps.folder import SweepFolder
-from selfplay.sweeps.plan import Budget, Plan
+from selfplay.sweeps.plan import Budget, Plan, Trial
 
 CSV, PNG = "curve.csv", "curve.png"
 PREFIX = "evaluation/"
@@ -32,10 +31,10 @@ GRID = 200  # points of a line
 
 def points(folder: SweepFolder) -> list[dict[str, Any]]:
     """A dict for each evaluation of each trial that is trained or begun: arm, seed, generation, minutes, evaluations,
-    and its metrics."""
+    and its metrics. Trials whose metrics cannot be read are left out."""
     found = []
     for trial in folder.plan.trials():
-        for line in metrics.iterate(folder.run(trial)):
+        for line in _lines(folder, trial):
             measured = {key.removeprefix(PREFIX): value for key, value in line.items() if key.startswith(PREFIX)}
             if measured:
                 found.append({
@@ -43,6 +42,13 @@ def points(folder: SweepFolder) -> list[dict[str, Any]]:
                     "minutes": line.get("seconds", 0.0) / 60, "evaluations": line.get("evaluations", 0), **measured,
                 })  # fmt: skip
     return found
+
+
+def _lines(folder: SweepFolder, trial: Trial) -> list[dict[str, Any]]:
+    try:
+        return metrics.read(folder.run(trial))
+    except OSError:
+        return []
 
 
 def table(found: Sequence[dict[str, Any]]) -> str:
@@ -69,7 +75,7 @@ def drawn_metric(plan: Plan, found: Sequence[dict[str, Any]]) -> tuple[str, Metr
 
 
 def draw(folder: SweepFolder, found: Sequence[dict[str, Any]]) -> bool:
-    """Writes the PNG; False where there is nothing to draw. Raises OSError."""
+    """Writes the PNG; False where there is nothing to draw. Raises FolderError."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
@@ -104,7 +110,7 @@ def draw(folder: SweepFolder, found: Sequence[dict[str, Any]]) -> bool:
     axes.legend()
     written = io.BytesIO()
     figure.savefig(written, format="png")
-    artifact.replace_file(folder.path / PNG, written.getvalue())
+    folder.write(PNG, written.getvalue())
     return True
 
 

@@ -53,6 +53,9 @@ class SweepFolder:
             self.write(PLAN, json_text.dumps({"format": FORMAT, **plan.values()}, indent=1))
             self.trained = read_trained(path)
             self.results = read_results(path)
+        except OSError as error:
+            self._lock.release()
+            raise _refused(path, error) from None
         except BaseException:
             self._lock.release()
             raise
@@ -80,10 +83,11 @@ class SweepFolder:
         self.results[trial.name] = {"arm": trial.arm, "seed": trial.seed, **result}
         self.write(RESULTS, "".join(json_text.dumps(line) + "\n" for line in self.results.values()))
 
-    def write(self, name: str, text: str) -> None:
+    def write(self, name: str, content: str | bytes) -> None:
         """Replaces a file of this folder. Raises FolderError where the disk refuses."""
+        data = content.encode() if isinstance(content, str) else content
         try:
-            artifact.replace_file(self.path / name, text.encode())
+            artifact.replace_file(self.path / name, data)
         except OSError as error:
             raise _refused(self.path, error) from None
 

@@ -29,7 +29,7 @@ from selfplay.presets import registry as presets
 from selfplay.ratings import standings
 from selfplay.ratings.tournament import Participant, round_robin
 from selfplay.ratings.tournament_folder import TournamentFolder
-from selfplay.storage import artifact, bounded
+from selfplay.storage import bounded
 from selfplay.sweeps import positions
 from selfplay.sweeps.folder import MAX_FILE, SweepFolder
 from selfplay.sweeps.plan import Plan, Trial
@@ -176,7 +176,7 @@ def _positions(folder: SweepFolder, game: games.base.Game, tell: Tell) -> tuple[
         if made is not None:
             data = io.BytesIO()
             np.savez(data, states=made.states, values=made.values, stage=made.stage)
-            artifact.replace_file(path, data.getvalue())
+            folder.write(POSITIONS, data.getvalue())
     if made is not None:
         return made, f"{len(made.states):,} positions of play by others, none of them in the game's eval set"
     eval_set = knowledge.eval_set()

@@ -127,6 +127,10 @@ def make(
     budget = budget or _budget_of(preset, base)
     made = tuple(_arm(name, changes, base, budget) for name, changes in _named(arms))
     _refuse_equal(made)
+    if measure.games % 2:
+        raise ConfigError(
+            f"{measure.games} games of two agents are no pairs: give an even number, as seats are swapped."
+        )
     trials = len(made) * len(seeds)
     if not 0 < trials <= MOST_TRIALS:
         raise ConfigError(f"the sweep has {trials:,} trials: expected 1 to {MOST_TRIALS:,} (arms times seeds).")

@@ -58,6 +58,7 @@ def test_each_arm_comes_equally_often_at_each_place_of_the_order() -> None:
         ({"settings": ["run.seed=3"]}, "give it as --seeds"),
         ({"seeds": (1, 1)}, "seed 1 is given twice"),
         ({"seeds": ()}, "0 trials"),
+        ({"measure": Measure(games=5)}, "5 games of two agents are no pairs"),
         ({"preset": None}, "expected a preset"),
         ({"preset": "tic-tac"}, "Did you mean 'tic-tac-toe'"),
         ({"budget": Budget("generations", 2.5)}, "'2.5' is not valid for 'run.generations'"),
@@ -176,6 +177,13 @@ def test_a_folder_of_something_else_or_in_use_is_refused_and_left_alone(tmp_path
     (damaged / folders.PLAN).write_text("{")
     with pytest.raises(FolderError, match="is damaged"):
         folders.SweepFolder(damaged, make())
+    (tmp_path / "file").touch()
+    with pytest.raises(FolderError, match="is a file"):
+        folders.SweepFolder(tmp_path / "file", make())
+    (tmp_path / "blocked" / "arms" / "base.toml").mkdir(parents=True)
+    with pytest.raises(FolderError, match="cannot write to"):
+        folders.SweepFolder(tmp_path / "blocked", make())
+    assert lock.Lock.holder(tmp_path / "blocked" / "lock") is None
     with folders.SweepFolder(tmp_path / "busy", make()), pytest.raises(FolderError, match="another sweep"):
         folders.SweepFolder(tmp_path / "busy", make())
     assert lock.Lock.holder(tmp_path / "busy" / "lock") is None
