@@ -96,15 +96,19 @@ def measure(pool: RayActorPool, player: agent.AlphaZero, generation_rows: int, s
     intake, replay = Intake(player), Replay(player.row_dtype, player.config.replay)
     weights, generation, start = weights_of(player), 1, 0
     pool.publish(weights, generation, None)
-    warm = time.monotonic() + 2
-    while time.monotonic() < warm:
+    delivered = dict.fromkeys(range(pool.size), 0)
+    while min(delivered.values()) < 2:  # all under way, and with portions of this size
         for batch in pool.collect(wait=True):
             intake.take(batch, generation)
+            delivered[batch.source[0]] += 1
     pool.metrics(), intake.metrics()
     portions = 0
     began, own, rays = time.monotonic(), time.process_time(), ray_seconds()
-    while (elapsed := time.monotonic() - began) < seconds:
-        for batch in pool.collect(wait=True):
+    elapsed = 0.0  # up to the last arrival: relays deliver once a second
+    while elapsed < seconds:
+        batches = pool.collect(wait=True)
+        elapsed = time.monotonic() - began if batches else elapsed
+        for batch in batches:
             taken, wrong = intake.take(batch, generation)
             assert taken is not None and not wrong
             replay.insert(taken.rows)
@@ -164,15 +168,15 @@ def main() -> None:
     results, relayed = [], arguments.relayed or arguments.address is not None
     for size in arguments.sizes:
         rollout, generation_rows = sizing.sizes(replace(settings.run, actors=size))
-        for portion in (rollout, max(10, rollout // 10)):
-            pool = RayActorPool(player, 1, size, portion, arguments.address, relayed=relayed)
-            try:
+        pool = RayActorPool(player, 1, size, rollout, arguments.address, relayed=relayed)
+        try:
+            for pool.rollout_rows in (rollout, max(10, rollout // 10)):
                 for _ in range(arguments.repeats):
                     found = measure(pool, player, generation_rows, arguments.seconds)
-                    results.append({"actors": size, "rows_per_portion": portion, **found})
+                    results.append({"actors": size, "rows_per_portion": pool.rollout_rows, **found})
                     print(json.dumps(results[-1]), file=sys.stderr, flush=True)
-            finally:
-                pool.close()
+        finally:
+            pool.close()
     most = results[-2 * arguments.repeats]
     tensors = weights_of(player)[policy_value.PLAYER].values()
     harness.report(

@@ -74,7 +74,7 @@ def simulate(
     relays_load = min(actors, a_node) * portions * direct.ms_per_portion / 1000
     own = costs.ms_per_actor_second * actors / 1000  # share of the process that is gone before anything arrives
     if layout.relays:
-        kept_up = min(1.0, 1.0 / relays_load)
+        kept_up = 1.0 / max(1.0, relays_load)
         senders, rows, period, fixed = nodes, kept_up * costs.rate * actors / nodes * relay.EVERY, relay.EVERY, 1
     else:
         senders, rows, fixed = actors, float(sizes.rollout_rows), 0

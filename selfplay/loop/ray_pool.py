@@ -86,7 +86,7 @@ class RayActorPool:
             return processes.remote(ray, _RemoteActor, **options).remote(agent, index, moved, 1)
 
         self.size = size
-        self._rollout_rows = rollout_rows
+        self.rollout_rows = rollout_rows  # of calls from the next publication on
         self._paused = False
         needs = {"CPU": 1.0} | ({"GPU": actor_gpus} if actor_gpus else {})
         self._processes = processes.Processes(size, address, start, owner, note, needs, sees_gpus=actor_gpus != 0)
@@ -104,7 +104,7 @@ class RayActorPool:
         received = self._calls.messages, self._calls.bytes
         messages, size = (now - before for now, before in zip(received, self._told, strict=True))
         self._told = received
-        in_flight = len(self._calls.busy()) * self._rollout_rows
+        in_flight = len(self._calls.busy()) * self.rollout_rows
         return {"in_flight": float(in_flight), "messages": float(messages), "megabytes": size / 1e6}
 
     @property
@@ -113,7 +113,7 @@ class RayActorPool:
 
     def publish(self, weights: Weights, generation: int, opponent_weights: Weights | None) -> None:
         put = self._processes.ray.put((weights, opponent_weights))
-        self._order = calls.Order(generation, put, self._rollout_rows)
+        self._order = calls.Order(generation, put, self.rollout_rows)
         self._ask()
 
     def collect(self, wait: bool) -> list[SampleBatch]:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import itertools
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pytest
 
-from selfplay.loop.nodes import relay
+from selfplay.loop.nodes import relay, relays
 from selfplay.loop.nodes.calls import Calls, Made, Member, Order
 
 ROW = np.dtype([("n", "i4"), ("x", "f4", (3,))])
@@ -108,3 +109,72 @@ def test_a_relay_forgets_the_call_of_an_actor_that_was_replaced(monkeypatch: pyt
     assert [one.number for one in found.made] == list(range(1, len(found.made) + 1))
     found = mine.exchange([new], (2, [None], 2), True, False)
     assert len(found.made) <= 1 and found.busy == [], "paused: only what was in flight"
+
+
+class RelayRay(FakeRay):
+    """A node "a" with relays whose exchanges end as a test says."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.alive, self.started, self.killed = True, 0, 0
+        self.calls = itertools.count()
+        strategies = SimpleNamespace(NodeAffinitySchedulingStrategy=lambda node, soft: (node, soft))
+        self.util = SimpleNamespace(scheduling_strategies=strategies)
+
+    def get_runtime_context(self) -> Any:
+        return SimpleNamespace(get_node_id=lambda: "here")
+
+    def nodes(self) -> list[dict[str, Any]]:
+        return [{"NodeID": "a", "Alive": self.alive}]
+
+    def remote(self, **options: Any) -> Any:
+        assert options["scheduling_strategy"] == ("a", False)
+
+        def start() -> Any:
+            self.started += 1
+            return SimpleNamespace(exchange=SimpleNamespace(remote=lambda *_: next(self.calls)))
+
+        return lambda _: SimpleNamespace(remote=start)
+
+    def kill(self, relay: Any) -> None:
+        self.killed += 1
+
+
+MEMBERS = [Member(0, 4, "a", None), Member(1, 5, "a", None)]
+
+
+def test_an_exchange_ends_before_the_next_begins_and_its_rows_are_counted() -> None:
+    ray = RelayRay()
+    mine = relays.Relays(ray, ROW)
+    for _ in range(3):
+        mine.ask(MEMBERS, Order(1, None, 2), paused=False)
+    assert next(ray.calls) == 1 and mine.busy() == {0, 1} and mine.collect(0.0) == ([], [])
+    made = Made(0, 4, relay.NO_ROWS, {}, 1, 1)
+    ray.results[0] = relay.Delivery([made], [3], rows(3).tobytes(), False, [], [1])
+    (found,), failed = mine.collect(0.0)
+    assert np.array_equal(found.rows, rows(3)) and failed == [] and mine.busy() == {1}
+    assert (mine.messages, mine.bytes) == (1, 3 * ROW.itemsize)
+
+
+@pytest.mark.parametrize("alive", [True, False])
+def test_a_relay_that_dies_is_replaced_and_a_node_that_is_gone_fails_all_its_actors(alive: bool) -> None:
+    ray = RelayRay()
+    mine = relays.Relays(ray, ROW)
+    mine.ask(MEMBERS, Order(1, None, 2), paused=False)
+    ray.results[0], ray.alive = _Exceptions.RayError("gone"), alive
+    made, failed = mine.collect(0.0)
+    assert made == [] and ray.killed == 1 and mine.busy() == set()
+    assert [one[:2] for one in failed] == ([] if alive else [(0, 4), (1, 5)])
+    mine.ask(MEMBERS if alive else [], Order(1, None, 2), paused=False)
+    assert ray.started == (2 if alive else 1)
+
+
+def test_a_relay_that_hangs_is_ended(monkeypatch: pytest.MonkeyPatch) -> None:
+    ray = RelayRay()
+    mine = relays.Relays(ray, ROW)
+    mine.ask(MEMBERS, Order(1, None, 2), paused=False)
+    mine.collect(0.0)
+    assert ray.killed == 0
+    monkeypatch.setattr(relays, "HUNG", -1.0)
+    mine.collect(0.0)
+    assert ray.killed == 1

@@ -4,6 +4,7 @@ dies. A node that is gone is told of as the failure of all its actors.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from typing import Any
 
@@ -11,6 +12,8 @@ import numpy as np
 
 from selfplay.loop.nodes import connection, relay
 from selfplay.loop.nodes.calls import Failed, Made, Member, Order
+
+HUNG = 60.0  # seconds of an exchange, of which a relay needs about one
 
 
 class Relays:
@@ -21,7 +24,7 @@ class Relays:
         self._ray, self._dtype = ray, dtype
         self._here = ray.get_runtime_context().get_node_id()
         self._relays: dict[str, Any] = {}
-        self._flying: dict[Any, str] = {}  # exchange → node
+        self._flying: dict[Any, tuple[str, float]] = {}  # exchange → node, when it began
         self._told: dict[str, list[Member]] = {}  # node → the actors that its relay was told of last
         self._busy: dict[str, set[int]] = {}  # node → those of them with a call in flight, as far as is known
         self.messages = self.bytes = 0  # received so far
@@ -35,14 +38,15 @@ class Relays:
         nodes: dict[str, list[Member]] = {}
         for member in actors:
             nodes.setdefault(member.node, []).append(member)
+        flying = {node for node, _ in self._flying.values()}
         for node, members in nodes.items():
-            if node in self._flying.values():
+            if node in flying:
                 continue
             if node not in self._relays:
                 self._relays[node] = self._start(node)
             whole = (order.generation, [order.weights], order.rows)
             call = self._relays[node].exchange.remote(members, whole, paused, node != self._here)
-            self._flying[call], self._told[node] = node, members
+            self._flying[call], self._told[node] = (node, time.monotonic()), members
             if not paused:
                 self._busy[node] = {member.actor for member in members}
 
@@ -66,7 +70,7 @@ class Relays:
         if ready:  # others may have arrived as well
             ready, _ = self._ray.wait(list(self._flying), num_returns=len(self._flying), timeout=0)
         for call in ready:
-            node = self._flying.pop(call)
+            node, _ = self._flying.pop(call)
             try:
                 delivery: relay.Delivery = self._ray.get(call)
             except self._ray.exceptions.RayError as error:
@@ -77,6 +81,9 @@ class Relays:
             self.bytes += len(delivery.packed)
             made += relay.unpack(delivery, self._dtype)
             failed += delivery.failed
+        for node, began in self._flying.values():
+            if time.monotonic() - began > HUNG:
+                self._ray.kill(self._relays[node])  # which ends its exchange
         return made, failed
 
     def _lost(self, node: str, why: str) -> list[Failed]:
