@@ -80,6 +80,9 @@ class RateSpec:
     show: str = "{:.1f}"
     """Format of a ratio."""
 
+    optional: bool = False
+    """Left out where no actor has told the sum."""
+
     @property
     def key(self) -> str:
         """Its name among `Status.rates`."""

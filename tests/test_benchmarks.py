@@ -31,6 +31,9 @@ OPTIONS = {
     "perft": ["--game", "chess", "--depth", "3", "--batch", "16", "--searches", "2"],
     "scaling": [*SMALL, "--sizes", "1", "--rate", "2000", "--seconds", "1"],
     "scaling_model": ["--seconds", "5"],
+    "shared_inference": [
+        *SMALL, "--simulations", "4", "--games", "8", "--turns", "3", "--sizes", "1", "2", "--servers", "1",
+    ],
     "actors": [*SMALL, "--simulations", "4", "--rollout-rows", "20", "--seconds", "1"],
 }
 

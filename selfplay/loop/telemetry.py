@@ -118,6 +118,8 @@ class Telemetry:
             return
         rates = {}
         for spec in self.agent.display.rates:
+            if spec.optional and (spec.part or spec.name) not in done:
+                continue
             amount, over = done.get(spec.part or spec.name, 0.0), max(done.get(spec.of, 0.0), 1) if spec.of else seconds
             rates[spec.key] = amount / over
         rates["lag"] = done.get("lag", 0.0) / max(done.get("deliveries", 0.0), 1)

@@ -1,0 +1,130 @@
+"""Inference servers as processes: started by whoever needs one, replaced when they die or hang, and gone after all."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import secrets
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+import tiny
+from served import SHARED, leaves, local, same
+
+import games
+from selfplay.networks.shared import client, launcher
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
+
+ROOT = Path(__file__).resolve().parents[3]
+GAME = games.make("tic-tac-toe")
+
+
+def servers_of(key: str) -> list[int]:
+    """Processes that listen, or have listened, at a run's addresses."""
+    return [
+        process.pid
+        for process in psutil.process_iter()
+        if any(key in connection.laddr for connection in connections(process))
+    ]
+
+
+def connections(process: psutil.Process) -> list[psutil._common.pconn]:  # type: ignore[name-defined]
+    with contextlib.suppress(psutil.Error):
+        found: list[psutil._common.pconn] = process.net_connections("unix")  # type: ignore[name-defined]
+        return found
+    return []
+
+
+@pytest.fixture
+def connection() -> Iterator[client.Client]:
+    made = client.Client(GAME, launcher.Server(secrets.token_hex(8), 0, GAME, tiny.NETWORK, SHARED), 32, 3)
+    yield made
+    pid = made._pid
+    made.close()
+    deadline = time.monotonic() + 60
+    while psutil.pid_exists(pid) and time.monotonic() < deadline:
+        time.sleep(0.1)
+    assert not psutil.pid_exists(pid), "the server has not ended with its last client"
+
+
+def evaluator(connection: client.Client, seed: int) -> client.SharedEvaluator:
+    made = client.SharedEvaluator(connection, f"with seed {seed}")
+    made.load(tiny.random_weights(GAME, seed))
+    return made
+
+
+@pytest.mark.chaos
+def test_a_server_that_is_killed_or_hangs_is_replaced_and_answers_are_those_of_a_network_at_home(
+    connection: client.Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(client, "HANG_TIMEOUT", 2.0)
+    newest, opponent = evaluator(connection, 1), evaluator(connection, 2)
+    few, more = leaves(GAME, 7), leaves(GAME, 20, seed=5)
+    pids = []
+    for number in (signal.SIGKILL, signal.SIGSTOP, None):
+        answers = [newest.submit(few), opponent.submit(more), newest.submit(more)]
+        pids.append(connection._pid)
+        if number is not None:
+            os.kill(connection._pid, number)
+        wanted = [local(GAME, 1)(few), local(GAME, 2)(more), local(GAME, 1)(more)]
+        assert all(same(answer(), right) for answer, right in zip(answers, wanted, strict=True))
+        assert not connection._asked and sorted(connection._slots) == [0, 1, 2]
+    assert len({*pids}) == 3 and connection.counts["lost"] >= 2
+    assert not any(psutil.pid_exists(pid) for pid in pids[:2])
+    assert connection.waiting > 0
+
+
+ASK = """
+import sys
+import tiny
+from served import SHARED, leaves
+from selfplay.networks.shared import client, launcher
+import games
+game = games.make("tic-tac-toe")
+made = client.Client(game, launcher.Server(sys.argv[1], 0, game, tiny.NETWORK, SHARED), 32, 1)
+evaluator = client.SharedEvaluator(made, "newest")
+evaluator.load(tiny.random_weights(game, 1))
+answer = evaluator.submit(leaves(game, 9))
+answer()
+print(made._pid, flush=True)
+sys.stdin.readline()
+"""
+
+
+@pytest.mark.chaos
+def test_clients_that_start_together_share_one_server_which_outlives_the_one_that_started_it() -> None:
+    key = secrets.token_hex(8)
+    paths = os.pathsep.join(map(str, (ROOT, ROOT / "tests", ROOT / "tests" / "networks" / "shared")))
+    asking = [
+        subprocess.Popen(
+            [sys.executable, "-c", ASK, key], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+            env=os.environ | {"PYTHONPATH": paths},
+        )
+        for _ in range(3)
+    ]  # fmt: skip
+    try:
+        told = {int(process.stdout.readline()) for process in asking if process.stdout}
+        (server,) = told
+        assert servers_of(key) == [server]
+        for process in asking[:2]:  # one of them may have started it
+            process.kill()
+            process.wait()
+        made = client.Client(GAME, launcher.Server(key, 0, GAME, tiny.NETWORK, SHARED), 32, 1)
+        assert same(evaluator(made, 1)(leaves(GAME, 9)), local(GAME, 1)(leaves(GAME, 9)))
+        assert made._pid == server and made.counts["lost"] == 0
+        made.close()
+    finally:
+        for process in asking:
+            process.kill()
+            process.communicate()
+    deadline = time.monotonic() + 60
+    while servers_of(key) and time.monotonic() < deadline:
+        time.sleep(0.1)
+    assert servers_of(key) == []
