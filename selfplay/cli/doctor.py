@@ -24,14 +24,20 @@ EPILOG = """examples:
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--quick", action="store_true", help="leave out the training, which takes about 20 seconds")
+    parser.add_argument(
+        "--quick", action="store_true", help="leave out the inference server and the training, about 25 seconds"
+    )
     parser.add_argument("--json", action="store_true", help="one JSON object instead of lines")
 
 
 def run(arguments: argparse.Namespace) -> int:
-    from selfplay.cli.checkup import machine, program
+    from selfplay.cli.checkup import machine, program, serving
 
-    checks = [*machine.CHECKS, *program.QUICK, *([] if arguments.quick else [program.training])]
+    checks = [
+        *machine.CHECKS,
+        *program.QUICK,
+        *([] if arguments.quick else [serving.shared_inference, program.training]),
+    ]
     found = []
     for finding in _made(checks):
         found.append(finding)

@@ -167,7 +167,7 @@ def _fused_works() -> bool:
 
 class GraphedForward:
     """One CUDA graph for each size of `bucket`: launching kernels costs more than running them. The graphs stay when
-    new weights come, which are copied to where the old ones are."""
+    new weights come, which are copied to where the old ones are. Planes may lie in pinned memory."""
 
     def __init__(self, net: _Folded) -> None:
         self._net = net
@@ -182,7 +182,8 @@ class GraphedForward:
     def __call__(self, planes: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         size = bucket(len(planes))
         if size not in self._graphs:
-            self._graphs[size] = self._capture(planes.new_zeros(size, *planes.shape[1:]))
+            weight = self._net.stem.weight
+            self._graphs[size] = self._capture(weight.new_zeros(size, *planes.shape[1:]))
         graph, inputs, outputs = self._graphs[size]
         inputs[: len(planes)].copy_(planes, non_blocking=True)
         graph.replay()

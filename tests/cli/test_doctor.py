@@ -8,10 +8,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
-from selfplay.cli.checkup import machine, program
+from selfplay.cli.checkup import machine, program, serving
 from selfplay.cli.checkup.finding import Finding
+from selfplay.networks import inference
 
 
 def test_it_prints_a_line_for_each_thing_and_writes_nothing_here(
@@ -111,6 +113,23 @@ def test_a_token_that_others_can_read_is_a_warning(tmp_path: Path, monkeypatch: 
         token.chmod(bits)
         _, found = machine.ray_access()
         assert found.status == status and "secret" not in str(found)
+
+
+@pytest.mark.slow
+def test_an_inference_server_is_tried_and_answers_that_depend_on_their_batch_are_a_warning(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    found = one(serving.shared_inference)
+    assert found.status == "ok" and "a server started in" in found.figure
+    call = inference.NetworkEvaluator.__call__
+
+    def depends(self: Any, leaves: Any) -> Any:
+        prior, wdl = call(self, leaves)
+        return prior, np.nextafter(wdl, np.float32(1)) if len(wdl) > 16 else wdl
+
+    monkeypatch.setattr(inference.NetworkEvaluator, "__call__", depends)
+    found = one(serving.shared_inference)
+    assert found.status == "warn" and "depend on what else is in a batch" in found.figure
 
 
 @pytest.mark.chaos

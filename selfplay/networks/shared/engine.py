@@ -91,7 +91,7 @@ class _Staging:
             self._grow(inference.bucket(size))
         self._planes[:size].copy_(torch.from_numpy(self._game.observe(states)))
         self._actions[:size].copy_(torch.from_numpy(actions))
-        policy, wdl = forward(self._planes[:size].to(self._device, non_blocking=True))
+        policy, wdl = forward(self._planes[:size])
         listed = self._actions[:size].to(self._device, non_blocking=True).clamp_(min=0).long()
         self._logits[:size].copy_(policy.float().gather(1, listed), non_blocking=True)
         self._wdl[:size].copy_(wdl.float().softmax(1), non_blocking=True)

@@ -12,13 +12,19 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
 import psutil
 import pytest
 import tiny
+import torch
 from served import SHARED, leaves, local, same
 
 import games
+from selfplay.alphazero import actor as actors
+from selfplay.alphazero.config import ActorConfig
+from selfplay.networks import policy_value
 from selfplay.networks.shared import client, launcher
+from selfplay.search.config import SearchConfig
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 
@@ -79,6 +85,33 @@ def test_a_server_that_is_killed_or_hangs_is_replaced_and_answers_are_those_of_a
     assert len({*pids}) == 3 and connection.counts["lost"] >= 2
     assert not any(psutil.pid_exists(pid) for pid in pids[:2])
     assert connection.waiting > 0
+
+
+@pytest.mark.chaos
+def test_games_are_the_same_whatever_happens_to_the_server(connection: client.Client) -> None:
+    config = ActorConfig(concurrent_games=9, num_simulations=8, random_opening_plies=3, opponent_share=0.2)
+
+    def actor(server: launcher.Server | None) -> actors.SelfPlayActor:
+        made = actors.SelfPlayActor(GAME, config, SearchConfig(), tiny.NETWORK, 3, 1, torch.device("cpu"), 2, server)
+        newest, other = ({policy_value.PLAYER: tiny.random_weights(GAME, seed)} for seed in (1, 2))
+        made.set_weights(newest, 1, other)
+        return made
+
+    shared, alone = actor(connection._server), actor(None)
+    used = shared._client
+    assert used is not None
+    answer = used.answer
+
+    def kill_now_and_then(number: int) -> tuple[np.ndarray, np.ndarray]:
+        if number in (5, 90):
+            os.kill(used._pid, signal.SIGKILL)
+        return answer(number)
+
+    used.answer = kill_now_and_then  # type: ignore[method-assign]
+    (rows, sums), (wanted, _) = shared.generate(150), alone.generate(150)
+    used.close()
+    assert tiny.same_bits(rows, wanted) and sums["server_lost"] >= 2
+    assert sums["server_requests"] >= 90
 
 
 ASK = """

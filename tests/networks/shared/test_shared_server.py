@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import socket
 import time
@@ -11,10 +12,13 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import tiny
+import torch
 from served import SHARED, Served, leaves, local, same
 
+import games
 from selfplay.errors import ActorPoolError, TrainingDiverged
-from selfplay.networks.shared import client, messages, segment, server
+from selfplay.networks import inference, priors
+from selfplay.networks.shared import client, engine, messages, segment, server
 
 
 @pytest.fixture(autouse=True)
@@ -172,6 +176,26 @@ def test_a_server_that_refuses_says_so_and_what_was_asked_is_asked_again(served:
     assert same(answers[0](), own(asked)) and same(answers[1](), own(leaves(served.game, 3, seed=4)))
     assert evaluator._client.counts["lost"] == 1
     assert evaluator._client.counts["requests"] in (2, 3)  # an answer may have come before
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
+def test_batches_under_way_on_a_gpu_are_those_of_a_network_there() -> None:
+    game, device = games.make("connect-four"), torch.device("cuda")
+    made = engine.Engine(game, tiny.NETWORK, device, None)
+    asked = [leaves(game, size, seed=size) for size in (1, 3, 64, 200)]
+    for seed in (1, 2):  # the second by copying into the graphs of the first
+        weights = tiny.random_weights(game, seed)
+        made.retain([])
+        made.load(b"%d" % seed, weights)
+        own = inference.NetworkEvaluator(game, tiny.NETWORK, device)
+        own.load(weights)
+        for one, other in itertools.pairwise(asked):
+            fetches = [made.start(b"%d" % seed, some.states, some.actions) for some in (one, other)]
+            for fetch, some in zip(fetches, (one, other), strict=True):
+                logits, wdl = (array.copy() for array in fetch())
+                prior, value = own(some)
+                np.testing.assert_allclose(priors.softmax_in_place(logits, some.actions), prior, atol=1e-2)
+                np.testing.assert_allclose(wdl, value, atol=1e-2)
 
 
 def test_a_server_ends_when_its_last_client_has_gone() -> None:
