@@ -242,6 +242,8 @@ class SelfPlayActor:
         moves["cut"], moves["search_value"] = cut, results.wdl[:, 0] - results.wdl[:, 2]
         moves["exact"] = np.where(results.exact, results.value, np.nan)
         moves["reward"], moves["discount"] = reward, discount
+        if self.config.surprise_weight:
+            moves["surprise"] = surprise(results)
         records = self._records(group.states[rows], results, plies)
         records[~moves["recorded"]] = np.zeros((), self._row_dtype)
         for i, row in enumerate(rows):
@@ -266,7 +268,7 @@ class SelfPlayActor:
     def _finish_game(self, group: Group, row: int) -> None:
         """Delivers the rows of a game that is over."""
         trajectory = group.trajectories[row]
-        trajectory.finish(self._finished)
+        trajectory.finish(self._finished, self.config.surprise_weight, group.rngs[row])
         moves = trajectory.moves
         # For whoever moved first from the position after the random plies: discounts carry the sign back to there.
         result = float(moves["reward"][-1] * np.sign(moves["discount"][:-1]).prod())
@@ -306,6 +308,13 @@ def exact_policy(results: search.Results) -> np.ndarray:
     keeps = (results.proven == results.value[:, None]) & (results.actions >= 0) & results.exact[:, None]
     number = keeps.sum(axis=1, keepdims=True)
     return np.where(number > 0, keeps / np.maximum(number, 1), results.policy).astype(np.float32)
+
+
+def surprise(results: search.Results) -> np.ndarray:
+    """[M] float32 ≥ 0, in nats: Kullback–Leibler divergence of the policies of `results` from their priors."""
+    policy = results.policy.astype(np.float64)
+    ratio = np.where(policy > 0, policy, 1) / np.where(policy > 0, np.maximum(results.prior, 1e-9), 1)
+    return np.maximum((policy * np.log(ratio)).sum(axis=1), 0).astype(np.float32)
 
 
 def _never() -> bool:

@@ -72,6 +72,11 @@ class ActorConfig:
     """Where a position's result is proven, the policy target is spread evenly over all actions that are proven to keep
     it, in place of those that were visited most."""
 
+    surprise_weight: Annotated[float, Meta(ge=0, le=1)] = 0.0
+    """Part of a game's rows that is shared out by surprise, the Kullback–Leibler divergence of the policy target from
+    the network's prior: a surprising position is kept several times, another perhaps not at all (KataGo has 0.5). A
+    game has as many rows as without, on average. 0: every position once."""
+
     restart_search_on_update: bool = True
     """Restart searches in progress when new weights come, so that no tree mixes two networks."""
 

@@ -16,6 +16,7 @@ MOVE = np.dtype([
     ("discount", "f4"),  # see games.base.Step; 0 ends the game
     ("cut", "?"),  # an outcome is not carried back over it
     ("search_value", "f4"),  # what the search expected, for its player, in [-1, 1]
+    ("surprise", "f4"),  # divergence of the policy that is learned from the prior, in nats
 ])  # fmt: skip
 
 
@@ -91,12 +92,26 @@ class Trajectory:
         self._rows.clear()
         self._moves.clear()
 
-    def finish(self, finished: GrowingArray) -> None:
-        """Values the game's positions and adds those recorded to `finished`, the last one first."""
+    def finish(self, finished: GrowingArray, surprise_weight: float, rng: np.random.Generator) -> None:
+        """Values the game's positions and adds those recorded to `finished`, the last one first; by surprise, where
+        that has a weight, several times or not at all."""
         rows, moves = self.rows, self.moves
         rows["outcome"] = outcomes(moves, self._outcome_lambda)
         order = np.flatnonzero(moves["recorded"])[::-1]
+        if surprise_weight:
+            order = np.repeat(order, copies(moves["surprise"][order], surprise_weight, rng))
         np.take(rows, order, out=finished.extend_by(len(order)), mode="clip")
+
+
+def copies(surprise: np.ndarray, weight: float, rng: np.random.Generator) -> np.ndarray:
+    """[n] int: how often each of a game's rows is kept. On average 1 - weight, and the rest in proportion to
+    surprise [n] ≥ 0; what is no whole number is drawn. Where nothing is surprising: once each."""
+    mean = surprise.mean(dtype=np.float64) if len(surprise) else 0.0
+    if mean <= 0:
+        return np.ones(len(surprise), np.int64)
+    wanted = (1 - weight) + weight * surprise / mean
+    found: np.ndarray = np.floor(wanted + rng.random(len(surprise))).astype(np.int64)
+    return found
 
 
 def outcomes(moves: np.ndarray, outcome_lambda: float = 1.0) -> np.ndarray:

@@ -22,7 +22,8 @@ from selfplay.search.config import SearchConfig
 
 GAME = games.make("tic-tac-toe")
 CONFIG = ActorConfig(concurrent_games=8, num_simulations=12, random_opening_plies=3, opponent_share=0.0)
-ON = {"switch_plies": 5, "cut_outcomes": True, "outcome_lambda": 0.7, "greedy_backup": True, "exact_policy": True}
+ON = {"switch_plies": 5, "cut_outcomes": True, "outcome_lambda": 0.7, "greedy_backup": True, "exact_policy": True,
+      "surprise_weight": 0.5}  # fmt: skip
 
 
 def moves(rng: np.random.Generator, number: int) -> np.ndarray:
@@ -191,7 +192,7 @@ def test_games_in_progress_of_an_earlier_version_go_on() -> None:
     actor = make()
     actor.generate(30)
     arrays, rest = actor.state()
-    fields = [name for name in arrays["group0.moves"].dtype.names or () if name not in ("cut", "search_value")]
+    fields = [name for name in arrays["group0.moves"].dtype.names or () if name in ("game", *trajectory.MOVE.names[:4])]
     kinds = [(name, arrays["group0.moves"].dtype[name]) for name in fields]
     old = arrays | {"group0.moves": np.array(arrays["group0.moves"][fields].tolist(), kinds)}
     later, same = make(**ON), make()
@@ -200,6 +201,53 @@ def test_games_in_progress_of_an_earlier_version_go_on() -> None:
         played.set_weights({policy_value.PLAYER: tiny.random_weights(GAME, 1)}, 1)
         assert len(played.generate(30)[0]) >= 30
     assert not same._groups[0].trajectories[0].moves["cut"].any()
+
+
+def test_rows_are_kept_by_surprise_and_as_many_as_without_on_average() -> None:
+    rng = np.random.default_rng(5)
+    surprise = np.array([0.0, 0.1, 0.5, 0.2, 1.2], np.float32)
+    drawn = np.array([trajectory.copies(surprise, 0.5, rng) for _ in range(4000)])
+    expected = [0.5 + 0.5 * value / 0.4 for value in surprise.tolist()]
+    assert np.allclose(drawn.mean(0), expected, atol=0.03) and abs(drawn.sum(1).mean() - 5) < 0.1
+    assert all(set(column.tolist()) <= {int(e), int(e) + 1} for column, e in zip(drawn.T, expected, strict=True))
+    assert trajectory.copies(np.zeros(3, np.float32), 0.5, rng).tolist() == [1, 1, 1]
+    assert len(trajectory.copies(np.zeros(0, np.float32), 0.5, rng)) == 0
+
+
+def test_surprise_is_the_divergence_of_the_target_from_the_prior() -> None:
+    made, rows, _ = searched(GAME, solve=True, plies=5)
+    results = made.results(rows)
+    found = actors.surprise(results)
+    for row in rows.tolist():
+        pairs = zip(results.policy[row].tolist(), results.prior[row].tolist(), strict=True)
+        assert found[row] == pytest.approx(sum(p * np.log(p / prior) for p, prior in pairs if p > 0), abs=1e-5)
+    assert found.max() > 0.1
+
+
+def test_a_finished_game_delivers_its_rows_as_often_as_they_surprise(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[np.ndarray] = []
+
+    def copies(surprise: np.ndarray, weight: float, rng: np.random.Generator) -> np.ndarray:
+        assert weight == 0.75 and isinstance(rng, np.random.Generator)
+        asked.append(np.arange(len(surprise)) % 3)
+        return asked[-1]
+
+    monkeypatch.setattr(trajectory, "copies", copies)
+    actor = make(surprise_weight=0.75)
+    finish = actor._finish_game
+    games_ended = 0
+
+    def finished(group: Any, row: int) -> None:
+        nonlocal games_ended
+        own, before = group.trajectories[row].rows["ply"].tolist()[::-1], len(actor._finished)
+        finish(group, row)
+        delivered = actor._finished.rows["ply"][before:].tolist()
+        assert delivered == [ply for place, ply in enumerate(own) for _ in range(place % 3)]
+        games_ended += 1
+
+    actor._finish_game = finished  # type: ignore[method-assign]
+    actor.generate(60)
+    assert games_ended == len(asked) > 5
 
 
 @pytest.mark.slow
