@@ -38,6 +38,12 @@ def firsts(rows: np.ndarray) -> np.ndarray:
     return np.flatnonzero(np.concatenate([[True], ply[1:] >= ply[:-1]]))
 
 
+def once(rows: np.ndarray) -> np.ndarray:
+    """[N ≤ M] rows [M ≥ 1], of those that a game delivers several times in a row only the first."""
+    same = (rows["ply"][1:] == rows["ply"][:-1]) & (rows["state"][1:] == rows["state"][:-1])
+    return rows[np.concatenate([[True], ~same])]
+
+
 def records(game: Game, rows: np.ndarray, actor: int) -> np.ndarray:
     """[G] RECORD of the games in rows [M ≥ 1]."""
     begin = firsts(rows)

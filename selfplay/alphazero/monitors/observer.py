@@ -70,12 +70,17 @@ class SelfPlayObserver:
 
     def take(self, batch: SampleBatch, generation: int) -> None:
         actor, _, number = batch.source
-        found = games.records(self._game, batch.rows, actor)
+        playing = self._config.actor
+        rows = games.once(batch.rows) if playing.surprise_weight else batch.rows
+        found = games.records(self._game, rows, actor)
         before = 0 if number == 1 else self._delivered.get(actor, 0)
         self._delivered[actor] = before + len(found)
         self._games.append(found)
         self._early.append(before + np.arange(len(found)) < self._skip)
-        if self._config.search.policy != "gumbel":  # whose moves follow from noise that rows do not tell
+        # Moves by Gumbel follow from noise that rows do not tell; after a switch none is drawn; and policies that are
+        # exact, or rows that are kept by what came next, are not those that moves were drawn from.
+        told = not (playing.switch_plies or playing.exact_policy or playing.surprise_weight)
+        if told and self._config.search.policy != "gumbel":
             logs, count = moves.log_ratios(self._game, batch.rows, self._config.actor)
             self._ratios[actor] = self._ratios.get(actor, 0.0) + logs
             self._moves[actor] = self._moves.get(actor, 0) + count

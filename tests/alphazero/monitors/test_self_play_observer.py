@@ -12,6 +12,7 @@ import pytest
 import tiny
 from made_games import ACTOR, CONFIG, GAME, batch, rows_of
 
+from selfplay.alphazero.config import AlphaZeroConfig
 from selfplay.alphazero.monitors import games, moves, openings
 from selfplay.alphazero.monitors.observer import SelfPlayObserver
 from selfplay.drift.monitor import Event, Monitor
@@ -26,8 +27,10 @@ def weights_of(generation: int) -> Weights:
     return {"net": tiny.random_weights(GAME, generation, NETWORK)}
 
 
-def alarms(make: Made, generations: int = 2, actors: int = 2, seed: int = 0) -> list[Event]:
-    observer = SelfPlayObserver(GAME, CONFIG)
+def alarms(
+    make: Made, generations: int = 2, actors: int = 2, seed: int = 0, config: AlphaZeroConfig = CONFIG
+) -> list[Event]:
+    observer = SelfPlayObserver(GAME, config)
     monitor = Monitor(observer.streams, observer.settings)
     observer.begin(weights_of(0), weights_of(0))
     found = []
@@ -54,6 +57,22 @@ def test_moves_drawn_evenly_by_one_actor_are_told_by_its_number() -> None:
     found = alarms(lambda seed, actor: rows_of(24, seed, evenly=actor == 1), actors=3)
     assert ("moves", "actor 1") in {(event.stream, event.part) for event in found}
     assert {event.part for event in found} == {"actor 1"} and "drawn evenly" in found[0].sentence
+
+
+@pytest.mark.parametrize("setting", [{"switch_plies": 8}, {"exact_policy": True}, {"surprise_weight": 0.5}], ids=str)
+def test_moves_that_rows_cannot_tell_of_are_not_judged(setting: dict[str, float]) -> None:
+    config = replace(CONFIG, actor=replace(ACTOR, **setting))
+    found = alarms(lambda seed, actor: rows_of(24, seed, evenly=actor == 1), actors=3, config=config)
+    assert "moves" not in {event.stream for event in found}
+
+
+def test_rows_that_a_game_delivers_several_times_are_one_row_of_it() -> None:
+    rows = rows_of(20, 3)
+    repeated = np.repeat(rows, 1 + np.arange(len(rows)) % 3)
+    assert (games.once(repeated) == rows).all()
+    config = replace(CONFIG, actor=replace(ACTOR, surprise_weight=0.5))
+    found = alarms(lambda seed, actor: np.repeat(healthy(seed, actor), 2), generations=3, config=config)
+    assert [event.sentence for event in found] == []
 
 
 @pytest.mark.parametrize("final", [1.0, 0.03], ids=["too-warm", "too-cold"])
