@@ -185,7 +185,8 @@ def figures(lines: Sequence[Mapping[str, float]], display: Display, taken: Itera
     """What a family describes of its generations, by heading, and what else is watched. taken: names of metrics that
     are shown elsewhere."""
     names = list(dict.fromkeys(name for line in lines for name in line))
-    left = {name: None for name in names if name not in set(taken)}
+    shown_elsewhere = set(taken)
+    left = {name: None for name in names if name not in shown_elsewhere}
     found = []
     for heading, specs in display.figures.items():
         for spec in specs:
