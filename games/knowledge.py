@@ -14,7 +14,7 @@ import numpy as np
 import games
 from games.base import Game
 from games.checks import perft
-from games.endgames import store
+from games.endgames import samples, store
 from games.endgames.tables import Endgames, Exact, exact
 
 
@@ -66,6 +66,19 @@ class Knowledge:
         endgames = games.facet(self.game, Endgames)
         tables = store.available(endgames)
         return exact(endgames, tables, states) if tables else None
+
+    def endgame_set(self, of_a_table: int = 100) -> EvalSet | None:
+        """Fixed positions of the endgame tables that were built on this machine, at most `of_a_table` of each, all of
+        which have an action that worsens the result; the stages are the tables. None where nothing is built."""
+        endgames = games.facet(self.game, Endgames)
+        tables = store.available(endgames)
+        drawn = {name: samples.contested(endgames, tables, name, of_a_table) for name in tables}
+        names = tuple(name for name, (states, _) in drawn.items() if len(states))
+        if not names:
+            return None
+        states, values = (np.concatenate([drawn[name][part] for name in names]) for part in (0, 1))
+        stage = np.repeat(np.arange(len(names), dtype=np.int8), [len(drawn[name][0]) for name in names])
+        return EvalSet(states, values, stage, names)
 
     @property
     def has_solver(self) -> bool:

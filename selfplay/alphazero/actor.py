@@ -241,6 +241,10 @@ class SelfPlayActor:
         moves["recorded"] = group.newest_plays(rows) & (plies >= group.switch[rows])
         moves["cut"], moves["search_value"] = cut, results.wdl[:, 0] - results.wdl[:, 2]
         moves["exact"] = np.where(results.exact, results.value, np.nan)
+        if self.config.learn_from_endgame_tables:
+            known = games.facet(self.game, Knowledge).exact(group.states[rows])
+            if known is not None:
+                moves["exact"][known.known] = known.values[known.known].max(axis=1)
         moves["reward"], moves["discount"] = reward, discount
         if self.config.surprise_weight:
             moves["surprise"] = surprise(results)

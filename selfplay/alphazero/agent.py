@@ -11,6 +11,7 @@ import numpy as np
 import torch
 
 import games
+from games.knowledge import Knowledge
 from selfplay import config as configs
 from selfplay import device as devices
 from selfplay.agent import Agent, unwatched
@@ -41,9 +42,15 @@ class AlphaZero(Agent):
             self.game = games.make(config.game, **config.game_options)
         except ValueError as error:
             raise ConfigError(str(error)) from None
+        knowledge = games.facet(self.game, Knowledge)
         for name in config.evaluation.opponents:
             if name != FIRST:
                 reference.make(self.game, name)  # so that a wrong name is told now, and not in mid-run
+        if config.actor.learn_from_endgame_tables and knowledge.exact(self.game.initial_states(0)) is None:
+            raise ConfigError(
+                f"actor.learn_from_endgame_tables needs tables of {self.game.name} on this machine: "
+                f"`selfplay games endgames build {self.game.name}`, or leave it off."
+            )
         self.row_dtype = loss.row_dtype(self.game)
         self._key = secrets.token_hex(8)  # of the inference servers that this agent's actors share, wherever they run
         if config.inference.mode == "shared" and sys.platform != "linux":

@@ -49,6 +49,10 @@ class ActorConfig:
     adjudication_scale: Annotated[float, Meta(ge=0, le=1)] = 0.8
     """Such a score is multiplied by this, so that a won game is worth more than a won position."""
 
+    learn_from_endgame_tables: bool = False
+    """Positions that an endgame table knows are worth what it says, as if the search had proven it. Off: what is
+    learned comes from self-play alone."""
+
     opponent_share: Annotated[float, Meta(ge=0, le=1)] = 0.05
     """Share of the searching spent on games against a past generation; 0 turns it off."""
 
@@ -107,6 +111,9 @@ class EvaluationConfig:
 
     random_opening_plies: Annotated[int, Meta(ge=0, le=100_000)] = 6
     """Uniformly random plies that pairs begin with, in games without customary openings."""
+
+    endgames: bool = True
+    """Measure endgame mistakes, where endgame tables of the game were built (`selfplay games endgames build`)."""
 
     match_games: Annotated[int, Meta(ge=2, le=100_000)] = 8
     """Games of a match between two generations (pool.opponents=pfsp or nash), in pairs that swap seats."""

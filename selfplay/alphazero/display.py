@@ -11,7 +11,7 @@ FIRST = "first"  # the opponent that is the run's first generation
 
 
 def sentence(metrics: Metrics) -> str:
-    found = "; ".join(phrase for phrase in (_exactness(metrics), _points(metrics)) if phrase)
+    found = "; ".join(phrase for phrase in (_exactness(metrics), _endgames(metrics), _points(metrics)) if phrase)
     return f"{found}, at {metrics['simulations']:.0f} simulations" if found and "simulations" in metrics else found
 
 
@@ -36,6 +36,17 @@ def _exactness(metrics: Metrics) -> str:
         f"{metrics.get('mistakes', 0):.0f} mistakes in {metrics.get('positions', 0):,.0f} positions against exact play "
         f"— accuracy {metrics['accuracy']:.2%}{by_stage}, where a wrong move exists {contested:.1%}, "
         f"policy alone {raw:.1%}"
+    )
+
+
+def _endgames(metrics: Metrics) -> str:
+    if "endgame_mistakes" not in metrics:
+        return ""
+    prefix = "endgame_mistakes_"
+    tables = [f"{name.removeprefix(prefix)} {value:.0%}" for name, value in metrics.items() if name.startswith(prefix)]
+    return (
+        f"endgame mistakes {metrics['endgame_mistakes']:.1%} ({', '.join(tables)}) in "
+        f"{metrics.get('endgame_positions', 0):,.0f} positions that have a wrong move"
     )
 
 
@@ -90,6 +101,8 @@ DISPLAY = Display(
         MetricSpec("raw_accuracy", "accuracy of the policy alone", "share", counted="positions"),
         MetricSpec("contested_accuracy", "accuracy where a wrong move exists", "share", counted="contested"),
         MetricSpec("*accuracy*", kind="share"),
+        MetricSpec("endgame_mistakes", "endgame mistakes", "share", "lower", counted="endgame_positions"),
+        MetricSpec("endgame_mistakes_*", "endgame mistakes in {}", "share", "lower"),
         MetricSpec(f"{POINTS}{FIRST}", "points against the first generation", "share", counted="games"),
         MetricSpec(f"{POINTS}*", "points against {}", "share", counted="games"),
         MetricSpec("*"),

@@ -33,11 +33,14 @@ def measure(
 
     accuracy and mistakes with search, raw_accuracy of the policy alone, contested_accuracy over positions that have a
     wrong move, accuracy by stage, value_accuracy (sign of the raw value where the game is not drawn), positions;
+    endgame_mistakes, the share of positions of endgame tables that have a wrong move in which it is played, by table
+    too, and endgame_positions;
     score_OPPONENT, points a game in [0, 1], and games. first: the evaluator of the first generation.
     """
     found: dict[str, float] = {}
     eval_set = games.facet(game, Knowledge).eval_set()
-    course = _Course(watch, (eval_set is not None) + len(settings.opponents))
+    endings = games.facet(game, Knowledge).endgame_set() if settings.endgames else None
+    course = _Course(watch, (eval_set is not None) + (endings is not None) + len(settings.opponents))
     watched = course.during(evaluate)
     with contextlib.suppress(_OutOfTime):
         if eval_set is not None:
@@ -45,6 +48,10 @@ def measure(
             raw = player.choices(game, eval_set.states, watched, config, 0)
             searched = player.choices(game, eval_set.states, watched, config, settings.num_simulations)
             found = exactness(eval_set, raw, searched)
+        if endings is not None:
+            course.expect(-(-len(endings.states) // player.BATCH) * settings.num_simulations)
+            searched = player.choices(game, endings.states, watched, config, settings.num_simulations)
+            found |= endgame_mistakes(endings, searched)
         me = player.SearchPlayer("agent", game, watched, config, settings.num_simulations)
         for name in settings.opponents:
             course.expect(game.max_game_length // 4 * settings.num_simulations)
@@ -130,6 +137,15 @@ def exactness(eval_set: EvalSet, raw: search.Results, searched: search.Results) 
         for index, name in enumerate(eval_set.stage_names):
             found[f"accuracy_{name}"] = kept[eval_set.stage == index].mean()
     return {name: float(value) for name, value in found.items()}
+
+
+def endgame_mistakes(endings: EvalSet, searched: search.Results) -> dict[str, float]:
+    """See `measure`."""
+    lost = ~keeps_result(endings, searched)
+    found = {"endgame_mistakes": float(lost.mean()), "endgame_positions": float(len(lost))}
+    for index, name in enumerate(endings.stage_names):
+        found[f"endgame_mistakes_{name}"] = float(lost[endings.stage == index].mean())
+    return found
 
 
 def keeps_result(eval_set: EvalSet, results: search.Results) -> np.ndarray:
