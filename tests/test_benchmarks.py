@@ -26,6 +26,7 @@ OPTIONS = {
     "gan": ["--preset", "gan-ring", "--generations", "1", "--set", "run.generation_rows=2560"],
     "forgetting": ["--modes", "2"],
     "drift": [],
+    "stream_recovery": ["--streams", "two classes"],
     "watch": ["--rows", "3000", "--factor", "2"],
     "drift_faults": ["--faults", "one opening", "--from", "0", "--rows", "600"],
     "perft": ["--game", "chess", "--depth", "3", "--batch", "16", "--searches", "2"],

@@ -24,29 +24,32 @@ Logits = Callable[[Weights, np.ndarray], np.ndarray]  # (weights, x [M, *shape])
 
 MARGIN = 0.03  # of errors: a rise by less is no alarm, since weights are never the same
 DEVIATIONS = 3.0  # standard errors of the level that is compared with
-REMEMBERED = 3  # generations, of which the best is compared with
-FEWEST = 50  # rows of a generation to compare with
+REMEMBERED = (1, 3, 10, 30)  # newest generations: those together that had fewest errors are compared with
+FEWEST = 50  # rows to compare with
 HOPELESS = 0.95  # share of errors that cannot rise notably
 RISES = (0.1, 0.3, 0.6)  # of what is left to 1, that the evidence is gathered against
-WORSE = math.log(20)  # evidence in one generation, after which that generation is the one to compare with
+WORSE = math.log(1e8)  # evidence in one generation, after which nothing before that generation is compared with
 
 ERRORS = Stream(
     "errors", "concept p(y|x)", "row",
-    "errors on rows that were not yet learned from, against the best of the generations before (binomial, e-process)",
+    "errors on rows not yet learned from, against those of up to 30 generations before (binomial, e-process)",
     "What was learned no longer holds: rows like those before are of other classes now, or are unlike them.",
     "Let it learn on, or allow drift.actions, such as evict-rows and restore-snapshot.",
+    actions=("restore-snapshot", "evict-rows", "raise-learning-rate", "slow-reuse", "stop"), again=True,
 )  # fmt: skip
 INPUTS = Stream(
     "inputs", "covariate p(x)", "row",
     "rows, against those of the generation before, along fixed directions (Kolmogorov–Smirnov, e-process)",
     "Rows look otherwise than they did.",
     "Look at what feeds the stream; see whether errors have risen.",
+    actions=("stop",), again=True,
 )  # fmt: skip
 LABELS = Stream(
     "labels", "label p(y)", "row",
     "frequencies of classes, against those of the generation before (χ², e-process)",
     "Classes are more or less frequent than they were.",
     "Look at what feeds the stream; see whether errors have risen.",
+    actions=("stop",), again=True,
 )  # fmt: skip
 
 
@@ -85,7 +88,12 @@ class StreamObserver:
     def _worse(self, errors: int, rows: int) -> float | None:
         """Logarithm of an e-value: evidence that more rows are wrong now than in the best of the last generations, by
         more than the margin. None where there is nothing to compare with."""
-        levels = [_upper(wrong, of) for wrong, of in self._levels if of >= FEWEST]
+        levels = []
+        for newest in REMEMBERED:
+            before = self._levels[-newest:]
+            wrong, of = sum(wrong for wrong, _ in before), sum(of for _, of in before)
+            if of >= FEWEST:
+                levels.append(_upper(wrong, of))
         if not levels or (rate := min(levels)) >= HOPELESS:
             return None
         return evalues.of_count(errors, rows, rate, tuple(rate + rise * (1 - rate) for rise in RISES))
@@ -95,21 +103,28 @@ class StreamObserver:
 
     def end_generation(self, weights: Weights, raw: Weights) -> tuple[dict[str, float], list[Reading]]:
         self._weights = weights
-        readings = [
-            Reading("errors", value, f"{errors / rows:.0%} of {rows:,} new rows wrong", rows)
-            for value, errors, rows in self._tested
-        ]
+        readings = []
+        if self._tested:
+            errors, rows = (sum(column) for column in tuple(zip(*self._tested, strict=True))[1:])
+            seen = f"{errors / rows:.0%} of {rows:,} new rows wrong"
+            readings.append(Reading("errors", self._evidence(), seen, rows))
         for name, change in (("inputs", self._inputs.end_generation()), ("labels", self._labels.end_generation())):
             if change is not None:
                 seen = f"their distribution moved by up to {change.size:.0%} in one generation"
                 readings.append(Reading(name, change.log_evalue, seen, change.rows))
         return self._figures(), readings
 
+    def _evidence(self) -> float:
+        """Logarithm of the e-value of a generation: the mean, over the batch with which a change may have come, of the
+        product of the e-values from there on."""
+        values = [value for value, _, _ in self._tested]
+        return evalues.log_mean(np.cumsum(values[::-1]).tolist())
+
     def _figures(self) -> dict[str, float]:
         """Of the generation that ends, which is then over."""
         errors, rows, loss = self._errors, self._rows, self._loss
-        evidence = sum(value for value, _, _ in self._tested)
-        self._levels = [*([] if evidence > WORSE else self._levels), (errors, rows)][-REMEMBERED:]
+        worse = bool(self._tested) and self._evidence() > WORSE
+        self._levels = [*([] if worse else self._levels), (errors, rows)][-REMEMBERED[-1] :]
         self._errors, self._rows, self._loss, self._tested = 0, 0, 0.0, []
         self._all_errors, self._all_rows = self._all_errors + errors, self._all_rows + rows
         if not rows:

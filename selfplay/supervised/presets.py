@@ -12,9 +12,9 @@ from selfplay.supervised.config import DataConfig, SupervisedConfig
 # A stream has no end that a schedule could lead to: the learning rate stays as it is. The window is short, since old
 # rows are of old concepts, and weights are averaged over some dozens of updates only.
 LEARNER = LearnerConfig(
-    batch_size=64, learning_rate=2e-3, final_learning_rate=2e-3, weight_decay=1e-4, ema_decay=0.95
+    batch_size=64, learning_rate=2e-3, final_learning_rate=2e-3, weight_decay=1e-4, ema_decay=0.9
 )  # fmt: skip
-REPLAY = ReplayConfig(samples_per_insert=4.0, window_min=4_000, window_fraction=1e-6, learn_after=64)
+REPLAY = ReplayConfig(samples_per_insert=8.0, window_min=4_000, window_fraction=1e-6, learn_after=64)
 
 DIGITS = SupervisedConfig(
     data=DataConfig(name="stream:digits"),

@@ -173,3 +173,36 @@ def test_every_preset_makes_an_agent_that_travels(name: str) -> None:
 def test_settings_that_contradict_each_other_are_refused(changes: Mapping[str, Any], said: str) -> None:
     with pytest.raises(ConfigError, match=said):
         Supervised(replace(SEA, **changes))
+
+
+@pytest.mark.slow
+def test_a_snapshot_is_taken_back_when_an_old_concept_returns_and_old_rows_are_dropped(tmp_path: Path) -> None:
+    """Rule 3, its opposite, and rule 3 again: with reactions the third is known after one generation."""
+    drift = DriftConfig(actions=("restore-snapshot", "evict-rows"), cool_down=2)
+    stream = StreamConfig("recurrent", ("rule:3", "rule:3/relabel:1"), at=6, period=4)
+    accuracy = {}
+    for name, react in (("reacting", drift), ("never", DriftConfig())):
+        config = replace(SEA, stream=stream, drift=react, run=replace(SEA.run, generations=13, evaluate_every=100))
+        train(tmp_path / name, Supervised(config))
+        accuracy[name] = {line["step"]: line.get("drift/accuracy") for line in lines_of(tmp_path / name)}
+    events = [json.loads(line) for line in (tmp_path / "reacting" / "drift.jsonl").read_text().splitlines()]
+    acted = [(event["step"], event["action"]) for event in events if event.get("action")]
+    assert (7, "evict-rows") in acted and (11, "restore-snapshot") in acted
+    assert not [step for step, _ in acted if step not in (7, 8, 11, 12)]
+    assert accuracy["reacting"][11] < 0.3, "before anything is known of it"
+    assert accuracy["reacting"][12] > 0.85 > accuracy["never"][12]
+
+
+def test_weights_that_know_nothing_fit_no_better_than_those_that_know_something_else() -> None:
+    agent = Supervised(SEA)
+    rows = agent.make_actor(0, 1).generate(200)[0]
+    agent.logits = lambda weights, x: np.eye(2)[weights["guess"](rows["label"])]  # type: ignore[method-assign, index, operator]
+    fits = {
+        name: agent.fit({"guess": guess}, rows)  # type: ignore[dict-item]
+        for name, guess in {
+            "most": lambda labels: np.full(len(labels), np.bincount(labels).argmax()),
+            "none": lambda labels: 1 - labels,
+            "all": lambda labels: labels,
+        }.items()
+    }
+    assert fits["most"] == fits["none"] == 0 < 0.1 < fits["all"]
