@@ -2,7 +2,8 @@
 
 Streams of one value a game: standard normal ones whose mean moves, and bits whose share rises. False alarms are counted
 on streams of 500 values without a change, delays after 500 to 600 values without one, up to 1,000 values. Three
-dummies are in the same tables. Then the same on rows: 100 games of 5 rows that correlate by ½, which are no 500
+dummies are in the same tables. Gradual changes move the mean evenly over 100 or 400 values; delays count from their
+beginning. Then the same on rows: 100 games of 5 rows that correlate by ½, which are no 500
 independent values; "games" has one value a game, their mean. Batch tests compare 40 games of 10 such rows with 40
 others, by rows and by games.
 "ratio" is the median delay of the default alarm, the conformal test martingale, over Page–Hinkley's at a shift of 1.
@@ -49,6 +50,7 @@ TESTS: dict[str, interface.BatchTest] = {
 }
 SHIFTS = (0.25, 0.5, 1.0, 2.0, 4.0)  # of the mean, in standard deviations
 RISES = (0.05, 0.1, 0.2, 0.4)  # of a share of 0.3
+WIDTHS = (1, 100, 400)  # values over which a gradual change takes place
 STEPS = (0.0, 0.25, 0.5, 1.0)  # of the mean of rows, in their standard deviation
 LENGTH, BEFORE, HORIZON = 500, 500, 1000
 GAMES, ROWS = 40, 10  # of each sample of a batch test
@@ -84,6 +86,18 @@ def of_stream(name: str, streams: int) -> dict[str, Any]:
     return row
 
 
+def of_gradual_changes(name: str, streams: int) -> dict[str, Any]:
+    """Delays of one detector by magnitude and width of a change of the mean, from where it begins."""
+    rng, row = np.random.default_rng(15), {}
+    for size in SHIFTS[1:4]:
+        for over in WIDTHS:
+            starts = BEFORE + rng.integers(100, size=streams)
+            made = (evaluation.normal(rng, int(at) + HORIZON, int(at), size, over) for at in starts)
+            found = evaluation.evaluate(DETECTORS[name], made, HORIZON)
+            row[f"shift_{size}_over_{over}"] = {"delay": found.delay, "power": round(found.power, 3)}
+    return row
+
+
 def of_samples(name: str, repeats: int) -> dict[str, float]:
     """Shares of alarms of one batch test: by rows and by games without drift, by games after a change."""
     test, rng, groups = TESTS[name], np.random.default_rng(14), (np.repeat(np.arange(GAMES), ROWS),) * 2
@@ -114,20 +128,31 @@ def share(value: float | None) -> str:
     return "–" if value is None else f"{100 * value:.1f} %"
 
 
+def delay(row: dict[str, Any], key: str) -> str:
+    found = row.get(key)
+    return "–" if found is None else f"{found['delay']:.0f}" if found["power"] >= 0.5 else f"({share(found['power'])})"
+
+
+def named(name: str) -> str:
+    return name if "fires" in name else f"`{name}`"
+
+
+def table_of_gradual_changes(streams: dict[str, dict[str, Any]]) -> str:
+    """As Markdown."""
+    keys = list(next(iter(streams.values())))
+    sizes = [key.removeprefix("shift_").split("_over_") for key in keys]
+    heads = [f"shift {size}, " + (f"over {over}" if over != "1" else "at once") for size, over in sizes]
+    lines = ["| " + " | ".join(["detector", *heads]) + " |", "|" + "---|" * (len(keys) + 1)]
+    for name, row in streams.items():
+        lines.append("| " + " | ".join([named(name), *(delay(row, key) for key in keys)]) + " |")
+    return "\n".join(lines) + "\n"
+
+
 def table(streams: dict[str, dict[str, Any]], batches: dict[str, dict[str, float]]) -> str:
     """Both tables as Markdown."""
 
-    def delay(row: dict[str, Any], key: str) -> str:
-        found = row.get(key)
-        return (
-            "–" if found is None else f"{found['delay']:.0f}" if found["power"] >= 0.5 else f"({share(found['power'])})"
-        )
-
     def length(row: dict[str, Any], key: str) -> str:
         return "–" if key not in row else "none" if row[key] is None else f"{row[key]:,.0f}"
-
-    def named(name: str) -> str:
-        return name if "fires" in name else f"`{name}`"
 
     kinds = ("normal", "bits", "games", "rows")
     head = ["detector", *kinds, *(f"values a false alarm, {kind}" for kind in ("normal", "bits"))]
@@ -179,20 +204,32 @@ def draw(streams: dict[str, dict[str, Any]], path: Path) -> None:
 
 def main() -> None:
     parser = harness.parser(__doc__, seconds=0, repeats=1000)
-    parser.add_argument("--table", type=Path, help="write both tables as Markdown")
+    parser.add_argument("--table", type=Path, help="write the tables as Markdown")
+    parser.add_argument("--gradual", action="store_true", help="gradual changes only")
     parser.add_argument("--png", type=Path, help="draw delay against magnitude")
     arguments = parser.parse_args()
     harness.start()
+    few = max(1, arguments.repeats // 20)
+    gradual = {name: of_gradual_changes(name, few) for name in DETECTORS if name != "DDM"}
+    if arguments.table:
+        arguments.table.write_text(table_of_gradual_changes(gradual), "utf-8")
+    if arguments.gradual:
+        found = [gradual[name]["shift_1.0_over_100"]["delay"] for name in ("ConformalTestMartingale", "PageHinkley")]
+        harness.report(
+            "drift", harness.significant(found[0] / found[1]), "Page–Hinkley's delay at a shift of 1 over 100 values",
+            streams=few, gradual=gradual,
+        )  # fmt: skip
+        return
     streams = {name: of_stream(name, arguments.repeats) for name in DETECTORS}
     batches = {name: of_samples(name, arguments.repeats) for name in TESTS}
     if arguments.table:
-        arguments.table.write_text(table(streams, batches), "utf-8")
+        arguments.table.write_text(table_of_gradual_changes(gradual) + "\n" + table(streams, batches), "utf-8")
     if arguments.png:
         draw(streams, arguments.png)
     delays = [streams[name]["shift_1.0"]["delay"] for name in ("ConformalTestMartingale", "PageHinkley")]
     harness.report(
         "drift", harness.significant(delays[0] / delays[1]), "Page–Hinkley's delay at a shift of 1",
-        streams_without_change=arguments.repeats, streams=streams, samples=batches,
+        streams_without_change=arguments.repeats, streams=streams, gradual=gradual, samples=batches,
     )  # fmt: skip
 
 

@@ -57,6 +57,10 @@ class Stream:
     actions: tuple[str, ...] = ()
     """Which of `config.Action` may help against an alarm; which of them are allowed is a setting."""
 
+    lag: int = 0
+    """By how many generations the weights that an alarm is about are older than what it is read from: 1 where games are
+    read for what is wrong with the weights that played them."""
+
     again: bool = False
     """Whether it may drift again while all is well, as data do: then it gives one alarm after another. Other streams
     give another one only once something was done about the first."""

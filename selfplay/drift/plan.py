@@ -21,7 +21,7 @@ class Reaction(NamedTuple):
     action: str
     stream: str  # whose alarm it is about; empty where it is due in every generation
     part: str
-    since: int  # the first generation in whose rows or weights the change is seen
+    since: int  # the first generation in whose rows the change is seen; of restore-generation, in whose weights
     reason: str  # a clause
 
 
@@ -29,7 +29,7 @@ class Plan:
     """The alarms that nothing was done about yet, and when each action was taken last."""
 
     def __init__(self, streams: Iterable[Stream], settings: DriftConfig) -> None:
-        self._fits = {stream.name: stream.actions for stream in streams}
+        self._streams = {stream.name: stream for stream in streams}
         self._settings = settings
         self._pending: list[Reaction] = []
         self._taken: dict[str, int] = {}  # generation in which an action was due last
@@ -38,11 +38,14 @@ class Plan:
         """Remembers what fits these alarms."""
         if self._settings.react == "on-alarm":
             self._pending += [
-                Reaction(action, event.stream, event.part, event.since, event.seen)
+                Reaction(action, event.stream, event.part, self._since(action, event), event.seen)
                 for event in events
-                for action in self._fits.get(event.stream, ())
+                for action in self._streams[event.stream].actions
                 if action in self._settings.actions
             ]
+
+    def _since(self, action: str, event: Event) -> int:
+        return event.since - (self._streams[event.stream].lag if action == "restore-generation" else 0)
 
     def due(self, generation: int) -> list[Reaction]:
         """What is due at the end of this generation, each action once; alarms are then done with. Of several alarms
@@ -64,7 +67,7 @@ class Plan:
         """Actions that are allowed and fit no stream that is watched."""
         if self._settings.react != "on-alarm":
             return []
-        fitting = {action for actions in self._fits.values() for action in actions}
+        fitting = {action for stream in self._streams.values() for action in stream.actions}
         return [action for action in self._settings.actions if action not in fitting]
 
     def state(self) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import pytest
 
@@ -58,6 +59,13 @@ def test_reacting_always_and_never_take_no_account_of_alarms(react: str, due: in
     for generation in (1, 2, 3):
         found = made.due(generation)
         assert len(found) == due and all(each.since == generation for each in found)
+
+
+def test_weights_that_games_tell_of_are_a_generation_older_than_the_games() -> None:
+    late = replace(HEAD, lag=1)
+    made = Plan((late,), DriftConfig(actions=("restore-generation", "evict-rows")))
+    made.take([alarm(late, 7, 6)])
+    assert [(due.action, due.since) for due in made.due(7)] == [("restore-generation", 5), ("evict-rows", 6)]
 
 
 def test_actions_that_fit_nothing_are_named() -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import base64
 import math
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from scipy import stats
@@ -36,6 +36,14 @@ WORDS = {"length": "game lengths", "error": "errors of the value", "swing": "cha
          "entropy": "entropies of the policy"}  # fmt: skip
 
 
+class Level(NamedTuple):
+    """What an evaluation has measured so far."""
+
+    best: float = 0.0  # that two evaluations in a row have reached
+    last: float | None = None
+    generation: int | None = None  # of the last one; states of earlier versions have none
+
+
 class SelfPlayObserver:
     """See `selfplay.drift.monitor.Observer`."""
 
@@ -51,7 +59,7 @@ class SelfPlayObserver:
         self._rows = 0  # in all
         self._generation = 0
         self._before = np.zeros(0, games.RECORD)  # the generation before
-        self._levels: dict[str, tuple[float, float | None]] = {}  # metric: best level, newest value
+        self._levels: dict[str, Level] = {}  # by metric
         self._clear()
 
     def _clear(self) -> None:
@@ -122,14 +130,14 @@ class SelfPlayObserver:
             if not (name.startswith(POINTS) or name in ANCHORS):
                 continue
             number = metrics.get("games" if name.startswith(POINTS) else "positions", 0.0)
-            best, last = self._levels.get(name, (0.0, None))
+            best, last, before = self._levels.get(name, Level())
             if last is not None and number:
                 chance = max(FALL, 4 * math.sqrt(0.5 / number))  # four standard deviations of a difference, at most
                 fall = (best - max(now, last)) / chance
                 seen = f"{name} was {best:.0%} or more twice and is {now:.0%} after {last:.0%}"
-                readings.append(Reading("forgetting", fall, seen, int(number), name))
+                readings.append(Reading("forgetting", fall, seen, int(number), name, since=before))
                 best = max(best, min(now, last))
-            self._levels[name] = (best, now)
+            self._levels[name] = Level(best, now, self._generation + 1)
         return readings
 
     def _of_weights(self, change: Mapping[str, float]) -> list[Reading]:
@@ -295,7 +303,7 @@ class SelfPlayObserver:
             {int(actor): int(count) for actor, count in each} for each in state["counts"]
         )
         self._ages, self._inserted = list(state["ages"]), [list(each) for each in state["inserted"]]
-        self._levels = {name: (best, last) for name, (best, last) in state["levels"].items()}
+        self._levels = {name: Level(*level) for name, level in state["levels"].items()}
         self._rows, self._generation = state["rows"], state["generation"]
 
 

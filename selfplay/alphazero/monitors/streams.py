@@ -37,7 +37,7 @@ VALUES = Stream(
     "the search's value before the outcome was known, against saying 0 always (t test by game, e-process)",
     "Values are worse than none, and the search relies on them.",
     "Try a smaller target.value_weight or learner.learning_rate, or a larger replay.window_min.",
-    actions=("restore-generation", "slow-reuse", "stop"),
+    actions=("restore-generation", "slow-reuse", "stop"), lag=1,
 )  # fmt: skip
 VALUE_HEAD = Stream(
     "value_head", "concept p(y|x)", "batch",
@@ -68,7 +68,7 @@ AGE = Stream(
     "mean age of the rows drawn, in generations, as a multiple of what even draws from the window give",
     "Learning draws older rows than the window has on average: newer ones are not arriving, or not being drawn.",
     "Look at mining.strength and at rows left out as unsound.",
-    limit=2.0, times=2, measure="× the age of even draws",
+    limit=1.5, times=2, measure="× the age of even draws",
     actions=("evict-rows", "slow-reuse", "stop"),
 )  # fmt: skip
 LINES = Stream(
@@ -77,7 +77,7 @@ LINES = Stream(
     "Play has collapsed to one opening line within a generation.",
     "Try a higher actor.temperature, a larger search.dirichlet_fraction, or random_opening_plies.",
     limit=0.6, measure="rise of a share",
-    actions=("restore-generation", "add-anchors", "stop"),
+    actions=("restore-generation", "add-anchors", "stop"), lag=1,
 )  # fmt: skip
 LENGTHS = Stream(
     "lengths", "covariate p(x)", "game",

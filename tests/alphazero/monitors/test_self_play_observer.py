@@ -152,8 +152,9 @@ def test_forgetting_is_told_after_two_poor_evaluations_and_not_after_one() -> No
     said = []
     for generation, score in enumerate([0.2, 0.9, 0.95, 0.3, 0.9, 0.3, 0.3]):
         readings = observer.evaluated({"score_uct:100": score, "games": 200.0, "accuracy": 0.9})
-        said.append([event.stream for event in monitor.take(readings, generation)[1]])
-    assert said == [[], [], [], [], [], [], ["forgetting"]]
+        said.append([(event.stream, event.since) for event in monitor.take(readings, generation)[1]])
+        observer.drawn(rows_of(1, generation), generation)
+    assert said == [[], [], [], [], [], [], [("forgetting", 5)]], "since the first of two poor ones"
 
 
 def test_points_in_few_games_may_fall_by_chance() -> None:
