@@ -25,6 +25,7 @@ OPTIONS = {
     "learner": [*SMALL, "--batch-size", "32"],
     "gan": ["--preset", "gan-ring", "--generations", "1", "--set", "run.generation_rows=2560"],
     "forgetting": ["--modes", "2"],
+    "gan_stream": ["--training", "6", "--period", "2", "--rows", "2560"],
     "drift": [],
     "stream_recovery": ["--streams", "two classes"],
     "watch": ["--rows", "3000", "--factor", "2"],

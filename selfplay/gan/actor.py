@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from selfplay.datasets import dataset, stream
+from selfplay.datasets import clock, dataset, stream
 from selfplay.storage import random_stream
 
 Fakes = Callable[[np.ndarray | None, int, np.random.Generator], np.ndarray]  # (labels, n, rng) → x [n, *shape] float32
@@ -23,29 +23,6 @@ def row_dtype(shape: tuple[int, ...], with_fakes: bool) -> np.dtype:
     if with_fakes:
         fields += [("fake", "f4", shape), ("fake_label", "i4"), ("producer", "i4")]
     return np.dtype(fields)
-
-
-class Clock:
-    """The time of an actor on a stream, in generations: of the newest weights, and where one actor makes all rows of a
-    generation, also the share of them that it has made. Several actors go by the generation alone, so that all agree.
-    """
-
-    def __init__(self, generation_rows: int | None) -> None:
-        """generation_rows: that the actor makes in a generation; None where others make some of them."""
-        self._rows = generation_rows
-        self.generation, self.made = 0, 0
-
-    def begin(self, generation: int) -> None:
-        """The newest weights are those of `generation`; the time does not go back where it is under way."""
-        if generation != self.generation:
-            self.generation, self.made = generation, 0
-
-    def next(self, n: int) -> np.ndarray:
-        """[n] float64: the times of the next n rows."""
-        made, self.made = self.made, self.made + n
-        if self._rows is None:
-            return np.full(n, float(self.generation))
-        return self.generation + np.minimum(made + np.arange(n), self._rows - 1) / self._rows
 
 
 class GanActor:
@@ -62,9 +39,9 @@ class GanActor:
         generation_rows: int | None = None,
     ) -> None:
         """dataset: a stream is drawn from at the time of each row. load: turns an opponent's weights into what makes
-        fakes, in the networks' scale. generation_rows: see `Clock`."""
+        fakes, in the networks' scale. generation_rows: see `clock.Clock`."""
         self.dataset, self.scale, self._load = dataset, scale, load
-        self._clock = Clock(generation_rows)
+        self._clock = clock.Clock(generation_rows)
         self._dtype = row_dtype(dataset.shape, with_fakes)
         self._with_fakes = with_fakes
         self._rng = np.random.Generator(np.random.PCG64(np.random.SeedSequence(seed, spawn_key=(index,))))
@@ -99,11 +76,9 @@ class GanActor:
         return found.x, found.labels
 
     def state(self) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
-        clock = {"generation": self._clock.generation, "made": self._clock.made}
-        return {}, {"rng": random_stream.pack(self._rng), "clock": clock}
+        return {}, {"rng": random_stream.pack(self._rng), "clock": self._clock.state()}
 
     def load_state(self, arrays: Mapping[str, np.ndarray], rest: Mapping[str, Any]) -> bool:
         self._rng = random_stream.unpack(rest["rng"])
-        clock = rest.get("clock", {"generation": 0, "made": 0})  # states of earlier versions have none
-        self._clock.generation, self._clock.made = int(clock["generation"]), int(clock["made"])
+        self._clock.load_state(rest.get("clock", {"generation": 0, "made": 0}))  # states of earlier versions have none
         return True

@@ -183,14 +183,14 @@ class Gan(Agent):
         return adapted
 
     def fit(self, weights: Weights, rows: np.ndarray) -> float:
-        """How alike samples of these weights and the newest reals are, in steps of 1/20, since less is chance; 0 where
+        """How alike samples of these weights and the newest reals are, in steps of 1/40, since less is chance; 0 where
         they share less than half of their neighbours: then the weights know other data."""
         reals = rows["real"][-COMPARED:]
         labels = rows["label"][-COMPARED:].astype(np.int64) if self.config.network.conditional else None
         rng = np.random.default_rng((self.config.run.seed, 6))
         fakes = self.generator(weights).sample(len(reals), rng, labels)[0] / np.float32(self.source.scale)
         found = alike.alike(reals.reshape(len(reals), -1), fakes.reshape(len(fakes), -1))
-        return math.floor(20 * found) / 20 if found >= 0.5 else 0.0
+        return math.floor(40 * found) / 40 if found >= 0.5 else 0.0
 
     def buckets(self, rows: np.ndarray) -> np.ndarray:
         return buckets.buckets(rows)

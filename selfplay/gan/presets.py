@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from selfplay.datasets.config import StreamConfig
+from selfplay.drift.config import DriftConfig
 from selfplay.gan.config import (
     AutoencoderConfig,
     DataConfig,
@@ -112,7 +114,42 @@ POSITIONS = GanConfig(
 )  # fmt: skip
 """Connect-four positions from a self-play run, to be trained first: `selfplay train connect-four`."""
 
+# On a stream schedules end with the first training, and what is done about alarms begins them anew.
+REACTING = DriftConfig(
+    actions=("restore-snapshot", "evict-rows", "raise-learning-rate"), lasting=10, rate_factor=0.2
+)  # fmt: skip
+# Few rows a generation, as data are tested, judged and reacted to once in each.
+STREAM_RING = replace(
+    RING,
+    data=DataConfig(name="stream:ring", sigma=0.05),
+    stream=StreamConfig(kind="recurrent", concepts=("same", "turn:22.5"), at=40, period=16),
+    replay=replace(REPLAY, window_min=25_600),
+    learner=replace(POINTS, learning_rate=5e-3, final_learning_rate=2e-5, ema_decay=0.99),
+    drift=REACTING,
+    run=RunConfig(
+        generations=88, schedule_generations=40, generation_rows=12_800, rollout_rows=2_560, evaluate_every=4
+    ),
+)  # fmt: skip
+"""Eight Gaussians on a circle that turns by half the distance between them and, later, back."""
+
+STREAM_DIGITS = replace(
+    DIGITS,
+    data=DataConfig(name="stream:digits"),
+    stream=StreamConfig(
+        kind="recurrent", concepts=("prior:0+1+2+3+4:0.9", "prior:5+6+7+8+9:0.9"), at=40, period=16
+    ),
+    network=GanNetworkConfig(kind="dcgan", width=16, latent=16),
+    replay=replace(REPLAY, window_min=3_200, learn_after=64),
+    learner=replace(IMAGES, batch_size=64, ema_decay=0.99),
+    drift=REACTING,
+    run=RunConfig(
+        generations=88, schedule_generations=40, generation_rows=3_200, rollout_rows=640, evaluate_every=8
+    ),
+)  # fmt: skip
+"""Handwritten digits without classes, of which one half and then the other is frequent."""
+
 PRESETS = {
     "gan-ring": RING, "gan-grid": GRID, "gan-digits": DIGITS, "gan-stacked-digits": STACKED, "gan-info": INFO,
     "gan-superres": SUPERRES, "gan-connect-four": POSITIONS, "vae-digits": VAE,
+    "gan-stream-ring": STREAM_RING, "gan-stream-digits": STREAM_DIGITS,
 }  # fmt: skip

@@ -44,7 +44,10 @@ class Budget:
     def schedule(self, status: Status, made: float) -> float:
         """Share of the budget used, in [0, 1], as schedules see it. made: share of this generation's updates that is
         done. Of a budget in generations it is the share of these, so that schedules are smooth and the same after a
-        stop; of one in minutes, of the time; of one in evaluations, of those; the largest where there are several."""
+        stop; of one in minutes, of the time; of one in evaluations, of those; the largest where there are several. Of
+        `run.schedule_generations`, where they are set, instead of the budget."""
+        if scheduled := self.config.run.schedule_generations:
+            return min(1.0, (status.generation + min(1.0, max(0.0, made))) / scheduled)
         shares, wanted = [self._time_share(status), self._evaluated_share(status)], self.config.run.generations
         if wanted:
             shares.append((status.generation + min(1.0, max(0.0, made))) / wanted)

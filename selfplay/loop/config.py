@@ -25,6 +25,10 @@ class RunConfig:
     """Budget in positions that the network evaluates while it plays to learn, which is most of the work and the same on
     every machine; the last rollout is learned from too. None: not limited by them."""
 
+    schedule_generations: Annotated[int, Meta(ge=1, le=999_999)] | None = None
+    """Generations in which schedules, of the learning rate and of penalties, go from their beginning to their end,
+    where they stay: for data that change while they are learned, in a run without an end. None: the whole budget."""
+
     generation_rows: Annotated[int, Meta(ge=1, le=10**9)] = 20_000
     """New rows that make a generation; more where many actors play, 400 for each."""
 

@@ -55,7 +55,8 @@ MAY_CHANGE = {
     ),
     "pool": "opponents priority priority_power matches keep_newest keep_log_spaced",
     "run": (
-        "minutes generations evaluations generation_rows rollout_rows evaluate_every stop_when_solved actors actor_gpus"
+        "minutes generations schedule_generations evaluations generation_rows rollout_rows evaluate_every "
+        "stop_when_solved actors actor_gpus"
     ),
 }  # fmt: skip
 

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from selfplay.datasets.clock import Clock
 from selfplay.datasets.stream import DataStream
 from selfplay.storage import random_stream
 from selfplay.supervised import rows as row_layout
@@ -21,32 +22,23 @@ class StreamActor:
     """See `selfplay.agent.Actor`. Its rows are a function of seed, index, generation and how many it has made."""
 
     def __init__(self, stream: DataStream, generation_rows: int | None, seed: int, index: int) -> None:
-        """generation_rows: how many of this actor's rows make a generation; None: time stands still within one."""
-        self.stream, self._generation_rows = stream, generation_rows
+        """generation_rows: see `Clock`."""
+        self.stream = stream
         self._rng = np.random.Generator(np.random.PCG64(np.random.SeedSequence(seed, spawn_key=(index,))))
-        self._generation, self._made = 0, 0  # rows made in this generation
+        self._clock = Clock(generation_rows)
 
     def set_weights(self, weights: Weights, generation: int, opponent_weights: Weights | None) -> None:
-        if generation != self._generation:
-            self._generation, self._made = generation, 0
+        self._clock.begin(generation)
 
     def generate(self, min_rows: int) -> tuple[np.ndarray, dict[str, float]]:
-        found = self.stream.sample(min_rows, self._times(min_rows), self._rng)
-        self._made += min_rows
+        found = self.stream.sample(min_rows, self._clock.next(min_rows), self._rng)
         assert found.labels is not None
         return row_layout.make(found.x, found.labels), {}
 
-    def _times(self, n: int) -> float | np.ndarray:
-        """Of the next n rows; the last rows of a generation that is longer than it should be are of its last moment."""
-        size = self._generation_rows
-        if size is None:
-            return float(self._generation)
-        return self._generation + np.minimum(np.arange(self._made, self._made + n), size - 1) / size
-
     def state(self) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
-        return {}, {"rng": random_stream.pack(self._rng), "generation": self._generation, "made": self._made}
+        return {}, {"rng": random_stream.pack(self._rng), **self._clock.state()}
 
     def load_state(self, arrays: Mapping[str, np.ndarray], rest: Mapping[str, Any]) -> bool:
         self._rng = random_stream.unpack(rest["rng"])
-        self._generation, self._made = int(rest["generation"]), int(rest["made"])
+        self._clock.load_state(rest)
         return True

@@ -11,6 +11,7 @@ from scipy import stats
 from selfplay.datasets import concept as concepts
 from selfplay.datasets import config as configs
 from selfplay.datasets import image_sets, mixtures, packaged, schedule, stream, tables
+from selfplay.datasets.clock import Clock
 from selfplay.datasets.config import StreamConfig
 from selfplay.errors import ConfigError
 
@@ -223,3 +224,9 @@ def test_names_of_streams_say_what_they_are_made_of() -> None:
     assert configs.base_of("stream:ring") == "ring" and configs.base_of("ring") is None
     with pytest.raises(ConfigError, match="Did you mean 'digits'"):
         packaged.make("digit")
+
+
+def test_rows_beyond_a_generations_are_of_its_end() -> None:
+    clock = Clock(4)
+    clock.begin(3)
+    np.testing.assert_array_equal(clock.next(6), [3, 3.25, 3.5, 3.75, 3.75, 3.75])

@@ -108,12 +108,6 @@ def test_one_actor_draws_each_row_at_its_share_of_the_generation() -> None:
     assert turned(playing.generate(100)[0]).all()
 
 
-def test_rows_beyond_a_generations_are_of_its_end() -> None:
-    clock = actor.Clock(4)
-    clock.begin(3)
-    np.testing.assert_array_equal(clock.next(6), [3, 3.25, 3.5, 3.75, 3.75, 3.75])
-
-
 def test_several_actors_agree_on_the_time() -> None:
     for index in range(3):
         playing = on_stream(None, index)

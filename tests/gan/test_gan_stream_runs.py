@@ -12,6 +12,7 @@ from command import refused
 from test_gan_agent import RING, Agent, config, differences, train
 from test_gan_elo import run_folder
 
+from selfplay.drift import events
 from selfplay.gan import agent, load
 from selfplay.gan.config import GanConfig, identity
 from selfplay.gan.metrics.alike import alike
@@ -100,3 +101,58 @@ def test_fit_is_that_of_the_newest_reals_and_nothing_where_weights_know_other_da
     knows = Perfect(made.config)
     assert knows.fit(0, rows[0]) >= 0.9 and knows.fit(2, rows[2]) >= 0.9  # type: ignore[arg-type]
     assert knows.fit(0, rows[2]) == knows.fit(2, rows[0]) == 0  # type: ignore[arg-type]
+
+
+# -- reactions ---------------------------------------------------------------------------------------------------------
+
+MOVES = [
+    "data.name=stream:ring", "data.modes=1", "data.sigma=0.3", "stream.kind=recurrent", "stream.concepts=same,turn:180",
+    "stream.at=10", "stream.period=4", "network.width=16", "network.depth=2", "network.latent=2",
+    "learner.batch_size=64", "learner.learning_rate=5e-3", "learner.final_learning_rate=1e-3",
+    "learner.schedule=linear", "learner.ema_decay=0.9", "replay.samples_per_insert=4", "replay.window_min=1280",
+    "replay.learn_after=64", "run.generation_rows=640", "run.rollout_rows=160", "run.generations=16",
+    "run.evaluate_every=1000",
+]  # fmt: skip
+ACTIONS = ["drift.actions=restore-snapshot,evict-rows,raise-learning-rate", "drift.lasting=2", "drift.cool_down=1"]
+
+
+def middle(folder: Path, generation: int) -> float:
+    """The mean place of samples along the axis on which the concepts lie at 1 and −1."""
+    made = load.load(folder / "checkpoints" / f"{generation:06d}").generator
+    return float(made.sample(1_000, np.random.default_rng(0))[0][:, 0].mean())
+
+
+def actions(folder: Path) -> dict[int, set[str]]:
+    found: dict[int, set[str]] = {}
+    for line in events.read(folder):
+        if line.get("action"):
+            found.setdefault(line["step"], set()).add(line["action"])
+    return found
+
+
+@pytest.mark.slow
+def test_a_change_is_reacted_to_and_an_old_concept_is_fallen_back_to(tmp_path: Path) -> None:
+    """The data move from 1 to −1 and back: first old rows go and the rate rises, then the old generator returns."""
+    wanted = config([*MOVES, *ACTIONS])
+    train(tmp_path / "run", wanted)
+    done = actions(tmp_path / "run")
+    assert done[11] == {"evict-rows", "raise-learning-rate"}
+    assert "restore-snapshot" in done[15] and "raise-learning-rate" not in done[15]
+    assert set(done) == {11, 15}
+    assert middle(tmp_path / "run", 10) == pytest.approx(1, abs=0.35)
+    assert middle(tmp_path / "run", 14) == pytest.approx(-1, abs=0.35)
+    assert middle(tmp_path / "run", 15) == pytest.approx(1, abs=0.35)
+    train(tmp_path / "idle", config([*MOVES, *ACTIONS, "drift.react=never"]))
+    assert actions(tmp_path / "idle") == {} and middle(tmp_path / "idle", 15) < 0.5
+
+
+@pytest.mark.slow
+def test_a_run_stopped_around_reactions_goes_on_to_the_same_bits(tmp_path: Path) -> None:
+    wanted = config([*MOVES, *ACTIONS])
+    train(tmp_path / "whole", wanted)
+    for until in (10, 11, 14):
+        train(tmp_path / "stopped", wanted, until=until)
+        train(tmp_path / "stopped", wanted, turns=2)
+    train(tmp_path / "stopped", wanted)
+    assert differences(tmp_path / "whole", tmp_path / "stopped") == set()
+    assert actions(tmp_path / "whole") == actions(tmp_path / "stopped")

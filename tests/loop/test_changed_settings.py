@@ -72,12 +72,15 @@ def test_a_session_says_what_has_changed_and_what_a_longer_budget_does_to_the_ra
 class Eager:
     """Actors that hand over a batch whenever they are asked, unless they are told to pause: the learner is slower."""
 
-    size, restarts = 2, 0
+    size, restarts, ended = 2, 0, ""
 
     def __init__(self, rows: np.ndarray) -> None:
         self.rows, self.paused = rows, False
 
     def publish(self, *_: object) -> None: ...
+
+    def metrics(self) -> dict[str, float]:
+        return {}
     def accepted(self, batch: SampleBatch) -> None: ...
     def close(self) -> None: ...
     def state(self) -> None: ...
@@ -109,6 +112,12 @@ def test_generations_and_the_rate_keep_to_the_budget_when_actors_outrun_the_lear
     assert rates == sorted(rates)
     assert max(np.diff(rates)) < 2 / len(rates) + 0.02 and rates[len(rates) // 2] == pytest.approx(0.5, abs=0.05)
     assert len(lines_of(tmp_path / "run")) == 11
+
+
+def test_schedules_of_their_own_length_end_before_the_budget_and_stay() -> None:
+    budget = Budget(tiny.config(run={"generations": 8, "minutes": 0.001, "schedule_generations": 4}))
+    shares = [budget.schedule(Status(generation=generation, seconds=99.0), 0.5) for generation in range(8)]
+    assert shares == [0.125, 0.375, 0.625, 0.875, 1, 1, 1, 1]
 
 
 def test_the_share_of_a_budget_in_generations_ends_with_the_last_of_them_whatever_they_took() -> None:

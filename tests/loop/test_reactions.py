@@ -238,6 +238,21 @@ def test_the_snapshot_that_fits_the_newest_rows_best_is_taken_and_none_if_none_f
     assert same(learner(tmp_path / "first", 4), learner(unreacting, 1))
 
 
+def test_of_snapshots_that_fit_alike_the_latest_is_taken_and_the_rate_is_not_raised_on_top(tmp_path: Path) -> None:
+    class Later(Agent):
+        """Fits well from generation 1 on, but for the present weights, of generation 4."""
+
+        def fit(self, weights: Weights, rows: np.ndarray) -> float:
+            return float(any(same(weights[actor.ROLE], learner(tmp_path, generation)) for generation in (1, 2, 3)))
+
+    status = train(tmp_path, "restore-snapshot", "raise-learning-rate", until=4, agent=Later)
+    assert actions_of(tmp_path) == [(4, "restore-snapshot")]
+    assert same(learner(tmp_path, 4), learner(tmp_path, 3)) and not same(learner(tmp_path, 3), learner(tmp_path, 2))
+    assert any(
+        "raise-learning-rate was not taken: the weights are those of an earlier" in said for said in status.notes
+    )
+
+
 def test_anchors_are_kept_and_are_half_of_the_opponents(tmp_path: Path) -> None:
     train(tmp_path, "add-anchors", pool={"keep_newest": 2, "keep_log_spaced": 0, "opponents": "latest"})
     assert contents(tmp_path)["rest"]["reactions"]["anchors"] == [2]  # of those before generation 3, the one kept

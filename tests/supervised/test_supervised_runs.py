@@ -69,8 +69,8 @@ class OnlyAfterSight(StreamActor):
     and again, as rows of the replay do."""
 
     def generate(self, min_rows: int) -> tuple[np.ndarray, dict[str, float]]:
-        x = np.eye(2_000, dtype=np.float32)[self._made + 400 * self._generation :][:min_rows]
-        self._made += min_rows
+        x = np.eye(2_000, dtype=np.float32)[self._clock.made + 400 * self._clock.generation :][:min_rows]
+        self._clock.next(min_rows)
         return row_layout.make(x, self._rng.integers(2, size=min_rows)), {}
 
 

@@ -25,19 +25,20 @@ from selfplay.types import SampleBatch, Weights
 
 MOST = 500  # rows of a half, and fakes
 FEWEST = 50
-ACTIONS = ("restore-snapshot", "evict-rows", "raise-learning-rate", "stop")
 
 CRITIC = Stream(
     "critic", "covariate p(x)", "row",
     "the critic's scores of new reals, against those of the generation before (Mann–Whitney, e-process)",
     "The critic takes new reals for other data than those it knows.",
     "Look at what feeds the data, allow drift.actions, or let the run go on until it has learned the new ones.",
+    actions=REALS.actions, again=True,
 )  # fmt: skip
 FAKES = Stream(
     "fakes", "covariate p(x)", "row",
     "distances of new reals from the nearest fake, against the generation before (Mann–Whitney, e-process)",
     "New reals lie elsewhere than the generator's samples, which were good before.",
     "Look at what feeds the data, allow drift.actions, or let the run go on until it has learned the new ones.",
+    actions=REALS.actions, again=True,
 )  # fmt: skip
 
 
@@ -76,11 +77,13 @@ class StreamObserver:
         self._halves = [np.zeros(0, self._dtype), np.zeros(0, self._dtype)]  # of new rows: to compare, and to keep
         self._weights: Weights = {}  # which the present generation began with
         self._kept: Kept | None = None
+        self._generation = 0  # of the newest weights
 
     def begin(self, weights: Weights, raw: Weights) -> None:
         self._weights = weights
 
     def take(self, batch: SampleBatch, generation: int) -> None:
+        self._generation = generation
         self._data.take(batch, generation)
         for place, half in enumerate(self._halves):
             new = batch.rows[["real", "label"]][place::2][: MOST - len(half)]
@@ -113,11 +116,12 @@ class StreamObserver:
         return found
 
     def _readings(self, kept: Kept, new: np.ndarray) -> list[Reading]:
+        """Since the generation that ends: what is compared are its rows with those before."""
         distances, scores = _looked_at(self._scorers(kept.weights), new)
         found = [_compared("fakes", kept.distances, distances, "farther from fakes")]
         if len(scores) and len(kept.scores):
-            found.append(_compared("critic", kept.scores, scores, "scored higher"))
-        return found
+            found.append(_compared("critic", kept.scores, scores, "scored higher by the critic"))
+        return [reading._replace(since=self._generation + 1) for reading in found]
 
     def evaluated(self, metrics: Mapping[str, float]) -> list[Reading]:
         return []
@@ -127,12 +131,14 @@ class StreamObserver:
     def state(self) -> dict[str, Any]:
         kept = self._kept
         return {
+            "generation": self._generation,
             "data": self._data.state(),
             "halves": [base64.b64encode(half.tobytes()).decode() for half in self._halves],
             "kept": kept and [self._pack(kept.weights), kept.distances.tolist(), kept.scores.tolist()],
         }
 
     def load_state(self, state: Mapping[str, Any]) -> None:
+        self._generation = int(state["generation"])
         self._data.load_state(state["data"])
         self._halves = [np.frombuffer(base64.b64decode(text), self._dtype) for text in state["halves"]]
         self._kept = None

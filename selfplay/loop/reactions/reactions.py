@@ -146,7 +146,7 @@ class Reactions:
         present = learner.weights()
         best, weights, score = -1, present, self._agent.fit(present, rows)
         now = score
-        for each in _spread(self._pool.kept(generation - 1), SNAPSHOTS):
+        for each in reversed(_spread(self._pool.kept(generation - 1), SNAPSHOTS)):  # of equals the latest
             try:
                 held = self._pool.load(each)[1]
             except CheckpointError as error:
@@ -176,6 +176,8 @@ class Reactions:
         return Done(f"rows are drawn {factor * draws:g} times instead of {draws:g}, for {lasting} generations")
 
     def _raise_learning_rate(self) -> Done:
+        if self._replaced:  # large steps would undo what was gone back for
+            return Done("the weights are those of an earlier generation, which fit as they are", taken=False)
         factor, lasting = self._settings.rate_factor, self._settings.lasting
         self._training.raise_learning_rate(factor, lasting)
         rate = factor * self._agent.config.learner.learning_rate

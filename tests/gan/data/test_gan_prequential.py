@@ -45,7 +45,9 @@ def run(shifts: list[float], learned: list[float], seed: int = 0, rows: int = 1_
     for generation, (shift, at) in enumerate(zip(shifts, learned, strict=True)):
         watched.take(batch(rng, shift, rows), generation)
         readings = watched.end_generation(weights(at), {})[1]
-        found += [(generation, event.stream) for event in monitor.take(readings, generation)[1]]
+        events = monitor.take(readings, generation + 1)[1]
+        assert all(event.since == generation + 1 for event in events if event.stream != "reals")
+        found += [(generation, event.stream) for event in events]
     return found
 
 
@@ -57,6 +59,7 @@ def test_weights_that_move_give_no_alarm_while_the_data_stay() -> None:
 
 @pytest.mark.parametrize("onset", [2, 8])
 def test_data_that_change_are_told_at_once_by_critic_and_fakes(onset: int) -> None:
+    """The change is in the rows of the generation that ends, whatever chance has brought before."""
     found = run([0.0] * onset + [1.5] * 3, [0.0] * (onset + 3))
     assert {(onset, "critic"), (onset, "fakes")} <= set(found) and {when for when, _ in found} == {onset}
 
