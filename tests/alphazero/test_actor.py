@@ -205,11 +205,9 @@ def test_a_game_that_goes_on_too_long_is_scored_by_the_heuristic_of_where_it_sta
 def test_a_blunder_after_a_proof_does_not_change_what_was_proven() -> None:
     unknown = np.nan
     # The second player had a proven win at ply 1, gave it away, and lost by the last move, which is not recorded.
-    moves = np.array(
-        [(True, unknown, 0, -1, False, 0), (True, 1, 0, -1, False, 0), (True, unknown, 0, -1, False, 0),
-         (True, unknown, 0, -1, False, 0), (False, unknown, 1, 0, False, 0)],
-        dtype=trajectories.MOVE,
-    )  # fmt: skip
+    moves = np.zeros(5, trajectories.MOVE)
+    moves["recorded"], moves["exact"] = [True, True, True, True, False], [unknown, 1, unknown, unknown, unknown]
+    moves["reward"], moves["discount"] = [0, 0, 0, 0, 1], [-1, -1, -1, -1, 0]
     assert trajectories.outcomes(moves).tolist() == [-1, 1, 1, -1, 1]
     rows = np.zeros(5, dtype=loss.row_dtype(TIC_TAC_TOE))
     rows["ply"] = range(5)
