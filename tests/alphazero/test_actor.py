@@ -213,7 +213,7 @@ def test_a_blunder_after_a_proof_does_not_change_what_was_proven() -> None:
     rows["ply"] = range(5)
     finished, played = trajectories.GrowingArray(rows.dtype), trajectories.Trajectory(rows.dtype)
     played.extend(rows, moves)
-    played.finish(finished)
+    played.finish(finished, 0.0, np.random.default_rng(0))
     assert finished.rows["ply"].tolist() == [3, 2, 1, 0]  # from the end backwards
     assert finished.rows["outcome"].tolist() == [-1, 1, 1, -1]
 
