@@ -37,11 +37,12 @@ MAY_CHANGE = {
     "actor": (
         "concurrent_games num_simulations random_opening_plies temperature final_temperature temperature_half_life "
         "cache_entries adjudicate_after adjudicate_below adjudication_scale opponent_share restart_search_on_update "
-        "switch_plies cut_outcomes outcome_lambda greedy_backup exact_policy surprise_weight"
+        "switch_plies cut_outcomes outcome_lambda greedy_backup exact_policy surprise_weight "
+        "learn_from_endgame_tables"
     ),
     "inference": "mode device servers max_batch wait_ms groups",
     "target": "search_value_fraction value_weight",
-    "evaluation": "num_simulations opponents games random_opening_plies match_games match_simulations",
+    "evaluation": "num_simulations opponents games random_opening_plies match_games match_simulations endgames",
     "objective": (
         "loss r1 r2 final_penalty gradient_penalty label_smoothing noisy_labels instance_noise past_fakes past_critics "
         "feature_matching augmentations augmentation_probability augmentation_target critic_steps critic_learning_rate"
