@@ -67,7 +67,9 @@ class Watching:
         self._write(given)
         self._plan.take(given)
         self._describe(generation)
-        found = figures | statistics | {"alarms": float(self._monitor.alarms)}
+        streams = {stream.name for stream in self._observer.streams}  # which may have rested: then there is no value
+        found = {name: value for name, value in figures.items() if name not in streams} | statistics
+        found["alarms"] = float(self._monitor.alarms)
         return {PREFIX + name: value for name, value in found.items()}, [event.sentence for event in given]
 
     def evaluated(self, generation: int, metrics: Mapping[str, float]) -> list[str]:

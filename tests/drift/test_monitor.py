@@ -221,3 +221,17 @@ def test_a_file_that_cannot_be_written_is_told_and_stops_nothing(tmp_path: Path)
     watched = Watching(observer, tmp_path / "missing")
     assert len(watched.end_generation(1, {}, {})[1]) == 1
     assert watched.failure is not None and "drift.jsonl is not being written" in watched.failure
+
+
+def test_a_figure_with_the_name_of_a_stream_that_rests_is_not_taken_for_the_streams_value(tmp_path: Path) -> None:
+    class Named(Observer):
+        streams = (ACTED,)
+
+        def end_generation(self, weights: Weights, raw: Weights) -> tuple[dict[str, float], list[Reading]]:
+            return {"head": 70.0, "seen": 1.0}, self.says
+
+    observer = Named(DriftConfig(actions=("stop",), cool_down=1))
+    observer.says = [reading(ACTED, 5)]
+    watched = Watching(observer, tmp_path)
+    metrics = [watched.end_generation(generation, {}, {})[0].get("drift/head") for generation in (1, 2, 3)]
+    assert metrics == [5, None, 5]
