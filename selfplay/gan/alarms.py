@@ -43,6 +43,7 @@ class Seen(NamedTuple):
     metrics: Mapping[str, float]  # of this generation; none where it was not evaluated
     modes: list[tuple[float, float]]  # (found, share found) of each evaluation so far; none where this has none
     quality: float | None  # the first metric, where it is a share
+    distinct: list[float]  # of each evaluation so far, see metrics/distinct.py
     critic: bool = True  # whether there is one to learn against
     changing: bool = False  # whether the data are a stream's, so that modes may go
 
@@ -65,7 +66,8 @@ def look(status: Status) -> Seen:
     history = [metrics for generation, metrics in status.history if fresh and generation > 0]
     modes = [(metrics["modes_found"], metrics["modes"]) for metrics in history if "modes_found" in metrics]
     quality = first if first is not None and 0 <= first <= 1 else None
-    return Seen(status.generation, status.progress, status.losses, metrics, modes, quality)
+    distinct = [metrics["distinct"] for metrics in history if "distinct" in metrics]
+    return Seen(status.generation, status.progress, status.losses, metrics, modes, quality, distinct)
 
 
 def _try(seen: Seen, against_critic: str) -> str:
@@ -158,7 +160,7 @@ def shrunk(seen: Seen) -> str:
 
 
 def repeating(seen: Seen) -> str:
-    share = seen.metrics.get("distinct", 1.0)
+    share = max(seen.distinct[-2:], default=1.0)  # healthy runs may repeat themselves in passing: told twice in a row
     if share >= REPEATING or seen.progress < FOUND_BY:
         return ""
     return (

@@ -204,6 +204,14 @@ def test_samples_that_repeat_are_told_from_a_third_of_the_run_on() -> None:
         assert list(alarms.sound(status)) == heard
 
 
+def test_samples_that_repeat_are_told_when_two_measurements_agree() -> None:
+    """The packaged gan-info has 0.04 distinct samples for each real one two fifths through, and 0.06 later."""
+    for shares, heard in (((0.1, 0.04), []), ((0.04, 0.052), []), ((0.1, 0.04, 0.04), ["repeating"])):
+        history = [(generation, {"high_quality": 0.9, "distinct": share}) for generation, share in enumerate(shares, 1)]
+        status = Status(generation=len(shares), progress=0.5, metrics=history[-1][1], history=history)
+        assert list(alarms.sound(status)) == heard
+
+
 def test_runs_without_a_critic_or_modes_are_silent() -> None:
     figures = {"frechet": 3.0, "copies": 0.01}
     status = Status(generation=5, progress=1.0, losses={"autoencoder/loss": 0.1}, metrics=figures)
