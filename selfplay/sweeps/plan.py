@@ -105,6 +105,10 @@ class Plan:
             "seeds": list(self.seeds),
             "measure": self.measure._asdict(),
             "arms": {arm.name: configs.flat(configs.to_values(arm.config)) for arm in self.arms},
+            "given": {
+                arm.name: [text.partition("=")[0].strip() for text in (*self.settings, *arm.changes)]
+                for arm in self.arms
+            },
         }
 
 
@@ -212,9 +216,9 @@ def changed(saved: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
             found.append(f"the arm '{name}' is missing.{suggest(name, now['arms'])}".rstrip("."))
             continue
         wanted = now["arms"][name]
-        # A setting that the version before did not have is off by default.
-        differ = [key for key in {**settings, **wanted} if settings.get(key) != wanted.get(key)
-                  and (key in settings or wanted[key])]  # fmt: skip
+        # What the version before did not have has the value that this version gives it, unless it is asked for.
+        known = {*settings, *now["given"][name]}
+        differ = [key for key in {**settings, **wanted} if key in known and settings.get(key) != wanted.get(key)]
         found += [
             f"{key} of the arm '{name}' was {configs.shown(settings.get(key))} and is {configs.shown(wanted.get(key))}"
             for key in differ if not key.startswith(tuple(f"run.{kind}" for kind in BUDGETS))

@@ -159,9 +159,10 @@ def test_a_folder_goes_on_with_more_seeds_and_arms_and_refuses_other_changes(tmp
 def test_a_setting_that_the_version_before_did_not_have_does_not_stop_a_sweep(tmp_path: Path) -> None:
     values = json.loads(json.dumps(make().values()))
     before = json.loads(json.dumps(values))
-    del before["arms"]["base"]["search.look_ahead"]  # false today
+    del before["arms"]["base"]["search.look_ahead"], before["arms"]["base"]["search.solve"]  # false and true today
     assert plan.changed(before, values) == []
     values["arms"]["base"]["search.look_ahead"] = True
+    values["given"]["base"].append("search.look_ahead")
     assert plan.changed(before, values) == ["search.look_ahead of the arm 'base' was none and is true"]
 
 
