@@ -67,7 +67,8 @@ class Server:
             given = pickle.dumps((self.number, self.game, self.network, self.config))
             process = subprocess.Popen(
                 [sys.executable, "-m", "selfplay.networks.shared.process", str(listening.fileno())],
-                stdin=subprocess.PIPE, env=self._environment(), pass_fds=[listening.fileno()],
+                stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, env=self._environment(),
+                pass_fds=[listening.fileno()],
             )  # fmt: skip
             with contextlib.suppress(BrokenPipeError):  # it has ended, and all who wait for it see so
                 process.communicate(given)  # its second half, which goes on, is no child of ours
