@@ -115,11 +115,15 @@ def _number(change: str, text: str, low: float, high: float) -> float:
     return value
 
 
+def _is_whole(text: str) -> bool:
+    return text.isascii() and text.isdigit() and len(text) < 10
+
+
 def _classes(concept: Concept, change: str, text: str) -> np.ndarray:
     """[C] bool: the classes that are named."""
     count, named = concept.num_classes, np.zeros(concept.num_classes, bool)
     for part in text.split("+"):
-        if not (part.strip().isdecimal() and int(part) < count):
+        if not (_is_whole(part.strip()) and int(part) < count):
             raise ConfigError(
                 f"'{change}' in stream.concepts: '{part}' is no class of {concept.base.name}, whose classes are 0 to "
                 f"{count - 1}; several are joined by +."
@@ -199,7 +203,7 @@ def _renamed(concept: Concept, names: np.ndarray) -> Concept:
 
 
 def _relabel(concept: Concept, change: str, rest: str) -> Concept:
-    if not rest.lstrip("-").isdecimal():
+    if not _is_whole(rest.removeprefix("-")):
         raise ConfigError(f"'{change}' in stream.concepts: expected a whole number of steps, such as relabel:1.")
     return _renamed(concept, (np.arange(concept.num_classes) + int(rest)) % concept.num_classes)
 

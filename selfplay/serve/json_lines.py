@@ -44,6 +44,7 @@ class _Question(NamedTuple):
     place: int  # of its answer
     request: dict[str, Any]
     states: np.ndarray  # [1]
+    certain: bool  # whether what is certain of its moves is asked for, too
 
 
 def serve(player: NetworkPlayer, source: BinaryIO, write: Callable[[str], None], simulations: int) -> None:
@@ -88,7 +89,7 @@ def answers(player: NetworkPlayer, asked: Sequence[Line], simulations: int) -> l
                 found[place] = _id(request) | _act(request["action"])
                 continue
             wanted = _simulations(request, simulations)
-            question = _Question(place, request, _position(player, request))
+            question = _Question(place, request, _position(player, request), _certain(request))
             groups.setdefault(wanted, []).append(question)
         except ValueError as error:
             found[place] = {**_id(request), **_echo(request), "line": line.number, "error": str(error)}
@@ -108,14 +109,14 @@ def _search(
         analyses = player.analyze(np.concatenate([question.states for question in group]), simulations)
     except MemoryError:
         why = f"{simulations:,} simulations need more memory than there is: ask for fewer."
-        for place, request, _ in group:
+        for place, request, _, _ in group:
             found[place] = {**_id(request), **_echo(request), "line": asked[place].number, "error": why}
         return
     seconds = round(time.perf_counter() - began, 6)
-    for (place, request, states), analysis in zip(group, analyses, strict=True):
+    for (place, request, states, certain), analysis in zip(group, analyses, strict=True):
         fen = _notation(player).to_fen(states[0])
         reached = {} if fen is None else {"fen": fen}
-        told = _told(player, states, analysis)
+        told = _told(player, states, analysis) | (_verdicts(player, states) if certain else {})
         found[place] = {**_id(request), "moves": "", **_echo(request), **reached, **told, "seconds": seconds}
 
 
@@ -159,6 +160,13 @@ def _simulations(request: dict[str, Any], default: int) -> int:
     return found
 
 
+def _certain(request: dict[str, Any]) -> bool:
+    found = request.get("exact", False)
+    if not isinstance(found, bool):
+        raise ValueError("exact must be true or false.")
+    return found
+
+
 def _position(player: NetworkPlayer, request: dict[str, Any]) -> np.ndarray:
     """[1] state_dtype: the position that is asked about. Raises ValueError."""
     game = request.get("game", player.game.name)
@@ -198,7 +206,6 @@ def _notation(player: NetworkPlayer) -> Notation:
 
 def _told(player: NetworkPlayer, states: np.ndarray, found: Analysis) -> dict[str, Any]:
     """An analysis of states [1] as JSON values; `policy` in the order of the actions, `moveInfos` the best first."""
-    exact = player.verdicts(states[0])
     return {
         "best": found.best,
         "pv": found.pv,
@@ -214,8 +221,13 @@ def _told(player: NetworkPlayer, states: np.ndarray, found: Analysis) -> dict[st
             "proven": found.exact,
         },
         "reportAnalysisWinratesAs": "SIDETOMOVE",
-        **({} if exact is None else {"exact": {move: str(verdict) for move, verdict in exact.items()}}),
     }
+
+
+def _verdicts(player: NetworkPlayer, states: np.ndarray) -> dict[str, Any]:
+    """What is certain of each move in states [1]: an exact solver may take longer for it than the search."""
+    exact = player.verdicts(states[0])
+    return {"exact": None if exact is None else {move: str(verdict) for move, verdict in exact.items()}}
 
 
 def _move(found: Analysis, move: str, order: int) -> dict[str, Any]:

@@ -205,6 +205,8 @@ def test_packaged_tables_are_split_once_for_ever_and_standardised(
         ("ring", StreamConfig("sudden", ("same", "only:1/prior:2:0.5")), "no class is left"),
         ("ring", StreamConfig("sudden", ("same", "rule:2")), "no meaning for ring-8"),
         ("ring", StreamConfig("sudden", ("same", "relabel:x")), "whole number of steps"),
+        ("ring", StreamConfig("sudden", ("same", "relabel:--5")), "whole number of steps"),
+        ("ring", StreamConfig("sudden", ("same", "only:" + 5000 * "1")), "is no class of"),
         ("ring", StreamConfig("sudden", ("same", "swap:1")), "expected two classes"),
         ("digits", StreamConfig("sudden", ("same", "turn:45")), "turned by quarters"),
         ("sea", StreamConfig("sudden", ("same", "rule:5")), "rules of sea are 1 to 4"),

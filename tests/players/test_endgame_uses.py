@@ -13,7 +13,8 @@ from facets import knowledge_of, notation_of
 import games
 from games.endgames import store
 from games.endgames.tables import Endgames, in_words
-from selfplay.players import match, openings, reference
+from selfplay.players import match, network_player, openings, pretrained, reference
+from selfplay.serve import json_lines
 
 CHESS, CHECKERS = games.make("chess"), games.make("checkers")
 CONNECT_FOUR = games.make("connect-four")
@@ -69,6 +70,15 @@ def test_analyze_shows_how_far_a_win_is(selfplay: Any, built: Path) -> None:
     rows = {line.split("│")[1].split()[0]: line for line in said.out.splitlines() if line.startswith("│")}
     assert "win in 10" in rows["b2b3"] and "draw" in rows["b2e5"], "there the king takes the queen"
     assert "exact" not in selfplay("analyze", "chess", "--moves", "e2e4", "--simulations", "4").out
+
+
+def test_json_answers_tell_what_is_certain_where_that_is_asked_for() -> None:
+    player = network_player.load(pretrained.path("connect-four"))
+    asked = ['{"moves": "4453112233"}', '{"moves": "4453112233", "exact": true}', '{"exact": 1}']
+    plain, told, refused = json_lines.answers(player, [json_lines.Line(1, text, True) for text in asked], 4)
+    assert "exact" not in plain
+    assert set(told["exact"].values()) <= {"win", "draw", "loss"} and told["exact"].keys() == told["policy"].keys()
+    assert refused["error"] == "exact must be true or false."
 
 
 @pytest.mark.usefixtures("built")
