@@ -178,13 +178,13 @@ class Watching:
         does; damaged lines stay where they are."""
         try:
             found = list(events.lines(self._folder))
-            kept = [line for line in found if not line.torn and (line.event or {"step": -1})["step"] < before]
+            kept = [line for line in found if not line.torn and (line.values or {"step": -1})["step"] < before]
             if len(kept) < len(found) or not all(line.text.endswith(b"\n") for line in kept):
                 text = b"".join(line.text.rstrip(b"\n") + b"\n" for line in kept)
                 records.replace(self._folder / events.FILE, text)
             self.alarms, self.last = 0, ""
             for line in kept:
-                if line.event is not None:
-                    self._count(line.event)
+                if line.values is not None:
+                    self._count(line.values)
         except OSError as error:
             self.failure = f"{events.FILE} is not being written: {error.strerror or error}."

@@ -12,21 +12,13 @@ import socket
 import time
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 from selfplay import config
-from selfplay.storage import bounded, json_text, records
+from selfplay.storage import json_text, line_file, records
+from selfplay.storage.line_file import Line
 
 FILE = "metrics.jsonl"
-
-
-class Line(NamedTuple):
-    """A line of metrics.jsonl."""
-
-    number: int  # from 1
-    text: bytes
-    values: dict[str, Any] | None  # {"step": generation, name: number, …}; None where it is damaged
-    torn: bool  # the last one, without its end, as a kill leaves it
 
 
 def read(folder: Path) -> list[dict[str, Any]]:
@@ -42,35 +34,24 @@ def iterate(folder: Path) -> Iterator[dict[str, Any]]:
 
 
 def damaged(folder: Path) -> list[int]:
-    """Numbers, from 1, of the lines that are not what a session wrote, but for a torn last one. Raises OSError."""
-    return [line.number for line in lines(folder) if line.values is None and not line.torn]
+    """See `line_file.damaged`. Raises OSError."""
+    return line_file.damaged(lines(folder))
 
 
 def warning(folder: Path) -> str | None:
     """A sentence that names the damaged lines, which `read` leaves out; None where there are none. Raises OSError."""
     numbers = damaged(folder)
-    return f"{folder / FILE} is damaged in {told(numbers)}: `selfplay verify {folder}` says more." if numbers else None
-
-
-def told(numbers: list[int]) -> str:
-    """Numbers of lines, in words."""
-    listed = ", ".join(map(str, numbers[:10])) + (", …" if len(numbers) > 10 else "")
-    return f"line{'s' if len(numbers) > 1 else ''} {listed}"
+    return (
+        f"{folder / FILE} is damaged in {line_file.told(numbers)}: `selfplay verify {folder}` says more."
+        if numbers
+        else None
+    )
 
 
 def lines(folder: Path) -> Iterator[Line]:
-    """Every line of a run's metrics.jsonl; one too long to be ours comes in pieces. Raises OSError where it cannot be
+    """Every line of a run's metrics.jsonl, as {"step": generation, name: number, …}. Raises OSError where it cannot be
     read."""
-    try:
-        with bounded.opened(folder / FILE) as file:
-            number = 0
-            while text := file.readline(bounded.MAX_LINE):
-                number += 1
-                values = _values(text)
-                whole = text.endswith(b"\n") or len(text) == bounded.MAX_LINE
-                yield Line(number, text, values, values is None and not whole)
-    except FileNotFoundError:
-        return
+    return line_file.lines(folder / FILE, _values)
 
 
 def _values(text: bytes) -> dict[str, Any] | None:

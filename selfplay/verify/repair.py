@@ -112,7 +112,7 @@ def _metrics(run: Path) -> list[bytes]:
 
 def _events(run: Path) -> list[bytes]:
     """Alarms and actions that can be read, and have their end."""
-    return [line.text for line in events.lines(run) if line.event is not None and line.text.endswith(b"\n")]
+    return [line.text for line in events.lines(run) if line.values is not None and line.text.endswith(b"\n")]
 
 
 _LINES = {metrics.FILE: _metrics, events.FILE: _events}

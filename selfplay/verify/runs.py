@@ -19,7 +19,7 @@ from selfplay.league import pool
 from selfplay.loop import folder as folders
 from selfplay.loop import metrics, ownership
 from selfplay.loop.reactions import learner_states
-from selfplay.storage import artifact, bounded, records
+from selfplay.storage import artifact, bounded, line_file, records
 from selfplay.verify import findings, formats
 from selfplay.verify.findings import DAMAGED, LEFT_OVER, MISSING, NOT_OURS, UNREFERENCED, Report
 
@@ -241,7 +241,7 @@ def _where(path: Path) -> str:
         numbers = metrics.damaged(path.parent) if path.name == metrics.FILE else []
     except OSError:
         return ""
-    return f" (damaged: {metrics.told(numbers)})" if numbers else ""
+    return f" (damaged: {line_file.told(numbers)})" if numbers else ""
 
 
 def _json_is_whole(path: Path) -> bool:
