@@ -114,9 +114,11 @@ def from_values(cls: type[C], values: Mapping[str, Any]) -> C:
     except msgspec.ValidationError as error:
         message, _, path = str(error).partition(" - at `$.")
         key = path.rstrip("`").partition("[")[0]  # of a list or table, no entry is named
-        value = f"'{shorten(_at(values, key), 60)}'" if key else "that value"
+        found = _at(values, key)
+        given = ",".join(map(str, found)) if isinstance(found, list | tuple) else found
+        value = f"'{shorten(given, 60)}'" if key else "that value"
         where = f" for '{key}'" if key else ""
-        problem = _wanted(cls, key, _at(values, key)) if key else ""
+        problem = _wanted(cls, key, found) if key else ""
         problem = problem or shorten(message[:1].lower() + message[1:], 120)
         raise ConfigError(f"{value} is not valid{where}: {problem}.") from None
     for key, value in keys(config):

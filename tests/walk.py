@@ -11,7 +11,8 @@ from selfplay.cli import main
 NEEDED = {
     "name": "chess", "what": "tic-tac-toe", "first": "random", "second": "greedy", "game": "tic-tac-toe",
     "preset": "tic-tac-toe", "players": "greedy", "checkpoint": "{run}", "run_folder": "{sample}", "folders": "{run}",
-    "files": "-", "file": "-",
+    "files": "-", "file": "-", "source": "tic-tac-toe",
+    "tables": "KQK",
 }  # fmt: skip
 
 

@@ -21,10 +21,11 @@ PATHS = ("FILE", "DIR", "FOLDER", "RUN", "CHECKPOINT", "PLAYER")  # in the metav
 BESIDES = {
     "match": "--game tic-tac-toe --games 2", "elo": "random --game tic-tac-toe --games 2", "play --load": "--plain",
     "match --out": "--sprt 0,10", "play": "--plain", "train": "--generations 1",
+    "sweep": "--arm base --arm few:actor.num_simulations=8 --generations 1",
 }  # fmt: skip
 # Arguments that are written to, and what they expect.
-WRITTEN = {"match --out": "folder", "elo --out": "folder", "train --run": "folder", "sample --out": "file",
-           "sample --npz": "file", "train --write-config": "file", "play --record": "file",
+WRITTEN = {"match --out": "folder", "elo --out": "folder", "train --run": "folder", "sweep --out": "folder",
+           "sample --out": "file", "sample --npz": "file", "train --write-config": "file", "play --record": "file",
            "drift run --png": "file", "runs report --out": "file", "drift watch --png": "file"}  # fmt: skip
 SUFFIX = {"sample --out": ".png", "sample --npz": ".npz", "play --record": ".txt", "play --load": ".txt"}
 INPUTS = (

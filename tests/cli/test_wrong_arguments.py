@@ -23,6 +23,7 @@ WRONG = ("", " ", "−1", "-1", "٣", "é\u0301", "1" + 30 * "0", "9" * 5000, "1
 ENDS = {
     "train": "--settings", "match": "--game tic-tac-toe --book nowhere", "elo": "--game tic-tac-toe --book nowhere",
     "play": "--plain", "games perft": "--depth 1", "games read": "", "drift watch": "", "runs list": "",
+    "sweep": "--dry-run",
 }  # fmt: skip
 NEEDED = walk.NEEDED | dict.fromkeys(("checkpoint", "run_folder", "folders"), "nowhere") | {"file": "nowhere"}
 UNTRIED = {"doctor"}  # its options are switches
@@ -137,7 +138,7 @@ def test_no_command_ends_in_a_traceback_for_a_wrong_argument(
         monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(b"")))
         answer = Answer([*words[:start], *given, *words[start:]], capsys, None)
         answer.refused_or_taken()
-        if command not in ("train", "play", "games perft", "games read", "runs list"):
+        if command not in ("train", "play", "games perft", "games read", "runs list", "sweep"):
             assert answer.code == 2, answer.words
 
 

@@ -55,8 +55,8 @@ def run(arguments: argparse.Namespace) -> int:
 
     try:
         if arguments.step == "list":
-            names = [arguments.name] if arguments.name else games.available()
-            return _list([_endgames(name) for name in names], bool(arguments.name), arguments.json)
+            names = games.available() if arguments.name is None else [arguments.name]
+            return _list([_endgames(name) for name in names], arguments.name is not None, arguments.json)
         endgames = _endgames(arguments.name)
         chosen = _chosen(endgames, arguments.tables)
         if arguments.step == "build":
