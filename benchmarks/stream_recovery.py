@@ -3,8 +3,9 @@
 A stream of digits changes after CHANGE generations of ROWS rows: two classes exchange their names, or all have others;
 or all change back and forth, so that old concepts return; or nothing changes. A row is tested before it is learned
 from. Rows to recover are those before the first WINDOW generations whose share of right rows is within 5 % of the level
-before the change; rows from zero, those that the same run needed at its start. The table is of medians over seeds, with
-the least and the most. "ratio" is rows to recover over rows from zero, two classes, reacting on an alarm.
+before the change; rows from zero, those that the same run needed at its start: the same level, by the same measure,
+with the same settings. The table is of medians over seeds, with the least and the most. "ratio" is rows to recover over
+rows from zero, two classes, reacting on an alarm.
 """
 
 from __future__ import annotations
@@ -30,7 +31,7 @@ from selfplay.supervised.presets import DIGITS
 
 ROWS, CHANGE, AFTER, PERIOD, CHANGES = 50, 60, 40, 25, 4
 WITHIN, WINDOW, LEVEL = 0.95, 2, 20  # of the level; generations of a window, and of the level before a change
-ACTIONS = ("restore-snapshot", "evict-rows", "raise-learning-rate")
+ACTIONS = ("restore-snapshot", "evict-rows", "refit-outputs", "raise-learning-rate")
 REACTIONS = {"never": "never", "on an alarm": "on-alarm", "always": "every-generation"}
 STREAMS = {
     "two classes": StreamConfig("sudden", ("same", "swap:3+8"), at=CHANGE),

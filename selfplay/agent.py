@@ -146,6 +146,12 @@ class Agent(ABC):
         back to when data return to what they were. Default: minus the mean of `difficulty`."""
         return -float(np.mean(self.difficulty(weights, rows)))
 
+    def refit(self, weights: Weights, rows: np.ndarray) -> tuple[Weights, float] | None:
+        """(These weights with an output layer that is fitted anew to rows [M], M ≥ 1; what `fit` would be of weights so
+        made, on rows that they have not seen), None where rows are too few. Default: None, no layer is fitted by
+        itself."""
+        return None
+
     def without_opponents(self) -> str:
         """Why it changes nothing of what is learned which earlier generations are drawn as opponents, as the end of "…,
         since"; empty where it does. Default: without roles there are no opponents."""

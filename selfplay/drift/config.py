@@ -12,6 +12,7 @@ Action = Literal[
     "restore-generation",
     "restore-snapshot",
     "evict-rows",
+    "refit-outputs",
     "slow-reuse",
     "raise-learning-rate",
     "add-anchors",
@@ -38,8 +39,9 @@ class DriftConfig:
     """What may be done about alarms whose stream it fits, at the end of the generation: restore-generation goes back
     to the learner of the last generation before the change; restore-snapshot takes the weights of the earlier
     generation that fit the newest rows best, if better than the present ones; evict-rows drops rows from before the
-    change; slow-reuse draws rows less often, and raise-learning-rate restarts the schedule of the learning rate, both
-    for lasting generations; add-anchors plays half of the games against past opponents against some from before the
+    change; refit-outputs fits the output layer anew to rows since the change, at the end of lasting generations;
+    slow-reuse draws rows less often, and raise-learning-rate restarts the schedule of the learning rate, both for
+    lasting generations; add-anchors plays half of the games against past opponents against some from before the
     change; stop ends the session with exit code 3."""
 
     react: Literal["on-alarm", "every-generation", "never"] = "on-alarm"
@@ -50,7 +52,7 @@ class DriftConfig:
     is not tested; after them that stream may give its next alarm."""
 
     lasting: Annotated[int, Meta(ge=1, le=10_000)] = 3
-    """Generations that slow-reuse and raise-learning-rate last."""
+    """Generations that refit-outputs, slow-reuse and raise-learning-rate last."""
 
     reuse_factor: Annotated[float, Meta(gt=0, le=1)] = 0.5
     """Of slow-reuse: factor on replay.samples_per_insert."""

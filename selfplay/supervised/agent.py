@@ -15,10 +15,11 @@ from selfplay import device as devices
 from selfplay.agent import Actor, Agent, unwatched
 from selfplay.learning.learner import Update
 from selfplay.learning.replay import Replay
-from selfplay.supervised import actor, network, observer, rows, sources
+from selfplay.supervised import actor, network, observer, output_layer, rows, sources
 from selfplay.supervised import config as settings
 from selfplay.supervised.config import SupervisedConfig
 from selfplay.supervised.display import DISPLAY
+from selfplay.supervised.network import Classifier
 from selfplay.supervised.tables.actor import TableActor
 from selfplay.types import Batch, MatchResult, Watch, Weights
 
@@ -64,10 +65,13 @@ class Supervised(Agent):
 
     def logits(self, weights: Weights, x: np.ndarray) -> np.ndarray:
         """[M, num_classes] float32 of x [M, *shape]."""
+        found: np.ndarray = self._loaded(weights)(torch.from_numpy(np.ascontiguousarray(x))).numpy()
+        return found
+
+    def _loaded(self, weights: Weights) -> Classifier:
         module = self.network().eval().requires_grad_(False)
         module.load_state_dict(weights[network.CLASSIFIER])
-        found: np.ndarray = module(torch.from_numpy(np.ascontiguousarray(x))).numpy()
-        return found
+        return module
 
     def make_actor(self, index: int, seed: int) -> Actor:
         source, run = self.source, self.config.run
@@ -94,9 +98,19 @@ class Supervised(Agent):
         """Share of rows [M] that are right, beyond what is right by always saying the most frequent class and three
         standard errors of that, at least 0: weights that know nothing, of the run's beginning, are no better than those
         that know something else."""
-        right = float(np.mean(self.logits(weights, rows["x"]).argmax(axis=1) == rows["label"]))
-        share = float(np.bincount(rows["label"]).max()) / len(rows)
-        return max(0.0, right - share - 3 * math.sqrt(share * (1 - share) / len(rows)))
+        return _beyond_chance(self.logits(weights, rows["x"]).argmax(axis=1), rows["label"])
+
+    def refit(self, weights: Weights, rows: np.ndarray) -> tuple[Weights, float] | None:
+        """By logistic regression, see `output_layer`."""
+        if len(rows) < output_layer.FEWEST:
+            return None
+        module, labels, classes = self._loaded(weights), rows["label"].astype(np.int64), self.source.num_classes
+        features = module.features(torch.from_numpy(np.ascontiguousarray(rows["x"]))).double().numpy()
+        held_out = output_layer.predicted_by_others(features, labels, classes)
+        for values, found in zip(module.layers[-1].parameters(), output_layer.fitted(features, labels, classes),
+                                 strict=True):  # fmt: skip
+            values.copy_(torch.from_numpy(found))
+        return {network.CLASSIFIER: module.state_dict()}, _beyond_chance(held_out, labels)
 
     def buckets(self, rows: np.ndarray) -> np.ndarray:
         """A bucket a class."""
@@ -134,3 +148,10 @@ class Supervised(Agent):
     def observer(self) -> observer.StreamObserver | None:
         drift = self.config.drift
         return observer.StreamObserver(drift, self.logits, self.source) if drift.enabled else None
+
+
+def _beyond_chance(found: np.ndarray, labels: np.ndarray) -> float:
+    """See `Supervised.fit`."""
+    share = float(np.bincount(labels).max()) / len(labels)
+    right = float(np.mean(found == labels))
+    return max(0.0, right - share - 3 * math.sqrt(share * (1 - share) / len(labels)))

@@ -26,6 +26,11 @@ class Classifier(nn.Module):
             hidden += [nn.Linear(into, out), nn.ReLU()]
         self.layers = nn.Sequential(nn.Flatten(), *hidden, nn.Linear(sizes[-1], num_classes))
 
+    def features(self, x: torch.Tensor) -> torch.Tensor:
+        """[B, D]: what the output layer sees."""
+        found: torch.Tensor = self.layers[:-1](x)
+        return found
+
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         logits: torch.Tensor = self.layers(x)
         return logits

@@ -43,6 +43,7 @@ class Reactions:
         self._states = LearnerStates(run)
         self._ends = {0: 0}  # rows inserted at the end of each generation
         self._left: list[list[int]] = []  # [first, last] generations that were gone back from
+        self._refits: tuple[int, int] | None = None  # the output layer to rows since a generation, so many times more
         self._replaced = False  # whether the weights are others than those that the generation ended with
         self.ended = ""  # why the session is to end, as a sentence
 
@@ -66,12 +67,14 @@ class Reactions:
         """Takes what is due at the end of this generation."""
         self._ends[generation] = self._training.start
         self._ends.pop(generation - MARKS, None)
-        for reaction in self._telemetry.watching.due(generation):
+        due = self._telemetry.watching.due(generation)
+        for reaction in due:
             done = self._take(reaction, generation)
             if done.taken:
                 self._telemetry.acted(reaction, done.what)
             else:
                 self._telemetry.note(f"Generation {generation}: {reaction.action} was not taken: {done.what}.")
+        self._refit_again(due, generation)
         self._look_again()
         if self._goes_back:
             self._states.save(generation, self._training.learner.state()[0])
@@ -110,6 +113,8 @@ class Reactions:
             return self._restore_snapshot(reaction, generation)
         if reaction.action == "evict-rows":
             return self._evict_rows(reaction)
+        if reaction.action == "refit-outputs":
+            return self._refit_outputs(reaction)
         if reaction.action == "slow-reuse":
             return self._slow_reuse()
         if reaction.action == "raise-learning-rate":
@@ -140,9 +145,7 @@ class Reactions:
         return Done(f"no learner from before generation {reaction.since} is kept", taken=False)
 
     def _restore_snapshot(self, reaction: Reaction, generation: int) -> Done:
-        replay, learner = self._training.replay, self._training.learner
-        first = max(self._rows_before(reaction.since), replay.inserted - min(COMPARED, len(replay)))
-        rows = replay.rows(min(first, replay.inserted - 1), replay.inserted)
+        learner, rows = self._training.learner, self._rows_since(reaction.since)
         present = learner.weights()
         best, weights, score = -1, present, self._agent.fit(present, rows)
         now = score
@@ -169,6 +172,37 @@ class Reactions:
         return Done(f"{dropped:,} rows from before generation {reaction.since} are learned from no more, and "
                     f"{len(self._training.replay):,} are left")  # fmt: skip
 
+    def _refit_outputs(self, reaction: Reaction) -> Done:
+        self._refits = (reaction.since, self._settings.lasting)
+        return self._refit(reaction.since)
+
+    def _refit_again(self, due: list[Reaction], generation: int) -> None:
+        """In the generations after that in which it was due, while it lasts."""
+        if self._refits is None or any(reaction.action == "refit-outputs" for reaction in due):
+            return
+        since, left = self._refits
+        if left > 1:
+            self._refits = since, left - 1
+            if (done := self._refit(since)).taken:
+                self._telemetry.note(f"Generation {generation}: refit-outputs goes on: {done.what}.")
+        else:
+            self._refits = None
+
+    def _refit(self, since: int) -> Done:
+        learner, rows = self._training.learner, self._rows_since(since)
+        present = learner.weights()
+        told = f"{len(rows):,} newest rows"
+        if (found := self._agent.refit(present, rows)) is None:
+            return Done(f"no output layer is fitted to the {told}", taken=False)
+        weights, score = found
+        if score <= (now := self._agent.fit(present, rows)):
+            return Done(f"an output layer fitted to the {told} is no better than the present one ({score:.4g} on rows "
+                        f"held out, where that has {now:.4g})", taken=False)  # fmt: skip
+        learner.adopt(weights)
+        self._replaced = True
+        return Done(f"the output layer is fitted anew to the {told} ({score:.4g} on rows held out, where the one "
+                    f"before has {now:.4g}), {self._settings.lasting} times in all, once a generation")  # fmt: skip
+
     def _slow_reuse(self) -> Done:
         factor, lasting = self._settings.reuse_factor, self._settings.lasting
         self._training.slow_reuse(factor, lasting)
@@ -176,8 +210,8 @@ class Reactions:
         return Done(f"rows are drawn {factor * draws:g} times instead of {draws:g}, for {lasting} generations")
 
     def _raise_learning_rate(self) -> Done:
-        if self._replaced:  # large steps would undo what was gone back for
-            return Done("the weights are those of an earlier generation, which fit as they are", taken=False)
+        if self._replaced:  # large steps would undo what was gained
+            return Done("the weights were just replaced by others, which fit as they are", taken=False)
         factor, lasting = self._settings.rate_factor, self._settings.lasting
         self._training.raise_learning_rate(factor, lasting)
         rate = factor * self._agent.config.learner.learning_rate
@@ -194,6 +228,12 @@ class Reactions:
         told = ", ".join(map(str, self._pool.anchors))
         return Done(f"half of the opponents are drawn from generations {told}, which are kept")
 
+    def _rows_since(self, since: int) -> np.ndarray:
+        """The newest rows, from generation `since` on, at least one and at most COMPARED."""
+        replay = self._training.replay
+        first = max(self._rows_before(since), replay.inserted - min(COMPARED, len(replay)))
+        return replay.rows(min(first, replay.inserted - 1), replay.inserted)
+
     def _rows_before(self, since: int) -> int:
         """Rows inserted before generation `since` began."""
         return max((rows for generation, rows in self._ends.items() if generation < since), default=0)
@@ -202,7 +242,9 @@ class Reactions:
 
     def state(self) -> dict[str, Any]:
         """JSON values; `load_state` goes on from there."""
-        return {"ends": list(self._ends.items()), "left": self._left, "anchors": self._pool.anchors}
+        return {
+            "ends": list(self._ends.items()), "left": self._left, "anchors": self._pool.anchors, "refits": self._refits,
+        }  # fmt: skip
 
     def load_state(self, state: Mapping[str, Any] | None, generation: int) -> None:
         """Goes on from a state of a run whose newest generation is this one; None: of an earlier version."""
@@ -210,6 +252,8 @@ class Reactions:
         self._ends = {int(each): int(rows) for each, rows in held["ends"]}
         self._left = [list(map(int, each)) for each in held["left"]]
         self._pool.anchors = [int(each) for each in held["anchors"]]
+        since, left = held.get("refits") or (0, 0)  # states of earlier versions have none
+        self._refits = (int(since), int(left)) if left else None
 
 
 def _spread(generations: list[int], most: int) -> list[int]:
