@@ -32,6 +32,9 @@ class Fake:
         self.roles = roles
         self.met: list[tuple[int, int, int]] = []
 
+    def at(self, generation: int) -> Fake:
+        return self
+
     def play_match(self, row: Weights, column: Weights, seed: int) -> MatchResult:
         one, other = int(row[self.roles[0]]["w"]), int(column[self.roles[-1]]["w"])
         self.met.append((one, other, seed))

@@ -21,11 +21,11 @@ class Stopping(tiny.Agent):
     """A signal comes during its evaluation, or its match, numbered so from 0."""
 
     stop: StopSignal
-    at: dict[str, int] = {}
+    cut_at: dict[str, int] = {}
     made: dict[str, int] = {}
 
     def reach(self, what: str) -> None:
-        if self.at.get(what) == self.made.setdefault(what, 0):
+        if self.cut_at.get(what) == self.made.setdefault(what, 0):
             self.stop._handle(signal.SIGTERM, None)
         self.made[what] += 1
 
@@ -40,7 +40,7 @@ class Stopping(tiny.Agent):
 
 def session(path: Path, config: Any, **at: int) -> Status:
     agent = Stopping(config)
-    agent.stop, agent.at, agent.made = StopSignal(), at, {}
+    agent.stop, agent.cut_at, agent.made = StopSignal(), at, {}
     with folders.Folder(path) as folder:
         run = runs.Run(agent, folder, lambda status: None, stop=agent.stop)
         try:
