@@ -331,6 +331,12 @@ def test_files_and_folders_stay_small() -> None:
     assert {str(folder): folders.count(folder) for folder in folders if folders.count(folder) > MAX_FILES} == {}
 
 
+def test_modules_of_tests_have_names_of_their_own() -> None:
+    """Tests are imported by their base names: pytest refuses a second file of one name."""
+    names = [path.stem for path in (ROOT / "tests").rglob("*.py") if path.name not in ("__init__.py", "conftest.py")]
+    assert sorted(names) == sorted(set(names))
+
+
 def test_every_package_says_what_it_is() -> None:
     silent = [package for package in PACKAGES if not ast.get_docstring(TREES[package])]
     assert silent == []
