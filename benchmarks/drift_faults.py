@@ -55,6 +55,7 @@ class Actors:
     """An `actor_pool.ActorPool` of two actors that take turns in this process; one or both may be faulty."""
 
     size = restarts = 0
+    ended = ""
 
     def __init__(self, agent: AlphaZero, seed: int, rollout_rows: int, fault: str, begins: int) -> None:
         self._actors = [agent.make_actor(index, seed) for index in range(ACTORS)]
@@ -63,6 +64,9 @@ class Actors:
         self._calls, self._generation = [0] * ACTORS, 0
         self._before: Any = None
         self._rng = np.random.default_rng(seed)
+
+    def metrics(self) -> dict[str, float]:
+        return {}
 
     def publish(self, weights: Weights, generation: int, opponent_weights: Weights | None) -> None:
         wrong = generation >= self._begins

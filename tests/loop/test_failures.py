@@ -260,7 +260,7 @@ def test_a_small_object_store_and_a_slow_learner_keep_memory_flat_and_spill_noth
         end = time.monotonic() + 120
 
         def over() -> bool:
-            assert len(pool._calls) <= 2, "one call in flight for each actor"
+            assert len(pool._calls._flying) <= 2, "one call in flight for each actor"
             members = psutil.Process().children(recursive=True)
             with contextlib.suppress(psutil.Error):
                 used.append(sum(process.memory_info().rss for process in members))
