@@ -59,4 +59,4 @@ class DriftConfig:
 
     rate_factor: Annotated[float, Meta(gt=0, le=1000)] = 1.0
     """Of raise-learning-rate: the rate begins at so many times learner.learning_rate, and goes back along half a cosine
-    to what the schedule says; never below that."""
+    to what the schedule says; never below that. Weights are averaged anew from there."""

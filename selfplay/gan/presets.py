@@ -116,7 +116,7 @@ POSITIONS = GanConfig(
 
 # On a stream schedules end with the first training, and what is done about alarms begins them anew.
 REACTING = DriftConfig(
-    actions=("restore-snapshot", "evict-rows", "raise-learning-rate"), lasting=10, rate_factor=0.2
+    actions=("restore-snapshot", "evict-rows", "raise-learning-rate"), lasting=10, rate_factor=0.4
 )  # fmt: skip
 # Few rows a generation, as data are tested, judged and reacted to once in each.
 STREAM_RING = replace(

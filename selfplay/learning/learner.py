@@ -53,6 +53,7 @@ class Learner:
         assert any(update.every == 1 for update in updates) and all(update.every >= 1 for update in updates)
         self.updates, self.config = updates, config
         self.steps = 0
+        self._averaged_from = 0  # the step since when weights are averaged
         self.raised = (
             config.learning_rate,
             0.0,
@@ -109,11 +110,16 @@ class Learner:
 
     @torch.no_grad()
     def _average(self) -> None:
-        decay = min(self.config.ema_decay, (1 + self.steps) / (10 + self.steps))
+        steps = self.steps - self._averaged_from
+        decay = min(self.config.ema_decay, (1 + steps) / (10 + steps))
         for averages, values, copies, originals in self._pairs:
             torch._foreach_lerp_(averages, values, 1 - decay)
             if copies:
                 torch._foreach_copy_(copies, originals)
+
+    def average_anew(self) -> None:
+        """Averages hardly hold what was before from here on, as at the start of a run."""
+        self._averaged_from = self.steps
 
     def weights(self) -> dict[str, dict[str, torch.Tensor]]:
         """The averaged weights, by player: what plays, and what a generation's checkpoint holds. CPU copies."""
@@ -147,7 +153,10 @@ class Learner:
             for kind, values in player.memory.items():
                 for index, value in enumerate(values):
                     tensors[f"{name}.{kind}.{index}"] = value
-        return {key: value.detach().cpu().contiguous().clone() for key, value in tensors.items()}, {"steps": self.steps}
+        return {key: value.detach().cpu().contiguous().clone() for key, value in tensors.items()}, {
+            "steps": self.steps,
+            "averaged_from": self._averaged_from,
+        }
 
     def load_state(self, tensors: Mapping[str, torch.Tensor], rest: Mapping[str, Any]) -> None:
         """Takes what `state` gave. What the rule in force remembers starts afresh where the state was another rule's.
@@ -171,6 +180,7 @@ class Learner:
                 if held := _below(tensors, f"{name}.{kind}."):
                     torch._foreach_copy_(values, [held[str(index)] for index in range(len(values))])
         self.steps = int(rest["steps"])
+        self._averaged_from = int(rest.get("averaged_from", 0))  # states of earlier versions have none
 
     @torch.no_grad()
     def _forget(self) -> None:

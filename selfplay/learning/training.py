@@ -140,7 +140,9 @@ class Training:
 
     def raise_learning_rate(self, factor: float, generations: int) -> None:
         """The learning rate begins anew at `factor` times its first value, and goes back to the schedule along half a
-        cosine (a warm restart, Loshchilov and Hutter 2017) within so many generations; never below the schedule."""
+        cosine (a warm restart, Loshchilov and Hutter 2017) within so many generations; never below the schedule.
+        Weights are averaged anew, since those from before are of what was learned until then."""
+        self.learner.average_anew()
         self._raised = (factor * self.agent.config.learner.learning_rate, generations, generations)
         self._set_rate()
 

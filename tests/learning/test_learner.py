@@ -106,6 +106,24 @@ def test_averaged_weights_and_statistics_equal_a_hand_computation() -> None:
     assert int(mean["norm.num_batches_tracked"]) == 5
 
 
+def test_weights_that_are_averaged_anew_leave_what_was_before_as_at_the_start_and_a_state_says_since_when() -> None:
+    module, config = Small(3), LearnerConfig(learning_rate=1e-2, ema_decay=0.99)
+    learner = Learner((Update("net", module, squares),), config)
+    for batch in batches(30):
+        learner.step(batch, 0.0)
+    learner.average_anew()
+    before = learner.weights()["net"]
+    other = Learner((Update("net", Small(3), squares),), config)
+    other.load_state(*learner.state())
+    batch = batches(1)[0]
+    for each in (learner, other):
+        each.step(batch, 0.0)
+        for key, value in each.newest_weights()["net"].items():
+            if value.is_floating_point():
+                expected = 0.1 * before[key] + 0.9 * value
+                torch.testing.assert_close(each.weights()["net"][key], expected, rtol=1e-5, atol=1e-6, msg=key)
+
+
 def test_weights_are_copies_that_later_learning_does_not_change() -> None:
     learner = Learner((Update("net", Small(3), squares),), CONFIG)
     taken = learner.weights()["net"]["outer.weight"]
