@@ -23,6 +23,12 @@ SECONDS = 300  # for all of it, but for ending the nodes; most of it is for a bu
 STARTED = "Ray runtime started"
 
 
+def own_token() -> str:
+    """The token of this process, which it has from now on: Ray reads a process's token once and keeps it, so that none
+    of a single test's may be forgotten again."""
+    return os.environ.setdefault("RAY_AUTH_TOKEN", secrets.token_hex(32))
+
+
 class Cluster:
     """A head and other nodes, and the environment in which commands reach them."""
 
@@ -35,8 +41,7 @@ class Cluster:
         self.nodes: list[subprocess.Popen[bytes]] = []
         self.environment = {name: value for name, value in os.environ.items() if not name.startswith("RAY_")} | {
             "RAY_AUTH_MODE": "token",
-            # Ray reads a process's token once: what this process may have used already is used again.
-            "RAY_AUTH_TOKEN": os.environ.get("RAY_AUTH_TOKEN") or secrets.token_hex(32),
+            "RAY_AUTH_TOKEN": own_token(),
             "RAY_USAGE_STATS_ENABLED": "0",
             "RAY_worker_niceness": "0",
             "PYTHONPATH": str(ROOT),

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import secrets
 import shutil
 import tempfile
 import time
@@ -12,7 +11,7 @@ from pathlib import Path
 
 import pytest
 import tiny
-from ray_cluster import Cluster
+from ray_cluster import Cluster, own_token
 
 from selfplay.loop import folder as folders
 from selfplay.loop import run as runs
@@ -32,8 +31,7 @@ def cluster(monkeypatch: pytest.MonkeyPatch) -> Iterator[Cluster]:
     tests = Path(__file__).resolve().parents[1]
     monkeypatch.setattr(processes, "START_TIMEOUT", 200.0)  # a busy machine is not what is tested
     monkeypatch.setenv("PYTHONPATH", os.pathsep.join(map(str, (tests, tests / "loop", tests.parent))))
-    if "RAY_AUTH_TOKEN" not in os.environ:
-        monkeypatch.setenv("RAY_AUTH_TOKEN", secrets.token_hex(32))
+    own_token()
     monkeypatch.setenv("RAY_AUTH_MODE", "token")
     folder = Path(tempfile.mkdtemp(prefix="ray-", dir="/tmp"))
     made = Cluster(folder, "--num-cpus=2", "--num-cpus=2")

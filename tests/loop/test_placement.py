@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import secrets
 import shutil
 import tempfile
 import time
@@ -14,7 +13,7 @@ from typing import Any
 import numpy as np
 import pytest
 import tiny
-from ray_cluster import Cluster
+from ray_cluster import Cluster, own_token
 
 from selfplay.loop import ray_pool
 from selfplay.loop.nodes import processes
@@ -67,8 +66,7 @@ def tests_can_be_imported_by_actors() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(processes, "START_TIMEOUT", 200.0)  # a busy machine is not what is tested
         patch.setenv("PYTHONPATH", os.pathsep.join(map(str, (tests, tests / "loop", tests.parent))))
-        if "RAY_AUTH_TOKEN" not in os.environ:
-            patch.setenv("RAY_AUTH_TOKEN", secrets.token_hex(32))
+        own_token()
         yield
 
 
