@@ -62,10 +62,12 @@ class Trainer:
             if output is not None and os.isatty(output):
                 fcntl.ioctl(output, termios.TIOCSCTTY, 0)
 
+        # A person's command has no token of another's Ray, as tests in this process may have.
+        inherited = {name: value for name, value in os.environ.items() if name != "RAY_AUTH_TOKEN"}
         self.run = run
         self.lines: list[tuple[float, str]] = []
         self.process = subprocess.Popen(
-            [sys.executable, *command], env=os.environ | {"PYTHONPATH": tests} | (environment or {}), text=True,
+            [sys.executable, *command], env=inherited | {"PYTHONPATH": tests} | (environment or {}), text=True,
             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE if output is None else output,
             stderr=subprocess.STDOUT, start_new_session=True, preexec_fn=prepare,
         )  # fmt: skip
