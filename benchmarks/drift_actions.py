@@ -122,6 +122,8 @@ def main() -> None:
     parser.add_argument("--after", type=int, default=5, help="generations after that")
     parser.add_argument("--rows", type=int, default=1500, help="rows a generation")
     arguments = parser.parse_args()
+    if arguments.begins < 2:
+        parser.error("--from must be 2 or more: a run that fails at once has no accuracy to compare with")
     harness.start()
     began, found, ratios = time.process_time(), {}, []
     with tempfile.TemporaryDirectory() as scratch:

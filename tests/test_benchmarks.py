@@ -30,7 +30,7 @@ OPTIONS = {
     "stream_recovery": ["--streams", "two classes"],
     "watch": ["--rows", "3000", "--factor", "2"],
     "drift_faults": ["--faults", "one opening", "--from", "0", "--rows", "600"],
-    "drift_actions": ["--faults", "not a number", "--from", "1", "--after", "1", "--rows", "300"],
+    "drift_actions": ["--faults", "not a number", "--from", "2", "--after", "1", "--rows", "200"],
     "perft": ["--game", "chess", "--depth", "3", "--batch", "16", "--searches", "2"],
     "scaling": [*SMALL, "--sizes", "1", "--rate", "2000", "--seconds", "1"],
     "scaling_model": ["--seconds", "5"],

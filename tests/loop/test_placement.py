@@ -22,8 +22,15 @@ from selfplay.loop.ray_pool import RayActorPool
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(280)]
 
 
+SEEN = np.dtype([("process", "i8"), ("gpu", "i8")])
+
+
 class Looking(tiny.Agent):
     """Its actors send what they see of the machine, and play nothing."""
+
+    def __init__(self, config: Any) -> None:
+        super().__init__(config)
+        self.row_dtype = SEEN
 
     def make_actor(self, index: int, seed: int) -> Any:
         return _Looker()
@@ -41,7 +48,7 @@ class _Looker:
         visible = os.environ.get("CUDA_VISIBLE_DEVICES")
         gpu = -2 if visible is None else -1 if not visible else int(visible.split(",")[0])
         time.sleep(0.05)
-        return np.array([[os.getpid(), gpu]]), {"games": 0.0}
+        return np.array([(os.getpid(), gpu)], SEEN), {"games": 0.0}
 
 
 def looks(size: int, gpus: float | None, address: str | None) -> dict[int, tuple[int, int, str]]:
