@@ -74,6 +74,8 @@ class Handle:
         self.made += 1
         if self.kind == "plays":
             self.ray.results[call] = (rows(2, call), {}, generation, self.made)
+        elif self.kind == "sends others":
+            self.ray.results[call] = (np.zeros((1, 2), np.int64), {}, generation, self.made)
         elif self.kind == "dies":
             self.ray.results[call] = _Exceptions.RayError("lost with its node")
         return call
@@ -100,7 +102,7 @@ def test_a_relay_forgets_the_call_of_an_actor_that_was_replaced(monkeypatch: pyt
     monkeypatch.setattr(relay, "EVERY", 0.01)
     ray, numbers = FakeRay(), itertools.count()
     mine = relay.Relay.__new__(relay.Relay)
-    mine._calls, mine._incarnations = Calls(ray), {}
+    mine._calls, mine._incarnations, mine._dtype = Calls(ray), {}, ROW
     old = Member(0, 0, "node", Handle(ray, numbers, "hangs"))
     assert mine.exchange([old], (1, [None], 2), False, False).busy == [0]
     new = Member(0, 1, "node", Handle(ray, numbers, "plays"))
@@ -130,7 +132,7 @@ class RelayRay(FakeRay):
     def remote(self, **options: Any) -> Any:
         assert options["scheduling_strategy"] == ("a", False)
 
-        def start() -> Any:
+        def start(dtype: np.dtype) -> Any:
             self.started += 1
             return SimpleNamespace(exchange=SimpleNamespace(remote=lambda *_: next(self.calls)))
 
@@ -178,3 +180,13 @@ def test_a_relay_that_hangs_is_ended(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(relays, "HUNG", -1.0)
     mine.collect(0.0)
     assert ray.killed == 1
+
+
+def test_rows_of_another_layout_count_as_a_failure_of_their_actor_and_spoil_no_others() -> None:
+    ray, numbers = FakeRay(), itertools.count()
+    mine = relay.Relay.__new__(relay.Relay)
+    mine._calls, mine._incarnations, mine._dtype = Calls(ray), {}, ROW
+    members = [Member(n, 0, "node", Handle(ray, numbers, kind)) for n, kind in enumerate(("plays", "sends others"))]
+    found = mine.exchange(members, (1, [None], 2), False, False)
+    assert [(one.actor, one.why) for one in found.failed] == [(1, "it sent rows of another layout")]
+    assert [len(one.rows) for one in relay.unpack(found, ROW)] == [2]

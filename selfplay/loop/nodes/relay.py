@@ -35,9 +35,11 @@ class Delivery(NamedTuple):
 class Relay:
     """Runs in a process of its own on the node."""
 
-    def __init__(self) -> None:
+    def __init__(self, dtype: np.dtype) -> None:
+        """dtype: of rows."""
         import ray
 
+        self._dtype = dtype
         self._calls = Calls(ray)
         self._incarnations: dict[int, int] = {}
 
@@ -58,7 +60,11 @@ class Relay:
             if not self._calls.busy():
                 time.sleep(min(left, 0.1))
             done, failed = self._calls.collect(left)
-            made += done
+            made += [one for one in done if one.rows.dtype == self._dtype]
+            failed += [  # all rows of a delivery travel as one, so that others would make it unreadable
+                Failed(one.actor, one.incarnation, "it sent rows of another layout")
+                for one in done if one.rows.dtype != self._dtype
+            ]  # fmt: skip
         packed, compressed = pack([one.rows for one in made], compress)
         counts = [len(one.rows) for one in made]
         emptied = [one._replace(rows=NO_ROWS) for one in made]

@@ -58,7 +58,7 @@ class Relays:
     def _start(self, node: str) -> Any:
         affinity = self._ray.util.scheduling_strategies.NodeAffinitySchedulingStrategy
         options = {"num_cpus": 0, "max_restarts": 0, "scheduling_strategy": affinity(node, soft=False)}
-        return self._ray.remote(**options)(relay.Relay).remote()
+        return self._ray.remote(**options)(relay.Relay).remote(self._dtype)
 
     def collect(self, timeout: float) -> tuple[list[Made], list[Failed]]:
         """What has arrived; the first within `timeout` seconds."""
