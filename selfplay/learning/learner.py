@@ -54,10 +54,7 @@ class Learner:
         self.updates, self.config = updates, config
         self.steps = 0
         self._averaged_from = 0  # the step since when weights are averaged
-        self.raised = (
-            config.learning_rate,
-            0.0,
-        )  # a rate, and how far from the schedule's to it the rate is, in [0, 1]
+        self.raised = (config.learning_rate, 0.0)  # a rate, and how far towards it from the schedule's, in [0, 1]
         self.players = {update.name: _player(update, config) for update in updates}
         self.averaged = {update.name: copy.deepcopy(update.module).eval().requires_grad_(False) for update in updates}
         self._pairs = [_pairs(self.averaged[update.name], update.module) for update in updates]

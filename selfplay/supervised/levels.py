@@ -49,10 +49,8 @@ class ErrorLevels:
         batches from there on. None where there is nothing to compare with."""
         if not self._now or not self._earlier:
             return None
-        rate, rates = (
-            float(_least([(errors.sum(), rows.sum()) for errors, rows in self._earlier])),
-            _least(self._earlier),
-        )
+        rate = float(_least([(errors.sum(), rows.sum()) for errors, rows in self._earlier]))  # of all classes
+        rates = _least(self._earlier)
         tests = [not math.isnan(rate), not np.isnan(rates).all()]
         if not any(tests):
             return None

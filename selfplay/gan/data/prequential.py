@@ -46,9 +46,7 @@ class Scorers(NamedTuple):
     """What scores new reals: one generation's networks, in the networks' scale."""
 
     fakes: np.ndarray  # [MOST, *shape] float32
-    score: (
-        Callable[[np.ndarray, np.ndarray], np.ndarray] | None
-    )  # (x [n, *shape], labels [n]) → [n] float64, a critic's
+    score: Callable[[np.ndarray, np.ndarray], np.ndarray] | None  # a critic: (x [n, *shape], labels [n]) → [n] float64
     fake_labels: np.ndarray  # [MOST] int64
 
 

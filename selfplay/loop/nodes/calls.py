@@ -6,7 +6,7 @@ they are replaced: it tells which calls failed.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -52,6 +52,15 @@ class Failed(NamedTuple):
     error: UserError | None = None  # what the user has to be told instead of replacing the actor
 
 
+def ready(ray: Any, flying: Iterable[Any], timeout: float) -> list[Any]:
+    """Those of the calls in flight that are done; the first within `timeout` seconds."""
+    waiting = list(flying)
+    if not waiting or not ray.wait(waiting, num_returns=1, timeout=timeout)[0]:
+        return []
+    found: list[Any] = ray.wait(waiting, num_returns=len(waiting), timeout=0)[0]  # others may be done as well
+    return found
+
+
 class Calls:
     """Calls in flight."""
 
@@ -80,12 +89,7 @@ class Calls:
         """What is ready; the first within `timeout` seconds."""
         made: list[Made] = []
         failed: list[Failed] = []
-        if not self._flying:
-            return made, failed
-        ready, _ = self._ray.wait(list(self._flying), num_returns=1, timeout=timeout)
-        if ready:  # others may be done as well
-            ready, _ = self._ray.wait(list(self._flying), num_returns=len(self._flying), timeout=0)
-        for call in ready:
+        for call in ready(self._ray, self._flying, timeout):
             actor = self._flying.pop(call)
             try:
                 # The rows are a read-only view of the object store's memory, which the replay copies from.

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from selfplay.loop.nodes import connection, relay
+from selfplay.loop.nodes import calls, connection, relay
 from selfplay.loop.nodes.calls import Failed, Made, Member, Order
 
 HUNG = 60.0  # seconds of an exchange, of which a relay needs about one
@@ -64,12 +64,7 @@ class Relays:
         """What has arrived; the first within `timeout` seconds."""
         made: list[Made] = []
         failed: list[Failed] = []
-        if not self._flying:
-            return made, failed
-        ready, _ = self._ray.wait(list(self._flying), num_returns=1, timeout=timeout)
-        if ready:  # others may have arrived as well
-            ready, _ = self._ray.wait(list(self._flying), num_returns=len(self._flying), timeout=0)
-        for call in ready:
+        for call in calls.ready(self._ray, self._flying, timeout):
             node, _ = self._flying.pop(call)
             try:
                 delivery: relay.Delivery = self._ray.get(call)
