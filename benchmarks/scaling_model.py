@@ -157,6 +157,7 @@ def main() -> None:
     parser.add_argument("--actors-a-node", type=int, default=64)
     parser.add_argument("--png", type=Path, help="where to draw the curves")
     arguments = parser.parse_args()
+    harness.start()
     told = [json.loads(path.read_text("utf-8")) for path in arguments.files or ()]
     direct, relayed = MEASURED
     if told:
