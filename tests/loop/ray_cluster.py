@@ -17,6 +17,8 @@ import sys
 import time
 from pathlib import Path
 
+from selfplay.loop.nodes.node import token_file
+
 ROOT = Path(__file__).resolve().parents[2]
 RAY = Path(sys.executable).parent / "ray"
 SECONDS = 300  # for all of it, but for ending the nodes; most of it is for a busy machine
@@ -25,7 +27,9 @@ STARTED = "Ray runtime started"
 
 def own_token() -> str:
     """The token of this process, which it has from now on: Ray reads a process's token once and keeps it, so that none
-    of a single test's may be forgotten again."""
+    of a single test's may be forgotten again, and one that Ray found in the user's file is kept."""
+    if "RAY_AUTH_TOKEN" not in os.environ and token_file().is_file():
+        return token_file().read_text().strip()
     return os.environ.setdefault("RAY_AUTH_TOKEN", secrets.token_hex(32))
 
 
