@@ -15,6 +15,7 @@ import numpy as np
 from selfplay.display import Display
 from selfplay.drift.monitor import Observer
 from selfplay.learning.learner import Update
+from selfplay.learning.recurring import Recurrence
 from selfplay.types import Batch, MatchResult, Status, Watch, Weights
 
 
@@ -125,6 +126,10 @@ class Agent(ABC):
     def adapt_rows(self, rows: np.ndarray) -> np.ndarray | None:
         """Rows [M] of a session whose settings gave rows another layout, as rows of `row_dtype`; None where they cannot
         be. Default: None."""
+        return None
+
+    def recurrence(self) -> Recurrence | None:
+        """How rows recur, where rows of equal keys are to be averaged or drawn less often. Default: each row counts."""
         return None
 
     def buckets(self, rows: np.ndarray) -> np.ndarray:

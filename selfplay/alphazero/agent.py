@@ -15,12 +15,13 @@ from games.knowledge import Knowledge
 from selfplay import config as configs
 from selfplay import device as devices
 from selfplay.agent import Agent, unwatched
-from selfplay.alphazero import actor, buckets, evaluation, loss
+from selfplay.alphazero import actor, buckets, evaluation, loss, recurring
 from selfplay.alphazero.config import AlphaZeroConfig
 from selfplay.alphazero.display import DISPLAY, FIRST
 from selfplay.alphazero.monitors import observer
 from selfplay.errors import ConfigError
 from selfplay.learning.learner import Update
+from selfplay.learning.recurring import Recurrence
 from selfplay.learning.replay import Replay
 from selfplay.networks import inference, policy_value
 from selfplay.networks.shared import launcher
@@ -60,7 +61,7 @@ class AlphaZero(Agent):
     def _check_memory(self) -> None:
         """Raises ConfigError for settings that ask for more than this machine has, before a run begins with them."""
         config, memory = self.config, devices.memory()
-        Replay.check(self.row_dtype, config.replay)
+        Replay.check(self.row_dtype, config.replay, self.recurrence())
         for key, batch, simulations in (
             ("actor.num_simulations", config.actor.concurrent_games, config.actor.num_simulations),
             ("evaluation.num_simulations", player.BATCH, config.evaluation.num_simulations),
@@ -143,6 +144,9 @@ class AlphaZero(Agent):
 
     def sound(self, rows: np.ndarray) -> np.ndarray:
         return loss.sound_rows(self.game, rows)
+
+    def recurrence(self) -> Recurrence | None:
+        return recurring.recurrence(self.game, self.config.target)
 
     def buckets(self, rows: np.ndarray) -> np.ndarray:
         return buckets.buckets(self.game, rows)

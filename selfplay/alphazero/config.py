@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Annotated
+from typing import Annotated, Literal
 
 from msgspec import Meta
 
@@ -94,6 +94,15 @@ class TargetConfig:
 
     value_weight: Annotated[float, Meta(gt=0, le=1000)] = 1.0
     """Weight of the value loss beside the policy loss."""
+
+    average_recurring: Literal["off", "values", "all"] = "off"
+    """A position that is in the replay's window several times, mirror images taken as one, is learned with the mean of
+    what was found there: values, of outcomes and search values; all, of policies too (of games with at most 64 legal
+    actions). Openings come again and again with another outcome each time (Young et al. 2018)."""
+
+    recurring_power: Annotated[float, Meta(ge=0, le=1)] = 1.0
+    """A position that is in the window n times is drawn as often as n ** this would be: 1 each row alike; 0 each
+    distinct position alike, with which average_recurring="all" loses nothing of what was found."""
 
 
 @dataclass(frozen=True)

@@ -36,7 +36,7 @@ class Training:
         self.agent = agent
         self.generation_rows = generation_rows
         self.learner = Learner(agent.updates(), agent.config.learner)
-        self.replay = Replay(agent.row_dtype, agent.config.replay)
+        self.replay = Replay(agent.row_dtype, agent.config.replay, agent.recurrence())
         self.miner = HardExampleMiner(agent.config.mining)
         self.rng = np.random.default_rng(np.random.SeedSequence(agent.config.run.seed, spawn_key=(2**31,)))
         self._due = Due(agent.config.replay, agent.config.learner)

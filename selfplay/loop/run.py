@@ -304,8 +304,9 @@ class Run:
         return written
 
     def _figures(self) -> dict[str, float]:
-        """Metrics of matches and mining."""
+        """Metrics of matches, mining and the replay."""
         metrics = {f"league/{name}": value for name, value in self.league.metrics(self.status.generation).items()}
+        metrics |= {f"replay/{name}": value for name, value in self.replay.metrics().items()}
         return metrics | {f"mining/{name}": value for name, value in self.miner.metrics.items()}
 
     def _used_up(self) -> bool:

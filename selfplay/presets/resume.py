@@ -41,7 +41,7 @@ MAY_CHANGE = {
         "learn_from_endgame_tables"
     ),
     "inference": "mode device servers max_batch wait_ms groups",
-    "target": "search_value_fraction value_weight",
+    "target": "search_value_fraction value_weight average_recurring recurring_power",
     "evaluation": "num_simulations opponents games random_opening_plies match_games match_simulations endgames",
     "objective": (
         "loss r1 r2 final_penalty gradient_penalty label_smoothing noisy_labels instance_noise past_fakes past_critics "
