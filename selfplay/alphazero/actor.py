@@ -79,7 +79,8 @@ class SelfPlayActor:
             net = inference.NetworkEvaluator(self.game, network_config, device)
         if not self.config.cache_entries:
             return net, net
-        return evaluators.CachedEvaluator(net, self.game, self.config.cache_entries), net
+        entries, symmetric = self.config.cache_entries, self.config.symmetric_cache
+        return evaluators.CachedEvaluator(net, self.game, entries, symmetric), net
 
     @property
     def progress(self) -> int:
@@ -107,8 +108,9 @@ class SelfPlayActor:
     def generate(self, min_rows: int) -> tuple[np.ndarray, dict[str, float]]:
         """(rows [M >= min_rows], sums since the last call) of whole games only; fewer rows after `should_stop`.
 
-        Sums: games, positions, moves, evaluations, batches, cache_lookups, cache_hits, game_plies, first_wins (of
-        whoever moves first after the random plies), draws, exact (positions proven by search), adjudicated. With an
+        Sums: games, positions, moves, evaluations, batches, cache_lookups, cache_hits, cache_merged (see
+        `CachedEvaluator`), game_plies, first_wins (of whoever moves first after the random plies), draws, exact
+        (positions proven by search), adjudicated. With an
         inference server also, summed over this actor's requests: server_requests, server_batch and server_queue
         (positions of the batch, and of the queue when it began), server_queued and server_waited (seconds in the queue,
         and seconds that searching stood still for them), and server_lost, servers that died or hung.
@@ -123,15 +125,16 @@ class SelfPlayActor:
         return rows, stats
 
     def _counters(self) -> dict[str, float]:
-        counters: dict[str, float] = {"evaluations": 0, "batches": 0, "cache_lookups": 0, "cache_hits": 0}
+        cache = ("lookups", "hits", "merged")
+        counters: dict[str, float] = {"evaluations": 0, "batches": 0, **{f"cache_{name}": 0 for name in cache}}
         for cached, net in ((self._newest, self._newest_network), (self._opponent, self._opponent_network)):
             counters["evaluations"] += net.evaluations
             counters["batches"] += net.batches
             net.evaluations = net.batches = 0
             if isinstance(cached, evaluators.CachedEvaluator):
-                counters["cache_lookups"] += cached.lookups
-                counters["cache_hits"] += cached.hits
-                cached.lookups = cached.hits = 0
+                for name in cache:
+                    counters[f"cache_{name}"] += getattr(cached, name)
+                cached.lookups = cached.hits = cached.merged = 0
         if self._client is not None:
             counters |= self._client.take_counts()
         return {key: float(value) for key, value in counters.items()}

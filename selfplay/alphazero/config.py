@@ -40,6 +40,10 @@ class ActorConfig:
     cache_entries: Annotated[int, Meta(ge=0, le=2**30)] = 1 << 17
     """Positions whose evaluation is remembered, until new weights come; 0 turns it off."""
 
+    symmetric_cache: bool = False
+    """Positions that a symmetry of the game turns into each other are evaluated once, as the one with the least key:
+    fewer evaluations, whose answers differ a little from the network's own on the other ones."""
+
     adjudicate_after: Annotated[int, Meta(ge=1, le=1_000_000)] | None = None
     """Searched plies after which a game that goes on is scored by `Knowledge.heuristic` instead; None: never."""
 

@@ -113,6 +113,7 @@ DISPLAY = Display(
         RateSpec("evaluations", label="evaluations"),
         RateSpec("batch", "evaluations", "batches", "mean batch"),
         RateSpec("cache_hits", "cache_hits", "cache_lookups", "cache hits", "{:.0%}"),
+        RateSpec("cache_merged", "cache_merged", "cache_lookups"),
         RateSpec("plies", "game_plies", "games", "plies a game"),
         RateSpec("exact", "exact", "moves", "proven moves", "{:.0%}"),
         RateSpec("draws", "draws", "games"),

@@ -87,20 +87,27 @@ class HashEvaluator:
 
 
 class CachedEvaluator:
-    """Remembers answers by `game.key`: one table, a new entry overwrites the one in its place.
+    """Remembers answers by `game.key`: one table, a new entry overwrites the one in its place. A position that a batch
+    holds several times is asked about once.
+
+    With `symmetric`, positions that a symmetry of the game turns into each other are one: the evaluator is asked about
+    the one of them with the least key, and its priors are turned back. Answers are then those of a network that is
+    exactly symmetric, which differ from the network's own unless it is one.
 
     Clear it whenever the answers of the evaluator inside change (new weights).
     """
 
-    def __init__(self, inner: Evaluator, game: Game, entries: int) -> None:
+    def __init__(self, inner: Evaluator, game: Game, entries: int, symmetric: bool = False) -> None:
         """entries: how many positions to hold, rounded up to a power of two."""
         self.inner, self.game = inner, game
+        self.symmetric = symmetric and game.num_symmetries > 1
         size = 1 << max(entries - 1, 1).bit_length()
         self._slot_mask = np.uint64(size - 1)
         self._keys = np.zeros(size, dtype=np.uint64)  # 0: empty (no game gives a position the key 0)
         self._prior = np.zeros((size, game.max_legal_actions), dtype=np.float32)
         self._wdl = np.zeros((size, 3), dtype=np.float32)
-        self.hits = 0
+        self.hits = 0  # lookups that were remembered
+        self.merged = 0  # lookups of a position that is in the same batch already, and was not remembered
         self.lookups = 0
 
     def clear(self) -> None:
@@ -111,7 +118,20 @@ class CachedEvaluator:
 
     def submit(self, leaves: Leaves) -> Answer:
         """Asks the evaluator inside for what is not remembered; its answer is remembered once it is taken."""
-        keys = self.game.key(leaves.states)
+        if not self.symmetric:
+            return self._submit(leaves, self.game.key(leaves.states))
+        turned, keys, order = _turned(self.game, leaves)
+        answer = self._submit(turned, keys)
+
+        def turn_back() -> Evaluation:
+            prior, wdl = answer()
+            back = np.empty_like(prior)
+            np.put_along_axis(back, order, prior, axis=1)
+            return back, wdl
+
+        return turn_back
+
+    def _submit(self, leaves: Leaves, keys: np.ndarray) -> Answer:
         slots = (keys & self._slot_mask).astype(np.int64)
         hit = self._keys[slots] == keys
         self.lookups += len(keys)
@@ -120,22 +140,17 @@ class CachedEvaluator:
         if found == len(keys):
             known = self._prior[slots], self._wdl[slots]
             return lambda: known
-        if found == 0:
-            asked = submit(self.inner, leaves)
-
-            def take_all() -> Evaluation:
-                prior, wdl = asked()
-                self._store(slots, keys, prior, wdl)
-                return prior, wdl
-
-            return take_all
-        miss = ~hit
+        missed = np.flatnonzero(~hit)
+        _, first, which = np.unique(keys[missed], return_index=True, return_inverse=True)
+        self.merged += len(missed) - len(first)
+        rows = missed[first]
         prior, wdl = self._prior[slots], self._wdl[slots]
-        missed = submit(self.inner, Leaves(*(field[miss] for field in leaves)))
+        some = submit(self.inner, Leaves(*(field[rows] for field in leaves)))
 
         def take() -> Evaluation:
-            prior[miss], wdl[miss] = missed()
-            self._store(slots[miss], keys[miss], prior[miss], wdl[miss])
+            new_prior, new_wdl = some()
+            prior[missed], wdl[missed] = new_prior[which], new_wdl[which]
+            self._store(slots[rows], keys[rows], new_prior, new_wdl)
             return prior, wdl
 
         return take
@@ -145,3 +160,18 @@ class CachedEvaluator:
         _, last = np.unique(slots[::-1], return_index=True)
         last = len(slots) - 1 - last
         self._keys[slots[last]], self._prior[slots[last]], self._wdl[slots[last]] = keys[last], prior[last], wdl[last]
+
+
+def _turned(game: Game, leaves: Leaves) -> tuple[Leaves, np.ndarray, np.ndarray]:
+    """(leaves turned to the least key among all symmetries, with ascending actions; those keys [M]; order [M, K]: the
+    place, among each leaf's own actions, of each of its turned ones)."""
+    states, keys = leaves.states, game.key(leaves.states)
+    least = np.zeros(len(keys), dtype=np.int64)
+    for symmetry in range(1, game.num_symmetries):
+        of_turned = game.key(game.symmetric_states(states, np.full(len(keys), symmetry)))
+        least[of_turned < keys] = symmetry
+        keys = np.minimum(keys, of_turned)
+    actions = game.symmetric_actions(leaves.actions, least)
+    order = np.argsort(np.where(actions < 0, game.num_actions, actions), axis=1, kind="stable")
+    actions = np.take_along_axis(actions, order, axis=1)
+    return leaves._replace(states=game.symmetric_states(states, least), actions=actions), keys, order

@@ -404,8 +404,20 @@ def test_counts_of_evaluations_and_cache_hits_are_those_since_the_last_call() ->
     actor = with_network(make())
     for _ in range(3):
         _, stats = actor.generate(50)
-        assert stats["evaluations"] == stats["cache_lookups"] - stats["cache_hits"] > 0
+        assert stats["evaluations"] == stats["cache_lookups"] - stats["cache_hits"] - stats["cache_merged"] > 0
         assert stats["moves"] >= stats["games"] > 0 and stats["batches"] > 0
+
+
+def test_a_cache_plays_the_games_of_the_network_without_and_a_symmetric_one_evaluates_less() -> None:
+    rows, evaluations = {}, {}
+    for name, settings in {"none": {"cache_entries": 0}, "plain": {}, "symmetric": {"symmetric_cache": True}}.items():
+        rows[name], stats = with_network(make(replace(CONFIG, **settings))).generate(200)
+        evaluations[name] = stats["evaluations"] / stats["moves"]
+    assert tiny.same_bits(rows["none"], rows["plain"])
+    assert evaluations["symmetric"] < 0.8 * evaluations["plain"] < 0.8 * evaluations["none"]
+    assert not tiny.same_bits(rows["plain"][:100], rows["symmetric"][:100])  # the network is not symmetric
+    again = with_network(make(replace(CONFIG, symmetric_cache=True, cache_entries=2))).generate(200)[0]
+    assert tiny.same_bits(rows["symmetric"], again)  # what is remembered decides nothing
 
 
 def test_temperature_decides_between_one_first_move_and_many() -> None:

@@ -116,17 +116,23 @@ def test_many_rollouts_average_to_the_worth_of_random_play() -> None:
 def test_a_cache_answers_as_the_evaluator_inside_and_counts_its_hits() -> None:
     states, inner = different_positions(CONNECT_FOUR, 60), Counting(CONNECT_FOUR)
     cached = CachedEvaluator(inner, CONNECT_FOUR, 1 << 16)
-    batches = [states[:20], states[10:40], states[:40], states[40:], states[[0, 0, 5, 0]]]
-    expected_hits = 0
+    batches = [
+        states[[19, 0, 19, 5, 0]], states[:20], states[10:40], states[[45, 3, 45, 44, 45]], states[:40], states[40:],
+        states[[0, 0, 5, 0]],
+    ]  # fmt: skip
+    expected_hits = expected_merged = 0
     seen: set[int] = set()
     for batch in batches:
         leaves = leaves_of(CONNECT_FOUR, batch)
-        expected_hits += sum(key in seen for key in CONNECT_FOUR.key(batch).tolist())
-        seen |= set(CONNECT_FOUR.key(batch).tolist())
+        new = [key for key in CONNECT_FOUR.key(batch).tolist() if key not in seen]
+        expected_hits += len(batch) - len(new)
+        expected_merged += len(new) - len(set(new))
+        seen |= set(new)
         for found, right in zip(cached(leaves), HashEvaluator(CONNECT_FOUR)(leaves), strict=True):
             np.testing.assert_array_equal(found, right)
     assert cached.lookups == sum(map(len, batches)) and cached.hits == expected_hits > 0
-    assert inner.asked == cached.lookups - cached.hits
+    assert cached.merged == expected_merged == 4
+    assert inner.asked == cached.lookups - cached.hits - cached.merged
 
 
 def test_a_cached_answer_can_be_written_to_without_spoiling_the_cache() -> None:
@@ -137,6 +143,39 @@ def test_a_cached_answer_can_be_written_to_without_spoiling_the_cache() -> None:
         for found, right in zip((prior, wdl), HashEvaluator(CONNECT_FOUR)(leaves), strict=True):
             np.testing.assert_array_equal(found, right)
         prior[:], wdl[:] = -1, -1
+
+
+@pytest.mark.parametrize("game", [CONNECT_FOUR, games.make("tic-tac-toe")], ids=lambda game: game.name)
+@pytest.mark.parametrize("entries", [1, 1 << 16])
+def test_a_symmetric_cache_answers_alike_for_a_position_and_its_images(game: base.Game, entries: int) -> None:
+    states, rng = different_positions(game, 40), np.random.default_rng(3)
+    inner = Counting(game)
+    cached, asked_by_hand = CachedEvaluator(inner, game, entries, symmetric=True), HashEvaluator(game)
+    distinct: set[int] = set()
+    for _ in range(6):
+        symmetry = rng.integers(game.num_symmetries, size=len(states))
+        leaves = leaves_of(game, game.symmetric_states(states, symmetry))
+        prior, wdl = cached(leaves)
+        for i, state in enumerate(leaves.states):  # one at a time: the image with the least key is asked about
+            numbers = np.arange(game.num_symmetries)
+            images = game.symmetric_states(np.repeat(state[None], len(numbers)), numbers)
+            least = int(np.argmin(game.key(images)))
+            distinct.add(int(game.key(images)[least]))
+            right = asked_by_hand(leaves_of(game, images[[least]]))
+            listed = game.legal_actions(images[[least]])[0][0].tolist()
+            for k, action in enumerate(leaves.actions[i, : leaves.count[i]]):
+                turned = int(game.symmetric_actions(np.array([[action]]), numbers[[least]])[0, 0])
+                assert prior[i, k] == right[0][0, listed.index(turned)]
+            assert (prior[i, leaves.count[i] :] == 0).all()
+            np.testing.assert_array_equal(wdl[i], right[1][0])
+    assert len(distinct) < len(states) or game is CONNECT_FOUR
+    if entries > 1:
+        assert inner.asked == len(distinct)
+    assert inner.asked == cached.lookups - cached.hits - cached.merged
+
+
+def test_a_game_without_symmetries_has_an_ordinary_cache() -> None:
+    assert not CachedEvaluator(UniformEvaluator(), games.make("chess"), 8, symmetric=True).symmetric
 
 
 @pytest.mark.parametrize("entries", [1, 2, 3, 16])
