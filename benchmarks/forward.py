@@ -8,28 +8,16 @@ with --compile also torch.compile of the folded-precision module, whose compilat
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import harness
-import numpy as np
 import torch
 
 import games
 from selfplay import device as devices
-from selfplay.networks import inference, policy_value
+from selfplay.bench import work
+from selfplay.networks import policy_value
 from selfplay.networks.config import NetworkConfig
-
-
-def positions(name: str, batch: int) -> np.ndarray:
-    """[batch, P, R, C] planes of positions from random play."""
-    game, rng = games.make(name), np.random.default_rng(1)
-    states = game.initial_states(batch)
-    for _ in range(game.max_game_length // 4):
-        actions, count = game.legal_actions(states)
-        after = game.step(states, actions[np.arange(batch), (rng.random(batch) * count).astype(np.int64)]).states
-        states = np.where(after["terminal"], states, after)
-    return game.observe(states)
 
 
 def main() -> None:
@@ -44,31 +32,19 @@ def main() -> None:
     device = devices.best()
     game, config = games.make(arguments.game), NetworkConfig(arguments.channels, arguments.blocks)
     dtype = devices.compute_dtype(device.type)
-    net = policy_value.PolicyValueNet(game, config).eval().to(device).to(memory_format=torch.channels_last)
-    with torch.inference_mode():
-        fast = inference.fast_forward(net, game.observation_shape[1:], device)
+    makers = work.forwards(game, config, device)
     compiled: Any = None
     if arguments.compile:
         compiled = torch.compile(policy_value.PolicyValueNet(game, config).eval().to(device, dtype), dynamic=False)
 
-    def job(forward: Callable[[torch.Tensor], Any], planes: torch.Tensor) -> Callable[[], float]:
-        def work() -> float:
-            with torch.inference_mode():
-                forward(planes)
-                if device.type == "cuda":
-                    torch.cuda.synchronize()
-            return len(planes)
-
-        return lambda: harness.rate(work, arguments.seconds)
-
     rows = []
     for batch in arguments.batches:
-        planes = torch.from_numpy(positions(arguments.game, batch)).to(device)
-        planes = planes.contiguous(memory_format=torch.channels_last)
-        low = planes.to(dtype).contiguous(memory_format=torch.channels_last)
-        measures = {"eager": job(net, planes), "fast": job(fast, low)}
+        jobs = {"eager": makers["module"](batch), "fast": makers["fused"](batch)}
         if compiled is not None:
-            measures["compiled"] = job(compiled, low)
+            planes = torch.from_numpy(work.random_planes(game, batch)).to(device, dtype)
+            planes = planes.contiguous(memory_format=torch.channels_last)
+            jobs["compiled"] = work.forward_passes(compiled, planes)
+        measures = {name: lambda job=job: harness.rate(job, arguments.seconds) for name, job in jobs.items()}
         found = harness.in_turns(measures, arguments.repeats)
         row = {"batch": batch, **{f"{name}_evaluations_per_second": harness.median(found[name]) for name in found}}
         row["ratio"] = harness.ratio(found["fast"], found["eager"])

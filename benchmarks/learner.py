@@ -15,31 +15,13 @@ import numpy as np
 import torch
 
 import games
-from games.base import Game
 from selfplay import device as devices
 from selfplay.alphazero import agent
 from selfplay.alphazero.config import AlphaZeroConfig
+from selfplay.bench import work
 from selfplay.learning import learner
-from selfplay.learning.config import LearnerConfig, ReplayConfig
-from selfplay.learning.replay import Replay
+from selfplay.learning.config import LearnerConfig
 from selfplay.networks.config import NetworkConfig
-
-
-def random_rows(game: Game, dtype: np.dtype, count: int, rng: np.random.Generator) -> np.ndarray:
-    """[count] rows: positions of random play with arbitrary targets."""
-    rows = np.zeros(count, dtype=dtype)
-    states = game.initial_states(count)
-    for _ in range(game.max_game_length // 4):
-        actions, number = game.legal_actions(states)
-        after = game.step(states, actions[np.arange(count), (rng.random(count) * number).astype(np.int64)]).states
-        states = np.where(after["terminal"], states, after)
-    width = rows["actions"].shape[1]
-    actions = game.legal_actions(states)[0][:, :width]
-    policy = rng.random((count, width), dtype=np.float32) * (actions >= 0)
-    rows["state"], rows["actions"], rows["policy"] = states, actions, policy / policy.sum(axis=1, keepdims=True)
-    rows["search_wdl"] = rng.dirichlet(np.ones(3), count)
-    rows["outcome"] = rng.integers(-1, 2, count)
-    return rows
 
 
 def main() -> None:
@@ -54,8 +36,7 @@ def main() -> None:
     settings = replace(settings, learner=LearnerConfig(batch_size=arguments.batch_size))
     player, rng = agent.AlphaZero(settings), np.random.default_rng(1)
     teacher = learner.Learner(player.updates(), settings.learner)
-    replay = Replay(player.row_dtype, ReplayConfig())
-    replay.insert(random_rows(player.game, player.row_dtype, 20_000, rng))
+    replay = work.filled_replay(player, rng)
 
     update = teacher.updates[0]
     net = copy.deepcopy(update.module).train()

@@ -19,29 +19,10 @@ import openspiel
 import plain
 
 import games
-from games import base
 from games.checks import perft
+from selfplay.bench import work
 
 PERFT_DEPTHS = {"tic-tac-toe": (7, 5), "connect-four": (7, 4)}  # ours, plain Python's: for every other game (3, None)
-
-
-def random_games(game: base.Game, batch: int, rng: np.random.Generator) -> tuple[int, int]:
-    """(games, moves) of `batch` random games side by side, each to its end."""
-    states, moves = game.initial_states(batch), 0
-    while len(states):
-        actions, count = game.legal_actions(states)
-        chosen = actions[np.arange(len(states)), (rng.random(len(states)) * count).astype(np.int64)]
-        moves += len(states)
-        step = game.step(states, chosen)
-        states = step.states.take(np.flatnonzero(step.discount))
-    return batch, moves
-
-
-def playouts(game: base.Game, batch: int, rng: np.random.Generator) -> float:
-    """Moves of `batch` random games."""
-    plies = np.zeros(batch, dtype=np.int64)
-    game.playouts(game.initial_states(batch), rng.integers(1 << 62, size=batch, dtype=np.uint64), plies)
-    return float(plies.sum())
 
 
 def measure(name: str, python: str | None, arguments: Any) -> dict[str, Any]:
@@ -50,21 +31,21 @@ def measure(name: str, python: str | None, arguments: Any) -> dict[str, Any]:
     done = {"games": 0, "moves": 0}
 
     def ours() -> float:
-        played, moves = random_games(game, arguments.batch, rng)
+        played, moves = work.random_games(game, arguments.batch, rng)
         done["games"] += played
         done["moves"] += moves
         return moves
 
     depth, plain_depth = PERFT_DEPTHS.get(name, (3, None))
-    work: dict[str, Callable[[], float]] = {
+    jobs: dict[str, Callable[[], float]] = {
         "moves": ours,
-        "playouts": lambda: playouts(game, arguments.batch, rng),
+        "playouts": lambda: work.playouts(game, arguments.batch, rng),
         "nodes": lambda: perft.perft(game, depth),
     }
     if name in plain.GAMES:
-        work["plain moves"] = lambda: plain.random_game(name, python_rng)
-        work["plain nodes"] = lambda: plain.perft(plain.GAMES[name](), plain_depth)
-    timed = {key: lambda job=job: harness.rate(job, arguments.seconds) for key, job in work.items()}
+        jobs["plain moves"] = lambda: plain.random_game(name, python_rng)
+        jobs["plain nodes"] = lambda: plain.perft(plain.GAMES[name](), plain_depth)
+    timed = {key: lambda job=job: harness.rate(job, arguments.seconds) for key, job in jobs.items()}
     if python and name in openspiel.NAMES:
         timed["OpenSpiel moves"] = lambda: openspiel.ask(python, "moves", name, arguments.seconds)["moves_per_second"]
     found = harness.in_turns(timed, arguments.repeats)

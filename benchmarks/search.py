@@ -20,41 +20,12 @@ import openspiel
 import plain
 
 import games
-from games import base
-from selfplay.search import evaluators, search
+from selfplay.bench import work
 from selfplay.search.config import SearchConfig
-
-RANDOM_PLIES = 12
-
-
-def openings(game: base.Game, batch: int, rng: np.random.Generator) -> np.ndarray:
-    """[batch] positions after 0 to RANDOM_PLIES random plies, at most half a game; none of them is over."""
-    states = game.initial_states(batch)
-    plies = rng.integers(0, min(RANDOM_PLIES, game.max_game_length // 2) + 1, batch)
-    for ply in range(plies.max()):
-        actions, count = game.legal_actions(states)
-        chosen = actions[np.arange(batch), (rng.random(batch) * count).astype(np.int64)]
-        after = game.step(states, chosen).states
-        states = np.where((ply < plies) & ~after["terminal"], after, states)
-    return states
-
-
-def batched(game: base.Game, batch: int, simulations: int, config: SearchConfig) -> Callable[[], float]:
-    """A job: searches `batch` positions and returns the simulations made."""
-    rng = np.random.default_rng(1)
-    crank = search.Search(game, batch, config, simulations)
-    evaluate = evaluators.UniformEvaluator()
-    states = openings(game, batch, rng)
-
-    def work() -> float:
-        found = search.run(game, states, evaluate, config, simulations, None, crank)
-        return float(found.visits.sum())
-
-    return work
 
 
 def plain_python(name: str, simulations: int) -> Callable[[], float]:
-    starts = itertools.cycle(plain.openings(name, 64, RANDOM_PLIES, random.Random(1)))
+    starts = itertools.cycle(plain.openings(name, 64, work.RANDOM_PLIES, random.Random(1)))
     return lambda: plain.search(next(starts), simulations).visits - 1
 
 
@@ -122,7 +93,7 @@ def measure(name: str, simulations: int, arguments: Any) -> list[dict[str, Any]]
     """A row for each policy and batch, all timed in turns with the peers."""
     game = games.make(name)
     jobs: dict[Any, Callable[[], float] | None] = {
-        (policy, batch): batched(game, batch, simulations, SearchConfig(policy=policy, solve=False))
+        (policy, batch): work.searches(game, batch, simulations, SearchConfig(policy=policy, solve=False))
         for policy in arguments.policies
         for batch in arguments.batches
     }

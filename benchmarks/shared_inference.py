@@ -9,22 +9,19 @@ whether both modes have played the same moves. Time on the clock depends on what
 from __future__ import annotations
 
 import hashlib
-import multiprocessing
-import os
 import secrets
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
-from multiprocessing.connection import Connection
-from pathlib import Path
 from typing import Any
 
 import harness
 import torch
 
 import games
-from selfplay import device
 from selfplay.alphazero.actor import SelfPlayActor
 from selfplay.alphazero.config import ActorConfig
+from selfplay.bench import processes
 from selfplay.networks import policy_value
 from selfplay.networks.config import InferenceConfig, NetworkConfig
 from selfplay.networks.shared import launcher
@@ -53,14 +50,12 @@ def play(actor: SelfPlayActor, turns: int) -> Piece:
     seconds = time.process_time() - began
     states = b"".join(group.states.tobytes() for group in actor._groups)
     digest = hashlib.sha256(states + rows.tobytes()).hexdigest()
-    server = actor._client._pid if actor._client is not None else 0
     figures = {name: value for name, value in sums.items() if name.startswith("server_")}
-    return Piece(int(sums["evaluations"]), seconds, digest, server, figures)
+    return Piece(int(sums["evaluations"]), seconds, digest, actor.server_pid, figures)
 
 
-def worker(pipe: Connection, index: int, arguments: Any, key: str) -> None:
-    """A process with an actor of each mode, which plays when told to."""
-    device.tune_process(threads=1)
+def make_worker(index: int, arguments: Any, key: str) -> Callable[[tuple[str, int]], Piece]:
+    """What a process with an actor of each mode answers with: asked for (mode, turns), it plays."""
     torch.manual_seed(1)
     game, network = games.make(arguments.game), NetworkConfig(arguments.channels, arguments.blocks)
     inference = InferenceConfig(mode="shared", servers=arguments.servers, groups=arguments.groups)
@@ -71,46 +66,35 @@ def worker(pipe: Connection, index: int, arguments: Any, key: str) -> None:
     )  # fmt: skip
     weights = {policy_value.PLAYER: policy_value.PolicyValueNet(game, network).state_dict()}
     actors: dict[str, SelfPlayActor] = {}
-    while (told := pipe.recv()) is not None:
-        mode, turns = told
+
+    def answer(asked: tuple[str, int]) -> Piece:
+        mode, turns = asked
         if mode not in actors:
             served = server if mode == "shared" else None
             actors[mode] = SelfPlayActor(
                 game, acting, SearchConfig(), network, 1, index, None, arguments.groups, served
             )  # fmt: skip
             actors[mode].set_weights(weights, 0)
-        pipe.send(play(actors[mode], turns))
+        return play(actors[mode], turns)
 
-
-def processor_time(pid: int) -> float:
-    """Seconds of processor time that a process has used."""
-    fields = Path(f"/proc/{pid}/stat").read_text("ascii", "replace").rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+    return answer
 
 
 class Group:
     """Processes that play side by side."""
 
-    def __init__(self, size: int, arguments: Any) -> None:
-        context, key = multiprocessing.get_context("spawn"), secrets.token_hex(8)
-        self._pipes, self._processes = [], []
-        for index in range(size):
-            here, there = context.Pipe()
-            self._processes.append(context.Process(target=worker, args=(there, index, arguments, key), daemon=False))
-            self._processes[-1].start()
-            self._pipes.append(here)
+    def __init__(self, side: processes.Processes) -> None:
+        self._side = side
         self._servers: set[int] = set()
 
     def piece(self, mode: str, turns: int) -> dict[str, Any]:
         """Figures of a piece of all processes."""
-        before = {pid: processor_time(pid) for pid in self._servers} if mode == "shared" else {}
+        before = {pid: harness.processor_time(pid) for pid in self._servers} if mode == "shared" else {}
         began = time.perf_counter()
-        for pipe in self._pipes:
-            pipe.send((mode, turns))
-        pieces: list[Piece] = [pipe.recv() for pipe in self._pipes]
+        pieces: list[Piece] = self._side.ask((mode, turns))
         clock = time.perf_counter() - began
         seconds = sum(piece.seconds for piece in pieces)
-        seconds += sum(processor_time(pid) - then for pid, then in before.items())
+        seconds += sum(harness.processor_time(pid) - then for pid, then in before.items())
         self._servers |= {piece.server for piece in pieces if piece.server}
         evaluations = sum(piece.evaluations for piece in pieces)
         requests = sum(piece.figures.get("server_requests", 0.0) for piece in pieces)
@@ -120,25 +104,17 @@ class Group:
             "batch": batch / requests if requests else 0.0,
         }  # fmt: skip
 
-    def close(self) -> None:
-        for pipe, process in zip(self._pipes, self._processes, strict=True):
-            pipe.send(None)
-            process.join(30)
-            process.kill()
-
 
 def measure(size: int, arguments: Any) -> dict[str, Any]:
     """Both modes in turns, after a piece of each that is not measured."""
-    group = Group(size, arguments)
     found: dict[str, list[dict[str, Any]]] = {mode: [] for mode in MODES}
-    try:
+    with processes.Processes(size, make_worker, arguments, secrets.token_hex(8)) as side:
+        group = Group(side)
         for repeat in range(arguments.repeats + 1):
             for mode in MODES:
                 piece = group.piece(mode, arguments.turns)
                 if repeat:
                     found[mode].append(piece)
-    finally:
-        group.close()
     local, shared = found["local"], found["shared"]
     ratios = [a["cost"] / b["cost"] for a, b in zip(local, shared, strict=True)]
     return {

@@ -76,6 +76,7 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
     "selfplay.supervised": (*CORE, *LEARNING, "selfplay.datasets"),
     "selfplay.gan.data.positions": (*CORE, *RULES, "games.knowledge", "selfplay.datasets", "selfplay.gan"),
     "selfplay.sweeps": (*CORE, *BOARD_GAMES, *LEARNING, *PLAYING, "selfplay.presets", "selfplay.alphazero.evaluation"),
+    "selfplay.bench": (*CORE, *RULES, *LEARNING, *PLAYING, "selfplay.alphazero"),
     "selfplay.api": (*CORE, *BOARD_GAMES, *LEARNING, *PLAYING, *TRAINING, "selfplay.cli.live"),
     "selfplay.adapters": ("selfplay.errors", *RULES, "games.knowledge", "games.notation"),
     "selfplay.cli": ("games", "selfplay"),

@@ -87,6 +87,11 @@ class SelfPlayActor:
         """Turns so far; a number that rises while games are played, or while an inference server is starting."""
         return sum(group.turns for group in self._groups) + (self._client.waiting if self._client is not None else 0)
 
+    @property
+    def server_pid(self) -> int:
+        """The inference server's process; 0 where there is none."""
+        return self._client.server_pid if self._client is not None else 0
+
     # -- what a run asks for -------------------------------------------------------------------------------
 
     def set_weights(self, weights: Weights, generation: int, opponent_weights: Weights | None = None) -> None:

@@ -32,6 +32,7 @@ COMMANDS = {
     "drift": "what drifted in a run, or in a CSV or Parquet file against a reference; exit code 1 where something did",
     "games": "list the games, check that a game keeps its contract, count its move tree",
     "runs": "list runs, show one, make an HTML page of its health",
+    "bench": "measure this machine, recommend settings for it, and say what a preset takes here",
     "doctor": "check this machine and installation, and say what to do about what is wrong",
     "verify": "check every file of a run or tournament for damage, and repair it on request",
 }

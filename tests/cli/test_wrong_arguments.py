@@ -23,7 +23,7 @@ WRONG = ("", " ", "−1", "-1", "٣", "é\u0301", "1" + 30 * "0", "9" * 5000, "1
 ENDS = {
     "train": "--settings", "match": "--game tic-tac-toe --book nowhere", "elo": "--game tic-tac-toe --book nowhere",
     "play": "--plain", "games perft": "--depth 1", "games read": "", "drift watch": "", "runs list": "",
-    "sweep": "--dry-run",
+    "sweep": "--dry-run", "bench": "--preset nowhere",
 }  # fmt: skip
 NEEDED = walk.NEEDED | dict.fromkeys(("checkpoint", "run_folder", "folders"), "nowhere") | {"file": "nowhere"}
 UNTRIED = {"doctor"}  # its options are switches

@@ -60,6 +60,11 @@ class Client:
         self.waiting = 0  # rises while a server is starting: this process has not hung
         self.counts = dict.fromkeys(("requests", "batch", "queue", "queued", "waited", "lost"), 0.0)
 
+    @property
+    def server_pid(self) -> int:
+        """The server's process; 0 while there is none."""
+        return self._pid
+
     # -- asking ------------------------------------------------------------------------------------------------
 
     def use(self, user: str, weights: Mapping[str, Any]) -> bytes:
