@@ -2,7 +2,8 @@
 
 Games run asynchronously, each with its own random stream and its own progress, in groups that share a search. The main
 group plays the newest weights against themselves; a second one, when asked for, plays them against an opponent's, and
-only the newest player's moves are recorded there. Value targets are `trajectory`'s.
+only the newest player's moves are recorded there. Value targets are `trajectory`'s. Positions of earlier games may be
+searched anew between them, which is `stored`'s.
 
 Games start after a few uniformly random plies: without them a network never sees the lopsided positions it will be
 asked about. When a position is proven by the search, the proof replaces what the game happened to end with.
@@ -23,6 +24,7 @@ from games.knowledge import Knowledge
 from selfplay.alphazero import loss
 from selfplay.alphazero.config import ActorConfig
 from selfplay.alphazero.group import LEAGUE, Group
+from selfplay.alphazero.stored import Reanalysis, StoredPositions
 from selfplay.alphazero.trajectory import MOVE, GrowingArray
 from selfplay.networks import inference, policy_value
 from selfplay.networks.config import NetworkConfig
@@ -32,6 +34,7 @@ from selfplay.search.config import SearchConfig
 from selfplay.types import Weights
 
 _FINISH_SHARE = 16  # moves are finished when this part of all games waits for it: few calls for many games
+REANALYSIS = 2**31  # in the place of a group's number, in the random stream that draws stored positions
 _COLD = 0.02  # below this temperature the search's own choice is played
 
 
@@ -50,21 +53,29 @@ class SelfPlayActor:
         self._row_dtype = loss.row_dtype(game)
         parts = min(groups, config.concurrent_games)
         size = -(-config.concurrent_games // parts)
-        # Each part has a request on its way, at most, and the group against an opponent one for each player.
-        self._client = client.Client(game, server, size, parts + 2) if server is not None else None
+        # On their way, at most: a request of each part, one for each player of the group against an opponent, and one
+        # for stored positions.
+        slots = parts + 2 + (config.reanalyse_share > 0)
+        self._client = client.Client(game, server, size, slots) if server is not None else None
         self._newest, self._newest_network = self._evaluator("newest", network_config, device)
         self._opponent, self._opponent_network = self._evaluator("opponent", network_config, device)
         self._has_opponent = False
         self.should_stop: Callable[[], bool] = _never
         self._overlapping = parts > 1
-        self._groups = [Group(game, config, search_config, self._row_dtype, 0, size)]
+        stored = StoredPositions(self._row_dtype, config)
+        self._stored = stored if config.start_from_stored or config.reanalyse_share else None
+        self._groups = [Group(game, config, search_config, self._row_dtype, 0, size, self._stored)]
         if config.opponent_share > 0:
             # The two players' trees must not be shared, so there is nothing to keep between moves.
             apart = replace(search_config, reuse_tree=False)
-            self._groups.append(Group(game, config, apart, self._row_dtype, LEAGUE, size))
+            self._groups.append(Group(game, config, apart, self._row_dtype, LEAGUE, size, self._stored))
         more = range(LEAGUE + 1, LEAGUE + parts)
-        self._groups += [Group(game, config, search_config, self._row_dtype, number, size) for number in more]
-        self._finished = GrowingArray(self._row_dtype)
+        self._groups += [Group(game, config, search_config, self._row_dtype, n, size, self._stored) for n in more]
+        self._reanalysis: Reanalysis | None = None
+        if config.reanalyse_share:
+            stream = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(index, REANALYSIS)))
+            self._reanalysis = Reanalysis(game, config, search_config, stored, size, stream)
+        self._finished, self._reanalysed = GrowingArray(self._row_dtype), GrowingArray(self._row_dtype)
         self._stats: dict[str, float] = {}
         for group in self._groups:
             group.start_games(np.arange(size), seed, index)
@@ -85,7 +96,10 @@ class SelfPlayActor:
     @property
     def progress(self) -> int:
         """Turns so far; a number that rises while games are played, or while an inference server is starting."""
-        return sum(group.turns for group in self._groups) + (self._client.waiting if self._client is not None else 0)
+        return self._turns() + (self._client.waiting if self._client is not None else 0)
+
+    def _turns(self) -> int:
+        return sum(group.turns for group in self._groups) + (self._reanalysis.turns if self._reanalysis else 0)
 
     @property
     def server_pid(self) -> int:
@@ -109,21 +123,32 @@ class SelfPlayActor:
             idle = ~group.search.active  # at the start, and after load_state
             if restart or idle.any():
                 group.start_searches(np.flatnonzero(idle | restart))
+        if self._reanalysis is not None:
+            self._reanalysis.restart(restart)
 
     def generate(self, min_rows: int) -> tuple[np.ndarray, dict[str, float]]:
-        """(rows [M >= min_rows], sums since the last call) of whole games only; fewer rows after `should_stop`.
+        """(rows [M >= min_rows], sums since the last call) of whole games only, and after them those of positions that
+        were searched anew; fewer rows after `should_stop`.
 
         Sums: games, positions, moves, evaluations, batches, cache_lookups, cache_hits, cache_merged (see
         `CachedEvaluator`), game_plies, first_wins (of whoever moves first after the random plies), draws, exact
-        (positions proven by search), adjudicated. With an
+        (positions proven by search), adjudicated; where positions are searched anew, reanalysed, their rows. With an
         inference server also, summed over this actor's requests: server_requests, server_batch and server_queue
         (positions of the batch, and of the queue when it began), server_queued and server_waited (seconds in the queue,
         and seconds that searching stood still for them), and server_lost, servers that died or hung.
         """
-        while len(self._finished) < min_rows and not self.should_stop():
-            self._turn(self._next_group())
+        while len(self._finished) + len(self._reanalysed) < min_rows and not self.should_stop():
+            if self._reanalysis_is_due():
+                self._reanalyse()
+            else:
+                self._turn(self._next_group())
         for group in self._groups:
             self._take_answers(group)
+        if self._reanalysis is not None:
+            self._take_answers(self._reanalysis)
+            again = self._reanalysed.take()
+            self._count(reanalysed=len(again))
+            self._finished.extend_by(len(again))[:] = again
         rows = self._finished.take()
         stats, self._stats = self._stats | self._counters(), {}
         stats["positions"] = len(rows)
@@ -149,7 +174,7 @@ class SelfPlayActor:
     def _next_group(self) -> Group:
         """The group against an opponent when it lags behind its share, else the others in turn."""
         if self._has_opponent:
-            turns = sum(group.turns for group in self._groups)
+            turns = sum(group.turns for group in self._groups)  # of games
             for group in self._groups:
                 if group.in_league and group.turns < self.config.opponent_share * (turns + 1):
                     return group
@@ -163,6 +188,29 @@ class SelfPlayActor:
         finished = group.search.finished()
         if len(finished) * _FINISH_SHARE >= len(group.states):
             self._finish_moves(group, finished)
+        self._search(group)
+
+    def _reanalysis_is_due(self) -> bool:
+        if self._reanalysis is None or not self._stored:  # without positions, too
+            return False
+        return self._reanalysis.turns < self.config.reanalyse_share * (self._turns() + 1)
+
+    def _reanalyse(self) -> None:
+        """One step of the positions that are searched anew, as `_turn` is of games."""
+        again = self._reanalysis
+        assert again is not None
+        again.turns += 1
+        self._take_answers(again)
+        finished = again.search.finished()
+        if len(finished) * _FINISH_SHARE >= again.search.batch:
+            before, results = again.take(finished)
+            rows = self._records(before["state"], results, before["ply"])
+            rows["outcome"] = np.where(results.exact, results.value, before["outcome"])
+            self._reanalysed.extend_by(len(rows))[:] = rows
+        again.fill()
+        self._search(again)
+
+    def _search(self, group: Group | Reanalysis) -> None:
         leaves = group.search.leaves()
         if not len(leaves.rows):
             return
@@ -170,8 +218,8 @@ class SelfPlayActor:
         if not self._overlapping:
             self._take_answers(group)
 
-    def _ask(self, group: Group, leaves: search.Leaves) -> None:
-        if not group.in_league:
+    def _ask(self, group: Group | Reanalysis, leaves: search.Leaves) -> None:
+        if not isinstance(group, Group) or not group.in_league:
             group.asked.append((leaves, evaluators.submit(self._newest, leaves)))
             return
         newest = group.newest_plays(leaves.rows)
@@ -181,7 +229,7 @@ class SelfPlayActor:
                 group.asked.append((part, evaluators.submit(evaluator, part)))
 
     @staticmethod
-    def _take_answers(group: Group) -> None:
+    def _take_answers(group: Group | Reanalysis) -> None:
         """Expands what was asked for, once it is there."""
         for leaves, answer in group.asked:
             group.search.expand(leaves, *answer())
@@ -254,7 +302,7 @@ class SelfPlayActor:
             if known is not None:
                 moves["exact"][known.known] = known.values[known.known].max(axis=1)
         moves["reward"], moves["discount"] = reward, discount
-        if self.config.surprise_weight:
+        if self.config.surprise_weight or self._stored is not None:
             moves["surprise"] = surprise(results)
         records = self._records(group.states[rows], results, plies)
         records[~moves["recorded"]] = np.zeros((), self._row_dtype)
@@ -282,6 +330,9 @@ class SelfPlayActor:
         trajectory = group.trajectories[row]
         trajectory.finish(self._finished, self.config.surprise_weight, group.rngs[row])
         moves = trajectory.moves
+        if self._stored is not None:
+            own = np.flatnonzero(moves["recorded"])
+            self._stored.add(trajectory.rows.take(own), moves["surprise"][own])
         # For whoever moved first from the position after the random plies: discounts carry the sign back to there.
         result = float(moves["reward"][-1] * np.sign(moves["discount"][:-1]).prod())
         self._count(games=1, game_plies=len(trajectory), draws=result == 0, first_wins=result > 0)
@@ -300,6 +351,11 @@ class SelfPlayActor:
             own, more = group.state()
             arrays |= own
             rest["groups"].append(more)
+        if self._stored is not None:
+            arrays |= self._stored.state()
+        if self._reanalysis is not None:
+            own, rest["reanalysis"] = self._reanalysis.state()
+            arrays |= own
         return arrays, rest
 
     def load_state(self, arrays: Mapping[str, np.ndarray], rest: Mapping[str, Any]) -> bool:
@@ -311,6 +367,10 @@ class SelfPlayActor:
         self.seed = rest["seed"]
         for group, saved in zip(self._groups, rest["groups"], strict=True):
             group.load_state(arrays, saved)
+        if self._stored is not None:
+            self._stored.load_state(arrays)
+        if self._reanalysis is not None and "reanalysis" in rest:
+            self._reanalysis.load_state(arrays, rest["reanalysis"])
         return True
 
 

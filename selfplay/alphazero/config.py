@@ -85,6 +85,21 @@ class ActorConfig:
     the network's prior: a surprising position is kept several times, another perhaps not at all (KataGo has 0.5). A
     game has as many rows as without, on average. 0: every position once."""
 
+    start_from_stored: Annotated[float, Meta(ge=0, le=1)] = 0.0
+    """Share of games that start at a position of the actor's earlier games in place of a random opening (Go-Exploit;
+    Trudeau & Bowling 2023)."""
+
+    reanalyse_share: Annotated[float, Meta(ge=0, lt=1)] = 0.0
+    """Share of the searching spent on positions of the actor's earlier games: the newest weights search them again, and
+    new rows hold what they find, with the outcome that the game had (Schrittwieser et al. 2021)."""
+
+    stored_choice: Literal["even", "surprise", "value_error"] = "even"
+    """How those positions are chosen: evenly, or in proportion to the divergence of the policy target from the prior,
+    or to the squared difference of the search's value from the outcome, as they were when the game was played."""
+
+    stored_positions: Annotated[int, Meta(ge=1, le=10_000_000)] = 10_000
+    """Newest positions that an actor keeps for start_from_stored and reanalyse_share."""
+
     restart_search_on_update: bool = True
     """Restart searches in progress when new weights come, so that no tree mixes two networks."""
 

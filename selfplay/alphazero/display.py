@@ -119,6 +119,7 @@ DISPLAY = Display(
         RateSpec("draws", "draws", "games"),
         RateSpec("first_wins", "first_wins", "games"),
         RateSpec("adjudicated", "adjudicated", "games"),
+        RateSpec("reanalysed", "reanalysed", "positions", optional=True),
         RateSpec("server_batch", "server_batch", "server_requests", optional=True),
         RateSpec("server_queue", "server_queue", "server_requests", optional=True),
         RateSpec("server_queued", "server_queued", "server_requests", optional=True),

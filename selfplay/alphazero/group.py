@@ -12,7 +12,8 @@ import numpy as np
 
 from games.base import Game
 from selfplay.alphazero.config import ActorConfig
-from selfplay.alphazero.trajectory import MOVE, Trajectory
+from selfplay.alphazero.stored import StoredPositions
+from selfplay.alphazero.trajectory import MOVE, Trajectory, like
 from selfplay.search import evaluators, search
 from selfplay.search.config import SearchConfig
 from selfplay.storage import random_stream
@@ -27,9 +28,11 @@ class Group:
     game as the first player; all others play them against themselves."""
 
     def __init__(
-        self, game: Game, config: ActorConfig, search_config: SearchConfig, row_dtype: np.dtype, number: int, size: int
-    ) -> None:
-        self.game, self.config, self.number = game, config, number
+        self, game: Game, config: ActorConfig, search_config: SearchConfig, row_dtype: np.dtype, number: int, size: int,
+        stored: StoredPositions | None,
+    ) -> None:  # fmt: skip
+        """stored: positions of earlier games, where some games are to start from them."""
+        self.game, self.config, self.number, self._stored = game, config, number, stored
         self.search = search.Search(game, size, search_config, config.num_simulations)
         self.states = game.initial_states(size)
         self.rngs = [np.random.default_rng(0)] * size
@@ -69,7 +72,10 @@ class Group:
             self.games_started += 1
 
     def _opening(self, rng: np.random.Generator) -> np.void:
-        """The position after some uniformly random plies; drawn again if that happens to end the game."""
+        """A stored position for some games, where the settings say so; else the position after some uniformly random
+        plies, drawn again if that happens to end the game."""
+        if self._stored is not None and len(self._stored) and rng.random() < self.config.start_from_stored:
+            return self._stored.draw(1, rng)["state"][0]
         most = min(self.config.random_opening_plies, self.game.max_game_length - 1)
         while True:
             states = self.game.initial_states(1)
@@ -110,11 +116,11 @@ class Group:
     def load_state(self, arrays: Mapping[str, np.ndarray], rest: Mapping[str, Any]) -> None:
         """Takes what `state` gave; `start_searches` must follow."""
         name = f"group{self.number}."
-        self.states = _like(arrays[name + "states"], self.states)
-        self.side = _like(arrays[name + "side"], self.side)
+        self.states = like(arrays[name + "states"], self.states)
+        self.side = like(arrays[name + "side"], self.side)
         self.switch[:] = 0  # of games that began without
         if self.config.switch_plies and name + "switch" in arrays:
-            self.switch = _like(arrays[name + "switch"], self.switch)
+            self.switch = like(arrays[name + "switch"], self.switch)
         self.games_started, self.turns = rest["games_started"], rest["turns"]
         self.rngs = [random_stream.unpack(stream) for stream in rest["rngs"]]
         moves = np.zeros(len(arrays[name + "moves"]), MOVE)
@@ -127,11 +133,3 @@ class Group:
             trajectory.clear()
             trajectory.extend(arrays[name + "rows"][own], moves[own])
         self.search.stop(np.arange(len(self.states)))
-
-
-def _like(array: np.ndarray, own: np.ndarray) -> np.ndarray:
-    """A copy of an array that is to take the place of `own`: compiled code does not check what it is given. Raises
-    ValueError where its shape or its numbers' format is another."""
-    if array.shape != own.shape or array.dtype != own.dtype:
-        raise ValueError(f"an array {array.shape} of {array.dtype}, not {own.shape} of {own.dtype}")
-    return array.copy()

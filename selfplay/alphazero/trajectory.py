@@ -130,3 +130,11 @@ def outcomes(moves: np.ndarray, outcome_lambda: float = 1.0) -> np.ndarray:
                 carried = outcome_lambda * outcome + (1 - outcome_lambda) * value
         found[place] = outcome
     return found
+
+
+def like(array: np.ndarray, own: np.ndarray) -> np.ndarray:
+    """A copy of an array from a saved state that is to take the place of `own`: compiled code does not check what it is
+    given. Raises ValueError where its shape or its numbers' format is another."""
+    if array.shape != own.shape or array.dtype != own.dtype:
+        raise ValueError(f"an array {array.shape} of {array.dtype}, not {own.shape} of {own.dtype}")
+    return array.copy()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -41,12 +42,12 @@ def played(actor: actors.SelfPlayActor) -> list[tuple[bytes, list[float]]]:
     return found
 
 
-@pytest.mark.parametrize(("groups", "policy"), [(1, "puct"), (2, "gumbel"), (3, "puct")])
-def test_shared_and_local_inference_play_the_same_games(groups: int, policy: str) -> None:
-    searching = SearchConfig(policy=policy)  # type: ignore[arg-type]
+@pytest.mark.parametrize(("groups", "policy", "again"), [(1, "puct", 0.0), (2, "gumbel", 0.3), (3, "puct", 0.0)])
+def test_shared_and_local_inference_play_the_same_games(groups: int, policy: str, again: float) -> None:
+    searching, config = SearchConfig(policy=policy), replace(CONFIG, reanalyse_share=again)  # type: ignore[arg-type]
     with Served() as served:
         made = [
-            actors.SelfPlayActor(served.game, CONFIG, searching, tiny.NETWORK, 3, 1, torch.device("cpu"), groups, where)
+            actors.SelfPlayActor(served.game, config, searching, tiny.NETWORK, 3, 1, torch.device("cpu"), groups, where)
             for where in (None, served.named)
         ]
         assert played(made[0]) == played(made[1])

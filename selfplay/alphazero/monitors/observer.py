@@ -78,10 +78,21 @@ class SelfPlayObserver:
 
     def take(self, batch: SampleBatch, generation: int) -> None:
         actor, _, number = batch.source
+        # Rows of positions that were searched anew come after those of games, and are no games.
+        played = batch.rows[: max(0, len(batch.rows) - int(batch.stats.get("reanalysed", 0)))]
+        if len(played):
+            self._take_games(played, actor, 0 if number == 1 else self._delivered.get(actor, 0))
+        self._batches[actor] = self._batches.get(actor, 0) + 1
+        if self._batches[actor] > 1 and batch.rows["generation"].max() < generation:
+            self._behind[actor] = self._behind.get(actor, 0) + 1
+        self._inserted[-1][0] += float(batch.rows["generation"].sum())
+        self._inserted[-1][1] += len(batch.rows)
+        self._rows += len(batch.rows)
+
+    def _take_games(self, rows: np.ndarray, actor: int, before: int) -> None:
+        """Rows [M ≥ 1] of whole games of an actor, whose process has delivered `before` games."""
         playing = self._config.actor
-        rows = games.once(batch.rows) if playing.surprise_weight else batch.rows
-        found = games.records(self._game, rows, actor)
-        before = 0 if number == 1 else self._delivered.get(actor, 0)
+        found = games.records(self._game, games.once(rows) if playing.surprise_weight else rows, actor)
         self._delivered[actor] = before + len(found)
         self._games.append(found)
         self._early.append(before + np.arange(len(found)) < self._skip)
@@ -89,15 +100,9 @@ class SelfPlayObserver:
         # exact, or rows that are kept by what came next, are not those that moves were drawn from.
         told = not (playing.switch_plies or playing.exact_policy or playing.surprise_weight)
         if told and self._config.search.policy != "gumbel":
-            logs, count = moves.log_ratios(self._game, batch.rows, self._config.actor)
+            logs, count = moves.log_ratios(self._game, rows, playing)
             self._ratios[actor] = self._ratios.get(actor, 0.0) + logs
             self._moves[actor] = self._moves.get(actor, 0) + count
-        self._batches[actor] = self._batches.get(actor, 0) + 1
-        if self._batches[actor] > 1 and batch.rows["generation"].max() < generation:
-            self._behind[actor] = self._behind.get(actor, 0) + 1
-        self._inserted[-1][0] += float(batch.rows["generation"].sum())
-        self._inserted[-1][1] += len(batch.rows)
-        self._rows += len(batch.rows)
 
     def drawn(self, rows: np.ndarray, generation: int) -> None:
         self._generation = generation
@@ -208,7 +213,7 @@ class SelfPlayObserver:
 
     def _of_openings(self, found: np.ndarray) -> list[Reading]:
         whole = found[found["whole"]]
-        if len(whole) < FEWEST or not self._openings.varied:
+        if len(whole) < FEWEST or not self._openings.varied or self._config.actor.start_from_stored:
             return []
         counts = np.bincount(self._openings.groups(whole["start"]), minlength=self._openings.size)
         distinct = len(np.unique(whole["start"]))
