@@ -34,7 +34,7 @@ your own), run ``selfplay games check NAME``.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import ModuleType
 from typing import ClassVar, NamedTuple
@@ -55,6 +55,16 @@ class Step(NamedTuple):
     states: np.ndarray  # [B] state_dtype, the positions after the actions
     reward: np.ndarray  # [B] float32 in [-1, 1], for the player who moved
     discount: np.ndarray  # [B] float32 in {-1, 0, +1}: see the module docstring
+
+
+class CompiledRules(NamedTuple):
+    """A game's rules as compiled functions, which other compiled code can call; arrays are C-contiguous. Each has one
+    signature only, since it is called by its address."""
+
+    step: Callable[
+        ..., None
+    ]  # (states [B], actions [B] int32, reward [B] float32, discount [B] float32): plays in place
+    legal_actions: Callable[..., None]  # (states [B], actions [B, K] int32, count [B] int32): writes both
 
 
 class Game:
@@ -100,6 +110,11 @@ class Game:
         do not: at a draw that a player has to claim, and at `max_game_length`. Their history begins anew there. All
         other positions stay as they are: those of games that go on, and of games that are over for everybody."""
         return states.copy()
+
+    def compiled_rules(self) -> CompiledRules | None:
+        """`step` and `legal_actions` for callers that are compiled themselves, such as proofs of results near the end
+        of a game; None: there are none. They write exactly what the methods of that name return."""
+        return None
 
     def action_planes(self) -> np.ndarray | None:
         """[A] int64: the place of each action on planes × rows × columns of the board, flattened in this order, for a

@@ -17,7 +17,7 @@ import numpy as np
 import games
 from games import base
 from games.appearance import Appearance
-from games.checks import outcomes
+from games.checks import compiled, outcomes
 from games.checks.answers import answers_of, any_legal, legal_set, require, require_kind, require_same
 from games.checks.random_play import Sample, same
 from games.endgames.tables import Endgames
@@ -369,6 +369,7 @@ CHECKS: tuple[Callable[[base.Game, Sample], None], ...] = (
     terminal_states_step_to_themselves,
     legal_actions_are_sorted_lists,
     legal_actions_run_out_at_the_end,
+    compiled.compiled_rules_do_what_the_methods_do,
     moves_round_trip_through_text,
     boards_are_plain_text,
     illegal_moves_are_refused,

@@ -50,6 +50,9 @@ class ConnectFour(base.Game):
         _legal_actions(base.kernel_ready(states), actions, count)
         return actions, count
 
+    def compiled_rules(self) -> base.CompiledRules:
+        return base.CompiledRules(_step, _legal_actions)
+
     def observe(self, states: np.ndarray) -> np.ndarray:
         # Written with the planes last, which is what a channels-last network wants in memory; viewed planes first.
         planes = np.empty((len(states), ROWS, COLUMNS, 2), dtype=np.float32)

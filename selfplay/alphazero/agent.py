@@ -26,7 +26,7 @@ from selfplay.learning.replay import Replay
 from selfplay.networks import inference, policy_value
 from selfplay.networks.shared import launcher
 from selfplay.players import player, reference
-from selfplay.search import evaluators, search, tree
+from selfplay.search import evaluators, proofs, search, tree
 from selfplay.types import Batch, MatchResult, Watch, Weights
 
 
@@ -52,6 +52,11 @@ class AlphaZero(Agent):
                 f"actor.learn_from_endgame_tables needs tables of {self.game.name} on this machine: "
                 f"`selfplay games endgames build {self.game.name}`, or leave it off."
             )
+        if config.search.proof_nodes and self.game.compiled_rules() is None:
+            raise ConfigError(
+                f"search.proof_nodes needs rules that are compiled, and those of {self.game.name} are not "
+                "(Game.compiled_rules): leave it at 0."
+            )
         self.row_dtype = loss.row_dtype(self.game)
         self._key = secrets.token_hex(8)  # of the inference servers that this agent's actors share, wherever they run
         if config.inference.mode == "shared" and sys.platform != "linux":
@@ -71,7 +76,8 @@ class AlphaZero(Agent):
             size = tree.size_of(
                 batch, nodes, tree.max_edges(nodes, self.game.max_legal_actions, config.search.edges_per_node)
             )
-            if size < 0 or size + batch * nodes * self.game.state_dtype.itemsize > memory:
+            proving = proofs.size_of(self.game, batch) if config.search.proof_nodes else 0
+            if size < 0 or size + batch * nodes * self.game.state_dtype.itemsize + proving > memory:
                 games = "actor.concurrent_games" if key.startswith("actor") else "games at once"
                 raise ConfigError(
                     f"{key}={simulations:,} asks for trees that are too large, with {games}={batch:,}: set it, or "

@@ -58,5 +58,10 @@ class SearchConfig:
     """Try every action of a position that joins the tree, and prove it won where one wins at once: mates in one are not
     left to the prior. Costs a step of the rules an action; not with Gumbel, whose halving counts visits."""
 
+    proof_nodes: Annotated[int, Meta(ge=0, le=1_000_000)] = 0
+    """Positions that alpha–beta may try, at most, to prove a position that joins the tree won, drawn or lost; it then
+    needs no evaluation. 0: none. Pays for games that end within a few dozen plies; needs compiled rules (see
+    `Game.compiled_rules`)."""
+
     edges_per_node: Annotated[int, Meta(ge=1, le=1_000_000)] = 48
     """Room for legal actions, on average over a tree; a search that outgrows it ends early."""

@@ -413,6 +413,16 @@ def attach(nodes, edges, num_nodes, full, rows, max_nodes, parent, slot, reward,
 
 
 @njit(cache=True)
+def settle(nodes, edges, node, values):
+    """Changes the trees: each new node [M] is proven to be worth values [M], for its player to move, and backed up."""
+    for i in range(len(node)):
+        nodes[node[i]]["proven"] = values[i]
+        value, draw = _known(nodes, node[i])
+        _back_up(nodes, edges, node[i], value, draw)
+        _prove_upwards(nodes, edges, node[i])
+
+
+@njit(cache=True)
 def expand(nodes, edges, edge_actions, num_edges, full, rows, max_edges, node, actions, count, prior, wdl):
     """Changes the trees: gives each waiting node [M] its edges (actions, prior [M, K], count [M]) and backs up its
     evaluation wdl [M, 3] (win, draw, loss for the player to move)."""

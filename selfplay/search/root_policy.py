@@ -10,13 +10,13 @@ import numpy as np
 from selfplay.search.config import SearchConfig
 
 
-def allowed_actions(legal: np.ndarray, proven: np.ndarray) -> np.ndarray:
-    """[M, K] bool: legal actions less what proof rules out: all but wins if there is a win, losses if not all lose."""
-    wins = proven == 1
-    losses = proven == -1
-    has_win = wins.any(axis=1, keepdims=True)
+def allowed_actions(legal: np.ndarray, proven: np.ndarray, value: np.ndarray | float = np.nan) -> np.ndarray:
+    """[M, K] bool: legal actions less what proof rules out: where the position is proven to be worth value [M] (nan: it
+    is not), all that are not proven to keep it; else all but wins if there is a win, losses if not all lose."""
+    wins, losses, keeps = proven == 1, proven == -1, proven == np.asarray(value)[..., None]
     only_losses = (losses | ~legal).all(axis=1, keepdims=True)
-    return np.where(has_win, wins, legal & (~losses | only_losses))
+    unproven = np.where(wins.any(axis=1, keepdims=True), wins, legal & (~losses | only_losses))
+    return np.where(keeps.any(axis=1, keepdims=True), keeps, unproven)
 
 
 def visit_policy(candidates: np.ndarray, prior: np.ndarray, visits: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

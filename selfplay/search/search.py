@@ -25,7 +25,7 @@ from typing import NamedTuple
 import numpy as np
 
 from games.base import Game
-from selfplay.search import kernels, root_policy, sequential_halving, tree
+from selfplay.search import exact, kernels, proofs, root_policy, sequential_halving, tree
 from selfplay.search.config import SearchConfig
 
 Evaluate = Callable[["Leaves"], tuple[np.ndarray, np.ndarray]]
@@ -69,8 +69,10 @@ class Search:
     ) -> None:
         """max_simulations: the most that `reset_root` and `advance` will ask for, per search. leaves_per_tree: how many
         positions of one tree wait for their evaluation at once, at most; always one with Gumbel."""
-        self.game, self.batch, self.config = game, batch, config
-        self.max_nodes = max_simulations + 2
+        self.game, self.batch, self.config, self.max_simulations = game, batch, config, max_simulations
+        proving = config.solve and config.proof_nodes > 0 and game.compiled_rules() is not None
+        # Proofs visit all actions of a root, beyond what was asked for.
+        self.max_nodes = max_simulations + 2 + (game.max_legal_actions if proving else 0)
         self.max_edges = tree.max_edges(self.max_nodes, game.max_legal_actions, config.edges_per_node)
         self.leaves_per_tree = 1 if config.policy == "gumbel" else leaves_per_tree  # halving waits for each value
         several = self.leaves_per_tree > 1
@@ -86,11 +88,11 @@ class Search:
             float(config.c_visit), float(config.c_scale),
         )  # fmt: skip
         self._considered = min(config.max_num_considered_actions, game.max_legal_actions)
-        self._table_of: dict[int, int] = {}
         longest = max_simulations + 1 if config.policy == "gumbel" else 1
-        self._halving = np.zeros((1, self._considered + 1, longest), dtype=np.int32)
+        self._halving = sequential_halving.Tables(self._considered, longest)
         self._moved = np.zeros(self.max_nodes, dtype=np.int32)
         self._root_actions: dict[int, np.ndarray] = {}  # [k] int32 by row, where not all legal ones may be chosen
+        self.proofs = proofs.Proofs(game, batch, config.proof_nodes) if proving else None
 
     # -- starting and moving on --------------------------------------------------------------------------
 
@@ -111,6 +113,8 @@ class Search:
                 t.visits_in_flight[row * self.max_edges :][: t.num_edges[row]] = 0
         kernels.reset_root(t.nodes, t.num_nodes, t.num_edges, t.full, rows, self.max_nodes)
         self._store(rows * self.max_nodes, states)
+        if self.proofs is not None:
+            self.proofs.forget(rows)
         actions, counts = self.game.legal_actions(states)
         self._forget_root_actions(rows)
         if root_actions is not None:
@@ -174,9 +178,9 @@ class Search:
     def _start(self, rows: np.ndarray, num_simulations: int, counts: np.ndarray, noise: list | None) -> None:
         if num_simulations < 0:
             raise ValueError(f"{num_simulations} simulations were asked for: expected 0 (the policy alone) or more.")
-        if num_simulations > self.max_nodes - 2:
+        if num_simulations > self.max_simulations:
             raise ValueError(
-                f"{num_simulations} simulations were asked for, but room was made for {self.max_nodes - 2}."
+                f"{num_simulations} simulations were asked for, but room was made for {self.max_simulations}."
             )
         if not counts.all():
             raise ValueError(
@@ -185,7 +189,7 @@ class Search:
         t, config = self.trees, self.config
         self.active[rows] = True
         t.num_simulations[rows] = num_simulations
-        t.table[rows] = self._halving_table(num_simulations)
+        t.table[rows] = self._halving.number(num_simulations) if self._policy == kernels.GUMBEL else 0
         t.root_noise[rows] = 0.0
         t.noise_fraction[rows] = config.dirichlet_fraction if noise is not None else 0.0
         for row, count, rng in zip(rows, counts, noise, strict=True) if noise is not None else ():
@@ -194,15 +198,6 @@ class Search:
             else:
                 draws = rng.standard_gamma(config.dirichlet_alpha, size=count) + 1e-12
                 t.root_noise[row, :count] = draws / draws.sum()  # which is a Dirichlet draw
-
-    def _halving_table(self, num_simulations: int) -> int:
-        if self._policy != kernels.GUMBEL:
-            return 0
-        if num_simulations not in self._table_of:
-            new = sequential_halving.table(self._considered, num_simulations, self._halving.shape[2])[None]
-            self._table_of[num_simulations] = len(self._table_of)
-            self._halving = new if len(self._table_of) == 1 else np.concatenate([self._halving, new])
-        return self._table_of[num_simulations]
 
     def _store(self, nodes: np.ndarray, states: np.ndarray) -> None:
         self._bytes[nodes] = np.ascontiguousarray(states).view(self._bytes.dtype)
@@ -251,8 +246,8 @@ class Search:
         action = np.empty(len(rows), dtype=np.int32)
         kernels.select(
             t.nodes, t.edges, t.visits_in_flight, t.full, t.root_noise, t.noise_fraction, t.num_simulations, t.table,
-            rows, self.max_nodes, self._policy, *self._constants, self.config.solve, self._halving, self._considered,
-            t.actions, parent, slot, action,
+            rows, self.max_nodes, self._policy, *self._constants, self.config.solve, self._halving.array,
+            self._considered, t.actions, parent, slot, action,
         )  # fmt: skip
         return parent, slot, action
 
@@ -260,17 +255,21 @@ class Search:
         self, rows: np.ndarray, parent: np.ndarray, slot: np.ndarray, action: np.ndarray
     ) -> tuple[np.ndarray, np.ndarray]:
         """Plays each action and adds the position to its tree: (new node, whether it needs no evaluation), [M] each."""
-        t, step, node = (
-            self.trees,
-            self.game.step(self.states.take(parent), action),
-            np.empty(len(rows), dtype=np.int64),
-        )
+        t, step = self.trees, self.game.step(self.states.take(parent), action)
+        node = np.empty(len(rows), dtype=np.int64)
         kernels.attach(
             t.nodes, t.edges, t.num_nodes, t.full, rows, self.max_nodes, parent, slot,
             step.reward, step.discount, self.config.solve, node,
         )  # fmt: skip
         self._store(node, step.states)  # a node that found no room is -1: it writes to the state that is never read
-        return node, (step.discount == 0.0) | (node < 0)
+        settled = (step.discount == 0.0) | (node < 0)
+        if self.proofs is not None:
+            going = np.flatnonzero(~settled)
+            values = self.proofs.attempt(rows[going], step.states.take(going))
+            known = values != tree.UNKNOWN
+            kernels.settle(t.nodes, t.edges, node[going[known]], values[known])
+            settled[going[known]] = True
+        return node, settled
 
     def _wanted(self, rows: np.ndarray) -> np.ndarray:
         """[M] how many leaves each tree of `rows` [M] is to give at once. Those of one batch do not know of each other:
@@ -298,26 +297,31 @@ class Search:
             kernels.release(
                 t.nodes, t.visits_in_flight, records["parent"].astype(np.int64), records["slot"].astype(np.int64)
             )
-        if self.config.look_ahead and self.config.solve and self._policy != kernels.GUMBEL:
-            self._attach_wins(leaves)
-
-    def _attach_wins(self, leaves: Leaves) -> None:
-        """Visits the first action, of those that win at once, of each expanded position that has one."""
-        t = self.trees
-        listed = leaves.actions >= 0
-        listed &= (t.nodes["num_edges"].take(leaves.nodes) > 0)[:, None]  # a full tree has given no edges
-        leaf, slot = np.nonzero(listed)
-        step = self.game.step(leaves.states.take(leaf), leaves.actions[leaf, slot])
-        wins = np.flatnonzero((step.discount == 0) & (step.reward == 1))
-        if not len(wins):
+        if self._policy == kernels.GUMBEL or not self.config.solve:
             return
-        first = wins[np.unique(leaf[wins], return_index=True)[1]]
-        found, node = leaf[first], np.empty(len(first), dtype=np.int64)
+        expanded = t.nodes["num_edges"].take(leaves.nodes) > 0  # a full tree has given no edges
+        if self.config.look_ahead:
+            listed = np.where(expanded[:, None], leaves.actions, -1)
+            self._attach_known(leaves, exact.wins(self.game, leaves.states, listed))
+        if self.proofs is not None:
+            # So that it is known which actions keep a root's result, and not only what it is.
+            root = expanded & (leaves.nodes == leaves.rows * self.max_nodes) & (t.num_simulations[leaves.rows] > 0)
+            root &= t.nodes["proven"].take(leaves.nodes) == tree.UNKNOWN
+            roots = Leaves(*(field[root] for field in leaves))
+            known = exact.proven(self.game, self.proofs, roots.rows, roots.states, roots.actions)
+            self._attach_known(roots, known)
+
+    def _attach_known(self, leaves: Leaves, known: exact.Known) -> None:
+        """Visits actions of `leaves`, just expanded, whose results are known."""
+        t, (place, slot, step, values) = self.trees, known
+        node = np.empty(len(place), dtype=np.int64)
         kernels.attach(
-            t.nodes, t.edges, t.num_nodes, t.full, leaves.rows[found], self.max_nodes, leaves.nodes[found], slot[first],
-            step.reward[first], step.discount[first], self.config.solve, node,
+            t.nodes, t.edges, t.num_nodes, t.full, leaves.rows[place], self.max_nodes, leaves.nodes[place], slot,
+            step.reward, step.discount, self.config.solve, node,
         )  # fmt: skip
-        self._store(node, step.states.take(first))
+        self._store(node, step.states)
+        proven = (node >= 0) & (values != tree.UNKNOWN)
+        kernels.settle(t.nodes, t.edges, node[proven], values[proven])
 
     def depth(self, row: int) -> int:
         """Plies of the longest path in a tree."""
@@ -355,15 +359,15 @@ class Search:
         q = value_sum / np.maximum(visits, 1)
         known = proven != tree.UNKNOWN
         q = np.where(known, proven, q).astype(np.float32)
-        candidates = root_policy.allowed_actions(actions >= 0, proven)
+        settled = self.config.solve & (t.nodes["proven"][rows * self.max_nodes] != tree.UNKNOWN)
+        candidates = root_policy.allowed_actions(actions >= 0, proven, np.where(settled, value, np.nan))
         if self._policy == kernels.GUMBEL:
             completed = np.where((visits > 0) | known, q, mixed[:, None])
             noise = t.root_noise[rows]
             policy, play = root_policy.gumbel_policy(self.config, candidates, prior, visits, completed, noise)
         else:
             policy, play = root_policy.visit_policy(candidates, prior, visits)
-        exact = self.config.solve & (t.nodes["proven"][rows * self.max_nodes] != tree.UNKNOWN)
-        return Results(actions, prior, visits, q, proven, policy, play, value, wdl, exact)
+        return Results(actions, prior, visits, q, proven, policy, play, value, wdl, settled)
 
 
 def _for_kernels(answers: np.ndarray) -> np.ndarray:

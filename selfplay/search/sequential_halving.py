@@ -32,3 +32,21 @@ def table(most_considered: int, num_simulations: int, width: int) -> np.ndarray:
         filled[considered, : len(wanted)] = wanted
         filled[considered, len(wanted) :] = wanted[-1] if wanted else 0
     return filled
+
+
+class Tables:
+    """The tables of the numbers of simulations that were asked for so far."""
+
+    def __init__(self, most_considered: int, width: int) -> None:
+        """width: simulations of the longest."""
+        self.array = np.zeros((1, most_considered + 1, width), dtype=np.int32)  # [tables, most_considered + 1, width]
+        self._numbers: dict[int, int] = {}
+
+    def number(self, num_simulations: int) -> int:
+        """Which table is that of so many simulations; makes it if need be."""
+        if num_simulations not in self._numbers:
+            _, considered, width = self.array.shape
+            new = table(considered - 1, num_simulations, width)[None]
+            self.array = np.concatenate([self.array, new]) if self._numbers else new
+            self._numbers[num_simulations] = len(self._numbers)
+        return self._numbers[num_simulations]

@@ -34,6 +34,20 @@ class _Plain(TicTacToe):
     facets = {name: place for name, place in TicTacToe.facets.items() if name != "knowledge"}
 
 
+class _CompiledRulesOfAnotherGame(_Plain):
+    """Its `step` forgets that the game may be over."""
+
+    def compiled_rules(self):
+        def step(states, actions, reward, discount):
+            after = self.step(states, actions)
+            states[:], reward[:], discount[:] = after.states, after.reward, -1
+
+        def legal_actions(states, actions, count):
+            actions[:], count[:] = self.legal_actions(states)
+
+        return base.CompiledRules(step, legal_actions)
+
+
 class _StepChangesItsInput(_Plain):
     def step(self, states, actions):
         result = super().step(states, actions)
@@ -412,6 +426,7 @@ BROKEN = {
     _PlayoutsOfTheFirstSeed: "playouts_are_the_games_of_the_contract",
     _PlayoutsForgetToCount: "playouts_are_the_games_of_the_contract",
     _PlayoutsChangeTheirInput: "playouts_are_the_games_of_the_contract",
+    _CompiledRulesOfAnotherGame: "compiled_rules_do_what_the_methods_do",
     _WonGamesAreTakenUpAgain: "unclaimed_draws_can_be_played_on",
 }
 

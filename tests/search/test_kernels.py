@@ -23,7 +23,7 @@ from selfplay.search.evaluators import CachedEvaluator, HashEvaluator, UniformEv
 from selfplay.search.search import Leaves, Search
 
 ROOT = Path(__file__).resolve().parents[2]
-ENTRIES = ["reset_root", "release", "select", "attach", "expand", "reroot", "read_roots", "depth"]
+ENTRIES = ["reset_root", "release", "select", "attach", "settle", "expand", "reroot", "read_roots", "depth"]
 GOLDEN = json.loads((ROOT / "tests" / "golden" / "signature.json").read_text("utf-8"))
 COMPILED = not numba.config.DISABLE_JIT
 
@@ -61,7 +61,7 @@ def use_everything() -> None:
         states = game.initial_states(4)
         for config in (
             SearchConfig(), SearchConfig(policy="gumbel"), SearchConfig(policy="uct", c_uct=1),
-            SearchConfig(solve=False, c_puct=2, c_visit=10),
+            SearchConfig(solve=False, c_puct=2, c_visit=10), SearchConfig(proof_nodes=20),
         ):  # fmt: skip
             for evaluate in (HashEvaluator(game), CachedEvaluator(UniformEvaluator(), game, 64)):
                 search.run(game, states, evaluate, config, 12, [np.random.default_rng(i) for i in range(4)])
