@@ -36,6 +36,7 @@ BOARD_GAMES = (
     "games.knowledge",
     "games.text",
     "games.endgames",
+    "games.scored_positions",
 )
 LEARNING = ("selfplay.league", "selfplay.learning", "selfplay.ratings", "selfplay.loop")
 PLAYING = ("selfplay.search", "selfplay.networks", "selfplay.players")

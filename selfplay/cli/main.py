@@ -27,6 +27,7 @@ COMMANDS = {
     "elo": "ratings of generations, runs, reference players and engines, by games against each other",
     "sample": "what a trained generator makes, as a picture or as arrays",
     "analyze": "analyze positions with a trained agent, as a table or as JSON lines",
+    "evaluate": "count an agent's mistakes in positions with known results, as Pascal Pons's for connect four",
     "uci": "a trained agent as an engine for chess interfaces (UCI)",
     "hub": "a trained agent as an engine for draughts interfaces (Hub)",
     "drift": "what drifted in a run, or in a CSV or Parquet file against a reference; exit code 1 where something did",
