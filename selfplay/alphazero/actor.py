@@ -120,10 +120,12 @@ class SelfPlayActor:
                 evaluator.clear()
         restart = self.config.restart_search_on_update
         for group in self._groups:
+            group.num_simulations = self.config.simulations_at(generation)
             idle = ~group.search.active  # at the start, and after load_state
             if restart or idle.any():
                 group.start_searches(np.flatnonzero(idle | restart))
         if self._reanalysis is not None:
+            self._reanalysis.num_simulations = self.config.simulations_at(generation)
             self._reanalysis.restart(restart)
 
     def generate(self, min_rows: int) -> tuple[np.ndarray, dict[str, float]]:
@@ -256,8 +258,7 @@ class SelfPlayActor:
             group.start_searches(rows[over])
         going = rows[~over]
         if len(going):
-            noise = [group.rngs[row] for row in going]
-            group.search.advance(going, actions[~over], self.config.num_simulations, noise)
+            group.advance(going, actions[~over])
 
     def _adjudicated(self, step: Step, plies: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """(reward, discount) [M] after the move number plies [M], the games that went on for too long being over."""
@@ -292,9 +293,9 @@ class SelfPlayActor:
         discount: np.ndarray, cut: np.ndarray,
     ) -> None:  # fmt: skip
         """Adds the moves [M] to the trajectories of games `rows`. The row of a move that is not learned from, an
-        opponent's or one of exploration, stays zero."""
+        opponent's, one of exploration or one of a fast search, stays zero."""
         moves = np.zeros(len(rows), MOVE)
-        moves["recorded"] = group.newest_plays(rows) & (plies >= group.switch[rows])
+        moves["recorded"] = group.newest_plays(rows) & (plies >= group.switch[rows]) & group.full[rows]
         moves["cut"], moves["search_value"] = cut, results.wdl[:, 0] - results.wdl[:, 2]
         moves["exact"] = np.where(results.exact, results.value, np.nan)
         if self.config.learn_from_endgame_tables:

@@ -69,6 +69,7 @@ class AlphaZero(Agent):
         Replay.check(self.row_dtype, config.replay, self.recurrence())
         for key, batch, simulations in (
             ("actor.num_simulations", config.actor.concurrent_games, config.actor.num_simulations),
+            ("actor.late_simulations", config.actor.concurrent_games, config.actor.late_simulations or 0),
             ("evaluation.num_simulations", player.BATCH, config.evaluation.num_simulations),
             ("evaluation.match_simulations", player.BATCH, config.evaluation.match_simulations),
         ):

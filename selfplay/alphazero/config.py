@@ -100,8 +100,33 @@ class ActorConfig:
     stored_positions: Annotated[int, Meta(ge=1, le=10_000_000)] = 10_000
     """Newest positions that an actor keeps for start_from_stored and reanalyse_share."""
 
+    full_search_share: Annotated[float, Meta(gt=0, le=1)] = 1.0
+    """Share of moves that are searched in full; the others get fast_simulations, without noise, and are played but not
+    learned from: more games for the same searching (playout cap randomisation; Wu 2019). Drawn for each move."""
+
+    fast_simulations: Annotated[int, Meta(ge=1, le=100_000)] = 12
+    """Simulations of a fast search, never more than of a full one."""
+
+    late_simulations: Annotated[int, Meta(ge=1, le=100_000)] | None = None
+    """What num_simulations becomes by late_generation, in equal steps a generation; None: it stays as it is."""
+
+    late_generation: Annotated[int, Meta(ge=1, le=1_000_000)] = 20
+    """Generation from which a move gets late_simulations."""
+
     restart_search_on_update: bool = True
     """Restart searches in progress when new weights come, so that no tree mixes two networks."""
+
+    def simulations_at(self, generation: int) -> int:
+        """Simulations of a full search with the weights of this generation."""
+        if self.late_simulations is None:
+            return self.num_simulations
+        gone = min(1.0, generation / self.late_generation)
+        return round(self.num_simulations + (self.late_simulations - self.num_simulations) * gone)
+
+    @property
+    def most_simulations(self) -> int:
+        """Of any search in the run."""
+        return max(self.num_simulations, self.late_simulations or 0)
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ Starts games, and saves and restores them. The actor decides which networks sear
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -33,7 +33,9 @@ class Group:
     ) -> None:  # fmt: skip
         """stored: positions of earlier games, where some games are to start from them."""
         self.game, self.config, self.number, self._stored = game, config, number, stored
-        self.search = search.Search(game, size, search_config, config.num_simulations)
+        self.search = search.Search(game, size, search_config, config.most_simulations)
+        self.num_simulations = config.num_simulations  # of full searches, at present
+        self.full = np.ones(size, dtype=bool)  # whether the present move of each game is searched in full
         self.states = game.initial_states(size)
         self.rngs = [np.random.default_rng(0)] * size
         self.trajectories = [Trajectory(row_dtype, config.outcome_lambda) for _ in range(size)]
@@ -70,6 +72,7 @@ class Group:
                 self.switch[row] = rng.integers(self.config.switch_plies)
             self.side[row] = self.games_started % 2 if self.in_league else BOTH
             self.games_started += 1
+        self._draw_full(rows)
 
     def _opening(self, rng: np.random.Generator) -> np.void:
         """A stored position for some games, where the settings say so; else the position after some uniformly random
@@ -87,9 +90,31 @@ class Group:
             if not states["terminal"][0]:
                 return states[0]
 
+    def _draw_full(self, rows: np.ndarray) -> None:
+        """Decides for the next moves of games `rows` whether they are searched in full (playout cap randomisation; Wu
+        2019)."""
+        if self.config.full_search_share < 1:
+            self.full[rows] = [self.rngs[row].random() < self.config.full_search_share for row in rows]
+
+    def _parts(self, rows: np.ndarray) -> Iterator[tuple[np.ndarray, int, list[np.random.Generator] | None]]:
+        """(places among `rows`, simulations, noise) of those searched in full, and of the fast ones: without noise."""
+        full = np.flatnonzero(self.full[rows])
+        if len(full):
+            yield full, self.num_simulations, [self.rngs[row] for row in rows[full]]
+        fast = np.flatnonzero(~self.full[rows])
+        if len(fast):
+            yield fast, min(self.config.fast_simulations, self.num_simulations), None
+
     def start_searches(self, rows: np.ndarray) -> None:
         """Searches of games `rows` start anew from their positions."""
-        self.search.reset_root(rows, self.states[rows], self.config.num_simulations, [self.rngs[row] for row in rows])
+        for part, simulations, noise in self._parts(rows):
+            self.search.reset_root(rows[part], self.states[rows[part]], simulations, noise)
+
+    def advance(self, rows: np.ndarray, actions: np.ndarray) -> None:
+        """Searches of games `rows` [M] go on after `actions` [M], which do not end them."""
+        self._draw_full(rows)
+        for part, simulations, noise in self._parts(rows):
+            self.search.advance(rows[part], actions[part], simulations, noise)
 
     # -- going on exactly ------------------------------------------------------------------------------------
 
@@ -106,6 +131,8 @@ class Group:
         arrays = {"states": self.states, "side": self.side, "rows": rows, "moves": moves}
         if self.config.switch_plies:
             arrays["switch"] = self.switch
+        if self.config.full_search_share < 1:
+            arrays["full"] = self.full
         rest = {
             "games_started": self.games_started,
             "turns": self.turns,
@@ -121,6 +148,9 @@ class Group:
         self.switch[:] = 0  # of games that began without
         if self.config.switch_plies and name + "switch" in arrays:
             self.switch = like(arrays[name + "switch"], self.switch)
+        self.full[:] = True
+        if self.config.full_search_share < 1 and name + "full" in arrays:
+            self.full = like(arrays[name + "full"], self.full)
         self.games_started, self.turns = rest["games_started"], rest["turns"]
         self.rngs = [random_stream.unpack(stream) for stream in rest["rngs"]]
         moves = np.zeros(len(arrays[name + "moves"]), MOVE)

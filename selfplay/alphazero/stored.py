@@ -88,8 +88,8 @@ class Reanalysis:
         self, game: Game, config: ActorConfig, search_config: SearchConfig, stored: StoredPositions, size: int,
         rng: np.random.Generator,
     ) -> None:  # fmt: skip
-        self._stored, self._num_simulations, self._rng = stored, config.num_simulations, rng
-        self.search = search.Search(game, size, search_config, config.num_simulations)
+        self._stored, self.num_simulations, self._rng = stored, config.num_simulations, rng
+        self.search = search.Search(game, size, search_config, config.most_simulations)
         self._rows = np.zeros(size, stored.dtype)
         self._taken = np.zeros(size, bool)  # places that have a row
         self.turns = 0
@@ -117,7 +117,7 @@ class Reanalysis:
 
     def _start(self, places: np.ndarray) -> None:
         if len(places):
-            self.search.reset_root(places, self._rows["state"].take(places), self._num_simulations)
+            self.search.reset_root(places, self._rows["state"].take(places), self.num_simulations)
 
     # -- going on exactly ------------------------------------------------------------------------------------
 

@@ -10,7 +10,7 @@ import numpy as np
 CAPACITY = 32  # rows that an array has room for at first
 
 MOVE = np.dtype([
-    ("recorded", "?"),  # false for a move of the opponent, which is not learned from
+    ("recorded", "?"),  # false for a move that is not learned from, such as an opponent's
     ("exact", "f4"),  # proven value of the position it was played in, for its player; nan: none
     ("reward", "f4"),  # for its player, in [-1, 1]
     ("discount", "f4"),  # see games.base.Step; 0 ends the game
