@@ -46,7 +46,8 @@ def release_memory() -> None:
 def compute_dtype(device_type: str) -> torch.dtype:
     """bfloat16 where the processor computes in it natively (2x faster there), else float32."""
     if device_type == "cuda":
-        return torch.bfloat16 if torch.cuda.is_bf16_supported() else torch.float32
+        natively = torch.cuda.is_bf16_supported(including_emulation=False)
+        return torch.bfloat16 if natively else torch.float32
     cpuinfo = Path("/proc/cpuinfo")
     flags = cpuinfo.read_text() if cpuinfo.exists() else ""
     return torch.bfloat16 if any(flag in flags for flag in _NATIVE_BF16_FLAGS) else torch.float32

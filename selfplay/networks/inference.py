@@ -28,8 +28,13 @@ from selfplay.search.search import Leaves
 Forward = Callable[[torch.Tensor], tuple[torch.Tensor, torch.Tensor]]
 """planes [B, P, R, C], channels last, in the compute dtype → (policy logits [B, A], win/draw/loss logits [B, 3])."""
 
+Capture = Callable[[Forward, torch.Tensor], tuple[Callable[[], None], tuple[torch.Tensor, torch.Tensor]]]
+"""(forward, inputs that stay where they are) → (what computes anew from what lies in the inputs, where its answers
+lie)."""
+
 TYPICAL_BATCH = 64  # oneDNN packs weights for a batch size; others work too
 FEW, STEP = 16, 8  # batches of more than FEW positions are padded to a multiple of STEP
+RARE = 3  # calls of a size that are made without a CUDA graph: capturing one takes as long as some dozens of them
 
 
 def padded(size: int) -> int:
@@ -166,13 +171,18 @@ def _fused_works() -> bool:
 
 
 class GraphedForward:
-    """One CUDA graph for each size of `bucket`: launching kernels costs more than running them. The graphs stay when
-    new weights come, which are copied to where the old ones are. Planes may lie in pinned memory."""
+    """A CUDA graph for each size of `bucket` that is asked for again: launching kernels costs more than running them.
+    The graphs stay when new weights come, which are copied to where the old ones are. Planes may lie in pinned memory,
+    which must not change before the answers are there. Answers hold until the next call."""
 
-    def __init__(self, net: _Folded) -> None:
+    def __init__(self, net: _Folded, capture: Capture | None = None) -> None:
+        """capture: in place of CUDA's, for tests on a CPU."""
         self._net = net
         self._forward = _PlainForward(net)
-        self._graphs: dict[int, tuple[Any, torch.Tensor, tuple[torch.Tensor, torch.Tensor]]] = {}
+        self._capture = capture or _cuda_capture()
+        self._inputs: dict[int, torch.Tensor] = {}  # by size
+        self._calls: dict[int, int] = {}  # by size, as long as it has no graph
+        self._graphs: dict[int, tuple[Callable[[], None], tuple[torch.Tensor, torch.Tensor]]] = {}
 
     def take(self, net: PolicyValueNet, device: torch.device) -> None:
         """Goes on with the weights of another network of the same shape."""
@@ -180,27 +190,48 @@ class GraphedForward:
             own.copy_(new)
 
     def __call__(self, planes: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        size = bucket(len(planes))
-        if size not in self._graphs:
-            weight = self._net.stem.weight
-            self._graphs[size] = self._capture(weight.new_zeros(size, *planes.shape[1:]))
-        graph, inputs, outputs = self._graphs[size]
-        inputs[: len(planes)].copy_(planes, non_blocking=True)
-        graph.replay()
-        return outputs[0][: len(planes)], outputs[1][: len(planes)]
+        count, size = len(planes), bucket(len(planes))
+        if size not in self._inputs:
+            empty = self._net.stem.weight.new_zeros(size, *planes.shape[1:])
+            self._inputs[size] = empty.contiguous(memory_format=torch.channels_last)
+        inputs = self._inputs[size]
+        inputs[:count].copy_(planes, non_blocking=True)
+        policy, wdl = self._run(size, inputs)
+        return policy[:count], wdl[:count]
 
-    def _capture(self, inputs: torch.Tensor) -> tuple[Any, torch.Tensor, tuple[torch.Tensor, torch.Tensor]]:
-        inputs = inputs.contiguous(memory_format=torch.channels_last)
-        side = torch.cuda.Stream(inputs.device)
-        side.wait_stream(torch.cuda.current_stream(inputs.device))
-        with torch.cuda.stream(side):  # capture wants the lazily made workspaces to exist
-            for _ in range(3):
-                self._forward(inputs)
-        torch.cuda.current_stream(inputs.device).wait_stream(side)
-        graph = torch.cuda.CUDAGraph()
-        with torch.cuda.graph(graph):
-            outputs = self._forward(inputs)
-        return graph, inputs, outputs
+    def _run(self, size: int, inputs: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        if size not in self._graphs:
+            self._calls[size] = self._calls.get(size, 0) + 1
+            if self._calls[size] <= RARE:
+                return self._forward(inputs)
+            self._graphs[size] = self._capture(self._forward, inputs)
+        replay, outputs = self._graphs[size]
+        replay()
+        return outputs
+
+
+def _cuda_capture() -> Capture:
+    """Captures CUDA graphs that share memory for what lies between inputs and answers: they run one after the other, in
+    one stream, and the answers of each are kept."""
+    pool: Any = None
+
+    def capture(forward: Forward, inputs: torch.Tensor) -> tuple[Callable[[], None], tuple[torch.Tensor, torch.Tensor]]:
+        nonlocal pool
+        with torch.cuda.device(inputs.device):
+            pool = pool or torch.cuda.graph_pool_handle()
+            current, side = torch.cuda.current_stream(), torch.cuda.Stream()
+            side.wait_stream(current)
+            with torch.cuda.stream(side):  # capture wants what libraries make at the first call to exist
+                for _ in range(2):
+                    forward(inputs)
+            current.wait_stream(side)
+            graph = torch.cuda.CUDAGraph()
+            # Other threads, as those that copy a learner's batches, may use the GPU meanwhile.
+            with torch.cuda.graph(graph, pool=pool, capture_error_mode="thread_local"):
+                outputs = forward(inputs)
+        return graph.replay, outputs
+
+    return capture
 
 
 def bucket(size: int) -> int:

@@ -40,6 +40,14 @@ class Engine:
         self._staging = [_Staging(game, device) for _ in range(self.depth)] if cuda else []
         self._turn = 0
 
+    def warm_up(self) -> None:
+        """Has libraries loaded, and what they make at the first calls made, before clients watch whether this moves."""
+        model, states = inference.NetworkEvaluator(self.game, self.network, self.device), self.game.initial_states(1)
+        with torch.inference_mode():
+            for _ in range(inference.RARE + 1):
+                model.forward(model.planes(states))[1].float().cpu()
+        self._spare.append(model)
+
     def __contains__(self, digest: bytes) -> bool:
         return digest in self._models
 
@@ -71,19 +79,24 @@ class Engine:
 
 
 class _Staging:
-    """Pinned memory for one batch on its way to a GPU and back."""
+    """Memory for one batch on its way to a GPU and back: pinned, so that copies need not be waited for. On a CPU, where
+    nothing has to be waited for, it serves tests."""
 
     def __init__(self, game: Game, device: torch.device) -> None:
         self._game, self._device, self._capacity = game, device, 0
-        self._done = torch.cuda.Event(blocking=True)  # the processor's time belongs to searches
+        # The processor's time belongs to searches.
+        self._done = torch.cuda.Event(blocking=True) if device.type == "cuda" else None
 
     def _grow(self, capacity: int) -> None:
-        width, self._capacity = self._game.max_legal_actions, capacity
-        planes = torch.empty((capacity, *self._game.observation_shape), dtype=devices.compute_dtype(self._device.type))
-        self._planes = planes.contiguous(memory_format=torch.channels_last).pin_memory()
-        self._actions = torch.empty((capacity, width), dtype=torch.int32, pin_memory=True)
-        self._logits = torch.empty((capacity, width), dtype=torch.float32, pin_memory=True)
-        self._wdl = torch.empty((capacity, 3), dtype=torch.float32, pin_memory=True)
+        pinned, width, shape = self._done is not None, self._game.max_legal_actions, self._game.observation_shape
+        self._capacity = capacity
+        self._planes = torch.empty(
+            (capacity, *shape), dtype=devices.compute_dtype(self._device.type), pin_memory=pinned,
+            memory_format=torch.channels_last,
+        )  # fmt: skip
+        self._actions = torch.empty((capacity, width), dtype=torch.int32, pin_memory=pinned)
+        self._logits = torch.empty((capacity, width), dtype=torch.float32, pin_memory=pinned)
+        self._wdl = torch.empty((capacity, 3), dtype=torch.float32, pin_memory=pinned)
 
     def start(self, forward: inference.Forward, states: np.ndarray, actions: np.ndarray) -> Fetch:
         size = len(states)
@@ -92,13 +105,16 @@ class _Staging:
         self._planes[:size].copy_(torch.from_numpy(self._game.observe(states)))
         self._actions[:size].copy_(torch.from_numpy(actions))
         policy, wdl = forward(self._planes[:size])
-        listed = self._actions[:size].to(self._device, non_blocking=True).clamp_(min=0).long()
+        listed = self._actions[:size].to(self._device, non_blocking=True).long().clamp_(min=0)
         self._logits[:size].copy_(policy.float().gather(1, listed), non_blocking=True)
         self._wdl[:size].copy_(wdl.float().softmax(1), non_blocking=True)
-        self._done.record(torch.cuda.current_stream(self._device))
+        done = self._done
+        if done is not None:
+            done.record(torch.cuda.current_stream(self._device))
 
         def fetch() -> tuple[np.ndarray, np.ndarray]:
-            self._done.synchronize()
+            if done is not None:
+                done.synchronize()
             return self._logits[:size].numpy(), self._wdl[:size].numpy()
 
         return fetch

@@ -288,7 +288,9 @@ def serve(listening: socket.socket, number: int, game: Game, network: NetworkCon
     if device.type == "cuda":
         device = torch.device("cuda", number % devices.gpus())
         torch.cuda.set_device(device)
-    server = Server(listening, game, Engine(game, network, device, config.max_batch), config)
+    engine = Engine(game, network, device, config.max_batch)
+    engine.warm_up()
+    server = Server(listening, game, engine, config)
     try:
         server.run()
     except Exception as error:

@@ -178,6 +178,7 @@ def test_a_server_that_refuses_says_so_and_what_was_asked_is_asked_again(served:
     assert evaluator._client.counts["requests"] in (2, 3)  # an answer may have come before
 
 
+@pytest.mark.gpu
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
 def test_batches_under_way_on_a_gpu_are_those_of_a_network_there() -> None:
     game, device = games.make("connect-four"), torch.device("cuda")
