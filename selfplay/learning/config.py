@@ -27,6 +27,10 @@ class ReplayConfig:
     capacity: Annotated[int, Meta(ge=1, le=10**9)] = 1_000_000
     """The window never holds more rows than this."""
 
+    storage: Literal["auto", "memory", "disk"] = "auto"
+    """Where rows are kept. disk: in a file in the run's folder, of which memory holds what is read often, so that the
+    window may be larger than memory. auto: on disk where replay.capacity rows are more than a quarter of memory."""
+
     learn_after: Annotated[int, Meta(ge=1, le=10**9)] = 4_000
     """Rows to gather before the first update."""
 

@@ -1,17 +1,19 @@
 """The replay buffer: rows of experience, newest last, sampled uniformly from a window that grows with the run.
 
-Knows a NumPy dtype and nothing of what the rows mean. Rows are kept in memory, and on disk in one shard a save, so
-that a resumed run goes on with the very experience it had. Where an agent asks for it, rows that recur are averaged and
-drawn less often when they are sampled; what is kept are the rows as they came.
+Knows a NumPy dtype and nothing of what the rows mean. Rows are kept in memory or on disk (`rows`), and in one shard a
+save besides, so that a resumed run goes on with the very experience it had. Where an agent asks for it, rows that recur
+are averaged and drawn less often when they are sampled; what is kept are the rows as they came.
 """
 
 from __future__ import annotations
 
+import tempfile
+from pathlib import Path
+
 import numpy as np
 
-from selfplay import device as devices
-from selfplay.errors import ConfigError
 from selfplay.learning import recurring
+from selfplay.learning import rows as storage
 from selfplay.learning.config import ReplayConfig
 
 
@@ -19,13 +21,16 @@ class Replay:
     """The window over the stream of rows. `inserted` counts all rows ever, which is also the next row's number."""
 
     def __init__(
-        self, dtype: np.dtype, config: ReplayConfig, recurrence: recurring.Recurrence | None = None
+        self, dtype: np.dtype, config: ReplayConfig, recurrence: recurring.Recurrence | None = None,
+        folder: Path | None = None,
     ) -> None:  # fmt: skip
-        """recurrence: how rows recur, where that makes a difference; rows are then kept in their canonical form."""
+        """recurrence: how rows recur, where that makes a difference; rows are then kept in their canonical form.
+        folder: of rows on disk; None: that of temporary files. Raises FolderError where that disk is too full."""
         self.config = config
         self.inserted = 0
         self._oldest = 0  # number of the oldest row that can be held: a resumed replay lacks what came before
-        self._ring = np.zeros(min(config.capacity, 2 * config.window_min), dtype=dtype)
+        self._folder = (folder or Path(tempfile.gettempdir())) if storage.on_disk(dtype, config) else None
+        self._ring = storage.Rows(min(config.capacity, 2 * config.window_min), dtype, self._folder)
         self._table = None if recurrence is None else recurring.Table(recurrence, dtype, len(self._ring))
 
     @property
@@ -35,14 +40,9 @@ class Replay:
 
     @staticmethod
     def check(dtype: np.dtype, config: ReplayConfig, recurrence: recurring.Recurrence | None = None) -> None:
-        """Raises ConfigError where the rows that the window is to hold are more than this machine's memory."""
-        each = dtype.itemsize + (recurring.Table.bytes_a_row(recurrence, dtype) if recurrence is not None else 0)
-        needed = min(config.capacity, config.window_min) * each
-        if needed > devices.memory():
-            raise ConfigError(
-                f"replay.window_min={config.window_min:,} rows of {each:,} bytes need {needed / 2**30:,.0f} "
-                f"GiB, and this machine has {devices.memory() / 2**30:.0f}: set it or replay.capacity lower."
-            )
+        """Raises ConfigError where what the window is to hold in memory is more than this machine has."""
+        beside = recurring.Table.bytes_a_row(recurrence, dtype) if recurrence is not None else 0
+        storage.check(dtype, config, beside)
 
     def __len__(self) -> int:
         return self.inserted - self._first(self.inserted)
@@ -108,18 +108,21 @@ class Replay:
     def rows(self, first: int, last: int) -> np.ndarray:
         """Copies of rows first … last - 1 by number; they must still be held. Bytes between fields are zero: indexing
         would leave there what memory held, and files would differ from run to run."""
-        found = np.zeros(last - first, self._ring.dtype)
-        return np.take(self._ring, self._place(np.arange(first, last)), out=found, mode="clip")
+        return self._ring.take(self._place(np.arange(first, last)), np.zeros(last - first, self.dtype))
 
-    def restore(self, rows: np.ndarray, inserted: int) -> None:
+    def restore(self, rows: np.ndarray | storage.Pieces, inserted: int) -> None:
         """Becomes a replay whose newest rows are `rows`, after `inserted` rows in all."""
-        rows = rows[-self.config.capacity :]
-        self.inserted, self._oldest = inserted, inserted - len(rows)
-        if len(rows) > len(self._ring):
-            self._ring = np.zeros(min(self.config.capacity, max(2 * len(rows), 1)), dtype=self._ring.dtype)
+        count = min(len(rows), self.config.capacity)
+        self.inserted, self._oldest = inserted, inserted - count
+        if count > len(self._ring):
+            self._ring = storage.Rows(min(self.config.capacity, 2 * count), self.dtype, self._folder)
         if self._table is not None:
             self._table = recurring.Table(self._table.recurrence, self.dtype, len(self._ring))
-        self._write(rows, self._oldest)
+        number = inserted - len(rows)
+        for piece in [rows] if isinstance(rows, np.ndarray) else rows:
+            outside = max(0, self._oldest - number)
+            number += len(piece)
+            self._write(piece[outside:], number - len(piece[outside:]))
 
     def _first(self, inserted: int) -> int:
         """Number of the oldest row in the window once `inserted` rows were inserted."""
@@ -129,10 +132,10 @@ class Replay:
         """Puts rows [M], of the numbers from `first` on, in their places; those in the window are counted."""
         places = self._place(np.arange(first, first + len(rows)))
         if self._table is None:
-            self._ring[places] = rows
+            self._ring.put(places, rows)
             return
         rows, keys = self._table.recurrence.canonical(rows)
-        self._ring[places] = rows
+        self._ring.put(places, rows)
         outside = max(0, self._first(self.inserted) - first)
         self._table.add(places[outside:], rows[outside:], keys[outside:])
 
@@ -148,10 +151,12 @@ class Replay:
     def _resize(self, size: int) -> None:
         if size <= len(self._ring):
             return
-        first = self._first(self.inserted)
-        numbers = np.arange(first, self.inserted)
-        kept, before = self.rows(first, self.inserted), self._place(numbers)
-        self._ring = np.zeros(size, dtype=self._ring.dtype)
-        self._ring[self._place(numbers)] = kept
+        first, before = self._first(self.inserted), len(self._ring)
+        larger = storage.Rows(size, self.dtype, self._folder)
+        for start in range(first, self.inserted, storage.CHUNK):
+            numbers = np.arange(start, min(start + storage.CHUNK, self.inserted))
+            larger.put(numbers % size, self.rows(start, int(numbers[-1]) + 1))
+        self._ring = larger
         if self._table is not None:
-            self._table.move(before, self._place(numbers), size)
+            numbers = np.arange(first, self.inserted)
+            self._table.move(numbers % before, numbers % size, size)

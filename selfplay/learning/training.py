@@ -8,6 +8,7 @@ and updates belong to the present generation. Knows no actors, no folder and no 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -20,6 +21,7 @@ from selfplay.learning.due import Due
 from selfplay.learning.learner import Learner, half_cosine
 from selfplay.learning.mining import HardExampleMiner
 from selfplay.learning.replay import Replay
+from selfplay.learning.rows import Pieces
 from selfplay.storage import random_stream
 
 LearnerState = tuple[Mapping[str, torch.Tensor], Mapping[str, Any]]
@@ -31,12 +33,12 @@ class Training:
     `overlapping`, where a method asks for it: whether actors play on while the learner learns. Then what they send
     beyond a generation's rows belongs to the next one."""
 
-    def __init__(self, agent: Agent, generation_rows: int) -> None:
-        """generation_rows: new rows that make a generation."""
+    def __init__(self, agent: Agent, generation_rows: int, folder: Path | None = None) -> None:
+        """generation_rows: new rows that make a generation. folder: of rows that are kept on disk."""
         self.agent = agent
         self.generation_rows = generation_rows
         self.learner = Learner(agent.updates(), agent.config.learner)
-        self.replay = Replay(agent.row_dtype, agent.config.replay, agent.recurrence())
+        self.replay = Replay(agent.row_dtype, agent.config.replay, agent.recurrence(), folder)
         self.miner = HardExampleMiner(agent.config.mining)
         self.rng = np.random.default_rng(np.random.SeedSequence(agent.config.run.seed, spawn_key=(2**31,)))
         self._due = Due(agent.config.replay, agent.config.learner)
@@ -174,7 +176,7 @@ class Training:
         }
 
     def load_state(
-        self, tensors: Mapping[str, torch.Tensor], rest: Mapping[str, Any], rows: np.ndarray, inserted: int,
+        self, tensors: Mapping[str, torch.Tensor], rest: Mapping[str, Any], rows: np.ndarray | Pieces, inserted: int,
         settings: Mapping[str, Any],
     ) -> None:  # fmt: skip
         """Goes on from what `state` gave. rows: the replay's window, of `inserted` rows. settings: by dotted key, those

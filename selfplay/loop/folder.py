@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import contextlib
 import csv
+import functools
 import io
 import os
 import platform
@@ -29,6 +30,7 @@ from selfplay import __version__, config
 from selfplay.agent import Agent
 from selfplay.errors import CheckpointError, FolderError
 from selfplay.learning.replay import Replay
+from selfplay.learning.rows import Pieces
 from selfplay.loop import ownership
 from selfplay.storage import artifact, bounded, json_text, lock, records
 
@@ -45,7 +47,7 @@ class State(NamedTuple):
 
     tensors: dict[str, torch.Tensor]
     rest: dict[str, Any]
-    rows: np.ndarray  # the replay's window
+    rows: Pieces  # the replay's window
     inserted: int  # rows ever inserted
     actors: tuple[dict[str, np.ndarray], dict[str, Any]] | None
     warnings: list[str]
@@ -215,10 +217,10 @@ class Folder:
             )
         tensors = artifact.unpack_tensors(learner, str(path / "learner.safetensors"))
         artifact.read(self.path / "checkpoints" / f"{generation:06d}")
-        pieces = [self._read_shard(*shard, agent, warnings) for shard in shards]
-        rows = np.concatenate([np.zeros(0, agent.row_dtype), *pieces])[-window if window else inserted :]
-        if not 0 <= window == len(rows) <= inserted:
-            raise CheckpointError(f"{path} tells of {window:,} of {inserted:,} rows, and refers to {len(rows):,}.")
+        sizes = [len(self._read_shard(*shard, agent, warnings)) for shard in shards]  # each is checked, and read again
+        if not 0 <= window <= min(sum(sizes), inserted):
+            raise CheckpointError(f"{path} tells of {window:,} of {inserted:,} rows, and refers to {sum(sizes):,}.")
+        rows = Pieces(window, sizes, [functools.partial(self._read_shard, *shard, agent, []) for shard in shards])
         arrays = {
             name.removesuffix(".npy"): artifact.unpack_array(data, str(path / name))
             for name, data in files.items()

@@ -58,7 +58,7 @@ class Run:
         self.pool = Pool(folder.path / "checkpoints", agent.config.pool)
         self.league = League(agent, self.pool, self.config.seed, self.telemetry.note)
         self._rollout_rows, generation_rows = sizing.sizes(self.config)
-        self.training = Training(agent, generation_rows)
+        self.training = Training(agent, generation_rows, folder.path / "replay")
         self.learner, self.replay, self.miner = self.training.learner, self.training.replay, self.training.miner
         self.reactions = Reactions(agent, self.training, self.pool, self.telemetry, folder.path)
         self._sessions = 0

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 
@@ -45,13 +47,15 @@ def test_the_window_is_everything_then_its_minimum_then_a_share_then_its_capacit
     ]  # fmt: skip
 
 
+@pytest.mark.parametrize("storage", ["memory", "disk"])
 @pytest.mark.parametrize("seed", range(20))
-def test_a_replay_agrees_with_a_plain_list(seed: int) -> None:
+def test_a_replay_agrees_with_a_plain_list(seed: int, storage: Any) -> None:
     rng = np.random.default_rng(seed)
     config = ReplayConfig(
         window_min=int(rng.integers(1, 60)),
         window_fraction=float(rng.uniform(0.05, 1.0)),
         capacity=int(rng.integers(1, 300)),
+        storage=storage,
     )
     replay, twin = Replay(ROW, config), ListReplay(config)
     for _ in range(60):

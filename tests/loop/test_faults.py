@@ -165,7 +165,7 @@ def told_of(state: folders.State | None) -> Any:
     assert state is not None
     rest = {key: value for key, value in state.rest.items() if key not in ("seconds", "sessions", "shards", "history")}
     tensors = {name: value.numpy().tobytes() for name, value in state.tensors.items()}
-    return json.dumps(rest, sort_keys=True), tensors, state.rows.tobytes()
+    return json.dumps(rest, sort_keys=True), tensors, b"".join(piece.tobytes() for piece in state.rows)
 
 
 def steps_of(path: Path) -> list[int]:

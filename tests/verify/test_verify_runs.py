@@ -85,7 +85,7 @@ def loaded(run: Path, agent: Any) -> tuple[Any, list[str]]:
         state = folder.load_state(agent)
         assert state is not None
         tensors = {name: value.numpy().tobytes() for name, value in state.tensors.items()}
-        return (state.rest["generation"], tensors, state.rows.tobytes()), state.warnings
+        return (state.rest["generation"], tensors, b"".join(piece.tobytes() for piece in state.rows)), state.warnings
 
 
 def test_a_run_that_is_whole_is_found_whole(trained: tuple[Path, Any]) -> None:
