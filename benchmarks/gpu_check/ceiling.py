@@ -12,10 +12,10 @@ from typing import Any
 
 import points
 import torch
-from harness import rate
 
 import games
 from selfplay import device as devices
+from selfplay.bench.timing import rate
 from selfplay.networks import inference, policy_value
 
 GAME = games.make("connect-four")

@@ -108,7 +108,6 @@ def environment(missing: list[str]) -> dict[str, str]:
     """Of the parts: this checkout, and stand-ins for what it can do without."""
     paths = [
         str(ROOT),
-        str(HERE.parent),
         str(ROOT / "tests"),
         *([str(HERE / "stand_ins")] if "msgspec" in missing else []),
     ]

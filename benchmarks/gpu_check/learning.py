@@ -8,17 +8,16 @@ import copy
 from collections.abc import Callable
 from typing import Any
 
-import learner as benchmark
 import numpy as np
 import points
 import torch
-from harness import rate
 
 from selfplay.alphazero.agent import AlphaZero
 from selfplay.alphazero.config import AlphaZeroConfig
-from selfplay.learning.config import LearnerConfig, ReplayConfig
+from selfplay.bench import work
+from selfplay.bench.timing import rate
+from selfplay.learning.config import LearnerConfig
 from selfplay.learning.learner import Learner
-from selfplay.learning.replay import Replay
 
 
 def main() -> None:
@@ -35,9 +34,7 @@ def main() -> None:
 def measure(player: AlphaZero, network: str, seconds: float, compiles: bool) -> None:
     """Emits the points of one network and batch."""
     settings, rng = player.config.learner, np.random.default_rng(1)
-    teacher = Learner(player.updates(), settings)
-    replay = Replay(player.row_dtype, ReplayConfig())
-    replay.insert(benchmark.random_rows(player.game, player.row_dtype, 20_000, rng))
+    teacher, replay = Learner(player.updates(), settings), work.filled_replay(player, rng)
     resident = player.make_batch(replay.sample(settings.batch_size, rng), rng)
 
     def learn() -> float:

@@ -11,10 +11,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import harness  # of the folder above, which `check.py` puts on the path
 import torch
 
 from selfplay import device as devices
+from selfplay.bench import timing
 from selfplay.networks.config import NetworkConfig
 
 MARK = "point: "  # what a line of a point begins with
@@ -56,7 +56,7 @@ def sizes(told: argparse.Namespace) -> Sizes:
 
 def emit(**figures: Any) -> None:
     """Prints a point."""
-    rounded = {key: harness.significant(value) if isinstance(value, float) else value for key, value in figures.items()}
+    rounded = {key: timing.significant(value) if isinstance(value, float) else value for key, value in figures.items()}
     print(MARK + json.dumps(rounded), flush=True)
 
 

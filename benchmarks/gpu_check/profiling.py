@@ -9,7 +9,6 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-import learner as benchmark
 import numpy as np
 import points
 import torch
@@ -18,9 +17,8 @@ from torch import profiler
 from selfplay import device as devices
 from selfplay.alphazero.agent import AlphaZero
 from selfplay.alphazero.config import AlphaZeroConfig
-from selfplay.learning.config import LearnerConfig, ReplayConfig
-from selfplay.learning.learner import Learner
-from selfplay.learning.replay import Replay
+from selfplay.bench import work
+from selfplay.learning.config import LearnerConfig
 from selfplay.networks import policy_value
 from selfplay.networks.shared.engine import Engine
 
@@ -38,7 +36,7 @@ def main() -> None:
     player = AlphaZero(settings)
     seconds = min(1.0, sizes.seconds)
     profile("server's batches", serving(player, sizes.games * sizes.actors[-1] // 2), seconds)
-    profile("learner's steps", learning(player), seconds)
+    profile("learner's steps", work.learning(player), seconds)
 
 
 def serving(player: AlphaZero, batch: int) -> Callable[[], object]:
@@ -57,13 +55,6 @@ def serving(player: AlphaZero, batch: int) -> Callable[[], object]:
             flights.pop(0)()
 
     return turn
-
-
-def learning(player: AlphaZero) -> Callable[[], object]:
-    rng, size = np.random.default_rng(1), player.config.learner.batch_size
-    teacher, replay = Learner(player.updates(), player.config.learner), Replay(player.row_dtype, ReplayConfig())
-    replay.insert(benchmark.random_rows(player.game, player.row_dtype, 20_000, rng))
-    return lambda: teacher.step(player.make_batch(replay.sample(size, rng), rng), 0.0)
 
 
 def profile(name: str, turn: Callable[[], object], seconds: float) -> None:

@@ -13,12 +13,12 @@ from multiprocessing.connection import Connection
 from typing import Any
 
 import points
-import search as searching
-from harness import rate
 
 import games
 from selfplay.alphazero.actor import SelfPlayActor
 from selfplay.alphazero.config import ActorConfig
+from selfplay.bench import timing
+from selfplay.bench import work as works
 from selfplay.networks import policy_value
 from selfplay.networks.config import InferenceConfig
 from selfplay.networks.shared import launcher
@@ -101,9 +101,9 @@ def main() -> None:
     told = points.arguments()
     sizes = points.sizes(told)
     counts = [count for count in sizes.actors if count <= told.actors]
-    alone = searching.batched(GAME, sizes.games, sizes.simulations, SearchConfig(solve=False))
+    alone = works.searches(GAME, sizes.games, sizes.simulations, SearchConfig(solve=False))
     alone()
-    points.emit(mode="search alone", actors=1, simulations_per_second=rate(alone, min(1.0, sizes.seconds)))
+    points.emit(mode="search alone", actors=1, simulations_per_second=timing.rate(alone, min(1.0, sizes.seconds)))
     context = multiprocessing.get_context("spawn")
     pipes = []
     for index in range(max(counts)):

@@ -11,13 +11,13 @@ from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
-import harness
 import points
 import processes
 
 from selfplay.alphazero.agent import AlphaZero
 from selfplay.alphazero.config import AlphaZeroConfig
 from selfplay.alphazero.presets import CONNECT_FOUR
+from selfplay.bench import timing
 from selfplay.loop import folder as folders
 from selfplay.networks.config import InferenceConfig
 
@@ -49,7 +49,7 @@ def main() -> None:
     def tell(generation: int, metrics: Mapping[str, float]) -> None:
         told = {name: metrics[name] for name in ("rows", "games", "steps", "evaluations") if name in metrics}
         told |= {name: metrics[f"evaluation/{name}"] for name in CURVE if f"evaluation/{name}" in metrics}
-        told["rates"] = {key: harness.significant(value) for key, value in metrics.items() if key.startswith(RATES)}
+        told["rates"] = {key: timing.significant(value) for key, value in metrics.items() if key.startswith(RATES)}
         points.emit(generation=generation, seconds=time.perf_counter() - began, **told)
 
     with folders.Folder(folder / "connect-four") as opened:
