@@ -50,7 +50,7 @@ class SelfPlayActor:
         process."""
         self.game, self.config, self.search_config = game, config, search_config
         self.seed, self.index, self.generation = seed, index, 0
-        self._row_dtype = loss.row_dtype(game)
+        self._row_dtype = loss.row_dtype(game, network_config.moves_left)
         parts = min(groups, config.concurrent_games)
         size = -(-config.concurrent_games // parts)
         # On their way, at most: a request of each part, one for each player of the group against an opponent, and one
@@ -208,6 +208,8 @@ class SelfPlayActor:
             before, results = again.take(finished)
             rows = self._records(before["state"], results, before["ply"])
             rows["outcome"] = np.where(results.exact, results.value, before["outcome"])
+            if loss.has_moves_left(self._row_dtype):
+                rows["moves_left"] = before["moves_left"]
             self._reanalysed.extend_by(len(rows))[:] = rows
         again.fill()
         self._search(again)
@@ -329,6 +331,8 @@ class SelfPlayActor:
     def _finish_game(self, group: Group, row: int) -> None:
         """Delivers the rows of a game that is over."""
         trajectory = group.trajectories[row]
+        if loss.has_moves_left(self._row_dtype):
+            trajectory.rows["moves_left"] = np.arange(len(trajectory), 0, -1) / self.game.max_game_length
         trajectory.finish(self._finished, self.config.surprise_weight, group.rngs[row])
         moves = trajectory.moves
         if self._stored is not None:

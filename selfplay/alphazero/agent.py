@@ -57,7 +57,7 @@ class AlphaZero(Agent):
                 f"search.proof_nodes needs rules that are compiled, and those of {self.game.name} are not "
                 "(Game.compiled_rules): leave it at 0."
             )
-        self.row_dtype = loss.row_dtype(self.game)
+        self.row_dtype = loss.row_dtype(self.game, config.network.moves_left)
         self._key = secrets.token_hex(8)  # of the inference servers that this agent's actors share, wherever they run
         if config.inference.mode == "shared" and sys.platform != "linux":
             raise ConfigError("inference.mode=shared needs Linux: leave it at local.")
@@ -99,7 +99,8 @@ class AlphaZero(Agent):
             "game_version": self.game.version,
             "game_options": self.config.game_options,
             "network": {"channels": size.channels, "blocks": size.blocks,
-                        "head_channels": size.head_channels, "value_hidden": size.value_hidden},
+                        "head_channels": size.head_channels, "value_hidden": size.value_hidden}
+                       | ({"moves_left": True} if size.moves_left else {}),  # checkpoints of before say nothing of it
         }  # fmt: skip
 
     def details(self) -> dict[str, Any]:
@@ -110,7 +111,10 @@ class AlphaZero(Agent):
             torch.manual_seed(self.config.run.seed)
             net = policy_value.PolicyValueNet(self.game, self.config.network)
         net = net.to(devices.best()).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-        return (Update(policy_value.PLAYER, net, loss.policy_value_loss(self.config.target.value_weight)),)
+        target = self.config.target
+        return (
+            Update(policy_value.PLAYER, net, loss.policy_value_loss(target.value_weight, target.moves_left_weight)),
+        )
 
     def make_actor(self, index: int, seed: int) -> actor.SelfPlayActor:
         config = self.config
@@ -153,7 +157,7 @@ class AlphaZero(Agent):
         return loss.sound_rows(self.game, rows)
 
     def recurrence(self) -> Recurrence | None:
-        return recurring.recurrence(self.game, self.config.target)
+        return recurring.recurrence(self.game, self.config.target, self.config.network.moves_left)
 
     def buckets(self, rows: np.ndarray) -> np.ndarray:
         return buckets.buckets(self.game, rows)

@@ -139,6 +139,9 @@ class TargetConfig:
     value_weight: Annotated[float, Meta(gt=0, le=1000)] = 1.0
     """Weight of the value loss beside the policy loss."""
 
+    moves_left_weight: Annotated[float, Meta(ge=0, le=1000)] = 0.1
+    """Weight of the loss of the auxiliary head, with network.moves_left."""
+
     average_recurring: Literal["off", "values", "all"] = "off"
     """A position that is in the replay's window several times, mirror images taken as one, is learned with the mean of
     what was found there: values, of outcomes and search values; all, of policies too (of games with at most 64 legal

@@ -17,9 +17,10 @@ TOLERANCE = 0.01  # of what has to sum to 1
 MAX_POLICY_TARGETS = 64  # of a position's legal actions, at most this many of the largest targets are kept in a row
 
 
-def row_dtype(game: Game) -> np.dtype:
-    """One position of a finished game: what the search found, and how the game ended."""
+def row_dtype(game: Game, moves_left: bool = False) -> np.dtype:
+    """One position of a finished game: what the search found, and how the game ended. moves_left: also when."""
     width = min(game.max_legal_actions, MAX_POLICY_TARGETS)
+    more = [("moves_left", "f4")] if moves_left else []  # plies until the end over the game's most, in [0, 1]
     return np.dtype(
         [
             ("state", game.state_dtype),
@@ -29,8 +30,14 @@ def row_dtype(game: Game) -> np.dtype:
             ("outcome", "f4"),  # of the game, for the player to move, in [-1, 1]; or the position's proven value
             ("ply", "i2"),
             ("generation", "i4"),  # of the weights that searched it
+            *more,
         ]
     )
+
+
+def has_moves_left(dtype: np.dtype) -> bool:
+    """Whether rows say how many plies were left."""
+    return "moves_left" in (dtype.names or ())
 
 
 def sound_rows(game: Game, rows: np.ndarray) -> np.ndarray:
@@ -41,6 +48,8 @@ def sound_rows(game: Game, rows: np.ndarray) -> np.ndarray:
     sound &= (policy >= 0).all(1) & (np.abs(rows["outcome"]) <= 1 + TOLERANCE)
     sound &= (np.abs(wdl.sum(1) - 1) < TOLERANCE) & (wdl >= -TOLERANCE).all(1)
     sound &= ((actions >= -1) & (actions < game.num_actions)).all(1)
+    if has_moves_left(rows.dtype):
+        sound &= (rows["moves_left"] >= 0) & (rows["moves_left"] <= 1)
     legal = np.zeros((len(rows), game.num_actions + 1), bool)  # the padding, -1, lands in the last column
     np.put_along_axis(legal, game.legal_actions(rows["state"])[0], True, 1)
     legal[:, -1] = False
@@ -54,7 +63,7 @@ def make_batch(
 ) -> dict[str, torch.Tensor]:
     """Tensors for `loss` from rows [B]: planes [B, P, R, C], policy [B, A] and wdl [B, 3] targets, each position turned
     by a random symmetry. The value target is the game's outcome mixed with the search's value by
-    `search_value_fraction`."""
+    `search_value_fraction`. Also moves_left [B] in [0, 1], of rows that have it."""
     size = len(rows)
     symmetry = rng.integers(0, game.num_symmetries, size)
     planes = game.observe(game.symmetric_states(rows["state"], symmetry))
@@ -64,15 +73,19 @@ def make_batch(
     win, loss = np.maximum(rows["outcome"], 0), np.maximum(-rows["outcome"], 0)
     wdl = np.stack([win, 1 - win - loss, loss], axis=1)
     wdl += np.float32(search_value_fraction) * (rows["search_wdl"] - wdl)
-    return {
+    batch = {
         "planes": torch.from_numpy(planes).to(device).contiguous(memory_format=torch.channels_last),
         "policy": torch.from_numpy(np.ascontiguousarray(policy[:, :-1])).to(device),
         "wdl": torch.from_numpy(wdl).to(device),
     }
+    if has_moves_left(rows.dtype):
+        batch["moves_left"] = torch.from_numpy(np.ascontiguousarray(rows["moves_left"])).to(device)
+    return batch
 
 
-def policy_value_loss(value_weight: float) -> Loss:
-    """Cross-entropy to the improved policy plus `value_weight` times cross-entropy to the win/draw/loss target.
+def policy_value_loss(value_weight: float, moves_left_weight: float = 0.0) -> Loss:
+    """Cross-entropy to the improved policy plus `value_weight` times cross-entropy to the win/draw/loss target; of
+    batches that have moves_left also `moves_left_weight` times the cross-entropy to that share.
 
     Illegal actions are not masked: their target is zero, so the network learns to give them none. Reported beside the
     losses: policy_kl, the part of the policy loss that learning can remove (the rest is the target's entropy).
@@ -82,14 +95,15 @@ def policy_value_loss(value_weight: float) -> Loss:
         planes = batch["planes"]
         dtype = devices.compute_dtype(planes.device.type)
         with torch.autocast(planes.device.type, dtype=dtype, enabled=dtype is not torch.float32):
-            policy_logits, wdl_logits = net(planes)
+            policy_logits, wdl_logits, *left = net(planes, moves_left=True) if "moves_left" in batch else net(planes)
         policy_loss = F.cross_entropy(policy_logits.float(), batch["policy"])
         value_loss = F.cross_entropy(wdl_logits.float(), batch["wdl"])
         entropy = torch.special.entr(batch["policy"]).sum(1).mean()
-        return policy_loss + value_weight * value_loss, {
-            "policy_loss": policy_loss,
-            "value_loss": value_loss,
-            "policy_kl": policy_loss - entropy,
-        }
+        total = policy_loss + value_weight * value_loss
+        report = {"policy_loss": policy_loss, "value_loss": value_loss, "policy_kl": policy_loss - entropy}
+        for logits in left:
+            report["moves_left_loss"] = F.binary_cross_entropy_with_logits(logits.float(), batch["moves_left"])
+            total = total + moves_left_weight * report["moves_left_loss"]
+        return total, report
 
     return loss

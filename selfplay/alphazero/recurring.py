@@ -15,13 +15,15 @@ from selfplay.learning.recurring import Recurrence
 AVERAGED = {"off": (), "values": ("outcome", "search_wdl"), "all": ("outcome", "search_wdl", "policy")}
 
 
-def recurrence(game: Game, config: TargetConfig) -> Recurrence | None:
-    """What the settings ask for; None where each row counts."""
+def recurrence(game: Game, config: TargetConfig, moves_left: bool = False) -> Recurrence | None:
+    """What the settings ask for; None where each row counts. moves_left: whether rows say how many plies were left."""
     if config.average_recurring == "off" and config.recurring_power == 1:
         return None
-    averaged = AVERAGED[config.average_recurring]
+    averaged: tuple[str, ...] = AVERAGED[config.average_recurring]
     if game.max_legal_actions > loss.MAX_POLICY_TARGETS:  # rows of one position may keep different actions
         averaged = tuple(name for name in averaged if name != "policy")
+    if averaged and moves_left:
+        averaged = (*averaged, "moves_left")
     return Recurrence(partial(canonical, game), averaged, config.recurring_power)
 
 

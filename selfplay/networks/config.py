@@ -24,6 +24,10 @@ class NetworkConfig:
     value_hidden: Annotated[int, Meta(ge=4, le=2048)] = 64
     """Units of the value head's hidden layer."""
 
+    moves_left: bool = False
+    """An auxiliary head beside the value, for learning only: plies that the game went on for. It gives the layers that
+    both share one more number a position to learn from (as KataGo's auxiliary heads do; Wu 2019)."""
+
 
 @dataclass(frozen=True)
 class InferenceConfig:

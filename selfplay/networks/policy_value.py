@@ -41,7 +41,8 @@ class PolicyValueNet(nn.Module):
     """planes [B, P, R, C] → (policy logits [B, A], win/draw/loss logits [B, 3] for the player to move).
 
     Where the game's actions have places on the board (`Game.action_planes`), the policy is a convolution, whose weights
-    all squares share (Silver et al. 2018); elsewhere a dense layer.
+    all squares share (Silver et al. 2018); elsewhere a dense layer. Where the settings ask for it, an auxiliary head
+    tells how long the game goes on; it is for learning only.
     """
 
     def __init__(self, game: Game, config: NetworkConfig) -> None:
@@ -63,13 +64,15 @@ class PolicyValueNet(nn.Module):
         self.value_foot = ConvNorm(config.channels, config.head_channels, 1)
         self.value_hidden = nn.Linear(config.head_channels * rows * columns, config.value_hidden)
         self.value = nn.Linear(config.value_hidden, 3)
+        self.moves_left = nn.Linear(config.value_hidden, 1) if config.moves_left else None
         # Start near a uniform policy and an even value: the first searches should not chase noise.
         for head in (self.policy, self.value):
             assert head.bias is not None
             nn.init.normal_(head.weight, std=0.01)
             nn.init.zeros_(head.bias)
 
-    def forward(self, planes: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    def forward(self, planes: torch.Tensor, moves_left: bool = False) -> tuple[torch.Tensor, ...]:
+        """moves_left: whether to give, as a third answer, logits [B] of the plies left over the game's most."""
         x = self.tower(torch.relu_(self.stem(planes)))
         foot = torch.relu_(self.policy_foot(x))
         if isinstance(self.policy, nn.Conv2d):
@@ -77,4 +80,7 @@ class PolicyValueNet(nn.Module):
         else:
             policy = self.policy(foot.flatten(1))
         hidden = torch.relu_(self.value_hidden(torch.relu_(self.value_foot(x)).flatten(1)))
-        return policy, self.value(hidden)
+        if not moves_left:
+            return policy, self.value(hidden)
+        assert self.moves_left is not None
+        return policy, self.value(hidden), self.moves_left(hidden).squeeze(1)

@@ -42,7 +42,7 @@ MAY_CHANGE = {
         "full_search_share fast_simulations late_simulations late_generation"
     ),
     "inference": "mode device servers max_batch wait_ms groups",
-    "target": "search_value_fraction value_weight average_recurring recurring_power",
+    "target": "search_value_fraction value_weight moves_left_weight average_recurring recurring_power",
     "evaluation": "num_simulations opponents games random_opening_plies match_games match_simulations endgames",
     "objective": (
         "loss r1 r2 final_penalty gradient_penalty label_smoothing noisy_labels instance_noise past_fakes past_critics "
