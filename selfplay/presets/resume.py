@@ -48,7 +48,7 @@ MAY_CHANGE = {
         "loss r1 r2 final_penalty gradient_penalty label_smoothing noisy_labels instance_noise past_fakes past_critics "
         "feature_matching augmentations augmentation_probability augmentation_target critic_steps critic_learning_rate"
     ),
-    "replay": "samples_per_insert window_min window_fraction capacity learn_after",
+    "replay": "samples_per_insert window_min window_fraction capacity storage learn_after",
     "drift": "enabled alarms alpha actions react cool_down lasting reuse_factor rate_factor",
     "mining": "enabled strength floor ceiling smoothing rows",
     "learner": (
