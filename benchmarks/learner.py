@@ -1,8 +1,9 @@
-"""How much of training's speed does the learner keep? Its step, batch making included, against a bare training loop.
+"""How fast does the learner learn? Its step, batch making included, against torch's own operators.
 
-The learner draws rows, makes planes and targets, clips gradients, checks them and averages weights; the bare loop runs
-the same network, loss, autocast and optimizer on one batch that stays in memory. "ratio" is samples per second of the
-learner over those of the bare loop.
+The learner draws rows, makes planes and targets, clips gradients, checks them and averages weights. "ratio" is samples
+per second over those of the same learner whose network is computed by torch's operators under autocast, as on machines
+where selfplay/networks/fused does not apply. The bare loop runs the same network, loss, autocast and optimizer on one
+batch that stays in memory: what the learner's other duties cost.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from selfplay.bench import work
 from selfplay.learning import learner
 from selfplay.learning.config import LearnerConfig
 from selfplay.networks.config import NetworkConfig
+from selfplay.networks.fused import layers
 
 
 def main() -> None:
@@ -47,6 +49,13 @@ def main() -> None:
         teacher.step(player.make_batch(replay.sample(arguments.batch_size, rng), rng), 0.0)
         return arguments.batch_size
 
+    def plain() -> float:
+        applies, layers.applies = layers.applies, lambda x: False
+        try:
+            return learn()
+        finally:
+            layers.applies = applies
+
     def bare() -> float:
         optimizer.zero_grad(set_to_none=True)
         update.loss(net, resident, 0.0)[0].backward()
@@ -59,16 +68,17 @@ def main() -> None:
         player.make_batch(replay.sample(arguments.batch_size, rng), rng)
         return arguments.batch_size
 
-    jobs = {"learner": learn, "bare": bare, "batches": make}
+    jobs = {"learner": learn, "plain": plain, "bare": bare, "batches": make}
     measures = {name: lambda job=job: harness.rate(job, arguments.seconds) for name, job in jobs.items()}
     found = harness.in_turns(measures, arguments.repeats)
     device = devices.best()
     harness.report(
-        "learner", harness.ratio(found["learner"], found["bare"]),
-        "a bare training loop on one resident batch, samples per second",
+        "learner", harness.ratio(found["learner"], found["plain"]),
+        "the same learner by torch's operators, samples per second",
         game=arguments.game, channels=arguments.channels, blocks=arguments.blocks, batch_size=arguments.batch_size,
         device=str(device), autocast=str(devices.compute_dtype(device.type)).removeprefix("torch."),
-        samples_per_second=harness.median(found["learner"]), bare_samples_per_second=harness.median(found["bare"]),
+        samples_per_second=harness.median(found["learner"]),
+        plain_samples_per_second=harness.median(found["plain"]), bare_samples_per_second=harness.median(found["bare"]),
         batch_making_samples_per_second=harness.median(found["batches"]),
     )  # fmt: skip
 

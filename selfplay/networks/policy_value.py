@@ -10,6 +10,7 @@ from torch import nn
 
 from games.base import Game
 from selfplay.networks.config import NetworkConfig
+from selfplay.networks.fused import layers
 
 PLAYER = "net"  # the name of the network among an agent's weights, in checkpoints, too
 
@@ -26,6 +27,12 @@ class ConvNorm(nn.Module):
         out: torch.Tensor = self.norm(self.conv(x))
         return out
 
+    def rectified(self, x: torch.Tensor) -> torch.Tensor:
+        """ReLU of it."""
+        if self.training and layers.applies(x):
+            return layers.rectified(self.conv, self.norm, x)
+        return torch.relu_(self(x))
+
 
 class Block(nn.Module):
     def __init__(self, channels: int) -> None:
@@ -34,7 +41,10 @@ class Block(nn.Module):
         self.second = ConvNorm(channels, channels, 3)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        return torch.relu_(self.second(torch.relu_(self.first(x))) + x)
+        if self.training and layers.applies(x):
+            first, second = self.first, self.second
+            return layers.block((first.conv, first.norm), (second.conv, second.norm), x)
+        return torch.relu_(self.second(self.first.rectified(x)) + x)
 
 
 class PolicyValueNet(nn.Module):
@@ -73,13 +83,13 @@ class PolicyValueNet(nn.Module):
 
     def forward(self, planes: torch.Tensor, moves_left: bool = False) -> tuple[torch.Tensor, ...]:
         """moves_left: whether to give, as a third answer, logits [B] of the plies left over the game's most."""
-        x = self.tower(torch.relu_(self.stem(planes)))
-        foot = torch.relu_(self.policy_foot(x))
+        x = self.tower(self.stem.rectified(planes))
+        foot = self.policy_foot.rectified(x)
         if isinstance(self.policy, nn.Conv2d):
             policy = self.policy(foot).flatten(1)[:, self.places]
         else:
             policy = self.policy(foot.flatten(1))
-        hidden = torch.relu_(self.value_hidden(torch.relu_(self.value_foot(x)).flatten(1)))
+        hidden = torch.relu_(self.value_hidden(self.value_foot.rectified(x).flatten(1)))
         if not moves_left:
             return policy, self.value(hidden)
         assert self.moves_left is not None
