@@ -102,7 +102,8 @@ def disks() -> list[Finding]:
     for what, place in (("disk of runs", Path.cwd()), ("disk of temporary files", Path(tempfile.gettempdir()))):
         free, writable = shutil.disk_usage(place).free, os.access(place, os.W_OK)
         figure = f"{gib(free)} free in '{place}'" + ("" if writable else ", which cannot be written to")
-        remedy = "make room; a run of chess needs about 2 GiB" if writable else "name a folder of yours with --run"
+        room = "make room; a run of chess needs about 2 GiB, and a replay on disk its window besides"
+        remedy = room if writable else "name a folder of yours with --run"
         found.append(judge(what, figure, remedy, warn=free < LOW_DISK or not writable, fail=free < NO_DISK))
     return found
 

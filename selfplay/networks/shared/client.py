@@ -25,7 +25,8 @@ from selfplay.networks.shared import weights as packing
 from selfplay.search.evaluators import Evaluation
 from selfplay.search.search import Leaves
 
-START_TIMEOUT = 120.0  # seconds for a server to start
+START_TIMEOUT = 120.0  # seconds for a server to start, after which it is ended and another one started
+STARTS = 2  # servers in a row that may not start, before the client gives up
 HANG_TIMEOUT = 10.0  # seconds in which a server has not moved, after which it counts as hung
 END_TIMEOUT = 5.0  # seconds for a killed server to be gone
 LOOK_EVERY = 0.5  # seconds between two looks at whether it moves
@@ -56,6 +57,7 @@ class Client:
         self._number = 0
         self._pid = 0
         self._lost = 0  # servers in a row
+        self._unstarted = 0  # servers in a row that have not started in time
         self._needed: list[list[bytes]] = []  # what the server has said that it is to be sent
         self.waiting = 0  # rises while a server is starting: this process has not hung
         self.counts = dict.fromkeys(("requests", "batch", "queue", "queued", "waited", "lost"), 0.0)
@@ -153,7 +155,8 @@ class Client:
             self._read()
             self.waiting += 1
             if time.monotonic() - began > START_TIMEOUT:
-                raise ActorPoolError(f"an inference server did not start within {START_TIMEOUT:.0f} s.")
+                self._end_start()
+        self._unstarted = 0
         self._agree()
         for asked in self._asked.values():
             if not asked.answered:
@@ -236,14 +239,28 @@ class Client:
         self._seen = (beat, now, still)
         if self._pid and still > HANG_TIMEOUT:
             self._seen = None
-            self._end_server()
+            self._end_server(self._pid)
             raise _Lost(f"it has not moved for {still:.0f} s")
 
-    def _end_server(self) -> None:
+    def _end_start(self) -> None:
+        """Ends a server that hangs while it starts. Raises _Lost, or ActorPoolError where one did so before."""
+        assert self._socket is not None
+        self._unstarted += 1
+        pid = messages.listener(self._socket)
+        if launcher.is_server(pid):
+            self._end_server(pid)
+        if self._unstarted >= STARTS:
+            raise ActorPoolError(
+                f"no inference server has started within {START_TIMEOUT:.0f} s, {STARTS} times in a row: "
+                "inference.mode=local does without it."
+            )
+        raise _Lost(f"it has not started within {START_TIMEOUT:.0f} s")
+
+    def _end_server(self, pid: int) -> None:
         """Kills a server that hangs, and waits until it is gone: until then its name is taken."""
         assert self._socket is not None
         with contextlib.suppress(OSError):
-            os.kill(self._pid, signal.SIGKILL)
+            os.kill(pid, signal.SIGKILL)
             self._socket.settimeout(END_TIMEOUT)
             while self._socket.recv(messages.LONGEST):
                 pass

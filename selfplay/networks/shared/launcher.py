@@ -23,6 +23,7 @@ from selfplay.errors import ActorPoolError
 from selfplay.networks.config import InferenceConfig, NetworkConfig
 from selfplay.networks.shared import messages
 
+_MODULE = "selfplay.networks.shared.process"
 _PAUSE = 0.002  # seconds, while another client is about to listen
 
 
@@ -66,7 +67,7 @@ class Server:
             listening.listen(messages.BACKLOG)
             given = pickle.dumps((self.number, self.game, self.network, self.config))
             process = subprocess.Popen(
-                [sys.executable, "-m", "selfplay.networks.shared.process", str(listening.fileno())],
+                [sys.executable, "-m", _MODULE, str(listening.fileno())],
                 stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, env=self._environment(),
                 pass_fds=[listening.fileno()],
             )  # fmt: skip
@@ -80,6 +81,14 @@ class Server:
         if self.config.device != "cpu":
             environment.pop("CUDA_VISIBLE_DEVICES", None)  # actors see no GPU: their server does
         return environment
+
+
+def is_server(pid: int) -> bool:
+    """Whether a process is an inference server, started or not; the client that starts it is none."""
+    try:
+        return _MODULE.encode() in Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
+    except OSError:
+        return False
 
 
 def servers_here(config: InferenceConfig) -> int:

@@ -107,8 +107,19 @@ def address(key: str, number: int) -> str:
 
 def is_own(connection: socket.socket) -> bool:
     """Whether the other end is a process of this user: abstract sockets have no file whose owner would say so."""
+    return _peer(connection)[1] == os.getuid()
+
+
+def listener(connection: socket.socket) -> int:
+    """The process that listened when this was connected: a server, or the client that had just begun to start one."""
+    return _peer(connection)[0]
+
+
+def _peer(connection: socket.socket) -> tuple[int, int, int]:
+    """(process, user, group) of the other end."""
     credentials = connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, struct.calcsize("3i"))
-    return bool(struct.unpack("3i", credentials)[1] == os.getuid())
+    process, user, group = struct.unpack("3i", credentials)
+    return process, user, group
 
 
 def receive(connection: socket.socket) -> tuple[bytes, list[int]]:

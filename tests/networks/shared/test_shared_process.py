@@ -6,6 +6,7 @@ import contextlib
 import os
 import secrets
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -22,8 +23,9 @@ from served import SHARED, leaves, local, same
 import games
 from selfplay.alphazero import actor as actors
 from selfplay.alphazero.config import ActorConfig
+from selfplay.errors import ActorPoolError
 from selfplay.networks import policy_value
-from selfplay.networks.shared import client, launcher
+from selfplay.networks.shared import client, launcher, messages
 from selfplay.search.config import SearchConfig
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
@@ -111,6 +113,58 @@ def test_games_are_the_same_whatever_happens_to_the_server(connection: client.Cl
     assert sums["server_requests"] >= 90
 
 
+HANGS_ONCE = """
+import os, sys, time
+here = os.path.dirname(__file__)
+try:
+    os.mkdir(os.path.join(here, "hung"))
+except FileExistsError:
+    sys.path.remove(here)
+    del sys.modules["torch"]
+    import torch
+else:
+    time.sleep(600)
+"""
+
+
+@pytest.mark.chaos
+def test_a_server_that_hangs_while_it_starts_is_killed_and_another_one_started(
+    connection: client.Client, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (tmp_path / "torch.py").write_text(HANGS_ONCE)  # which a server loads first of all
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setattr(client, "START_TIMEOUT", 1.0)
+    ended, end = [], connection._end_server
+
+    def end_server(pid: int) -> None:
+        monkeypatch.setattr(client, "START_TIMEOUT", 120.0)
+        assert (tmp_path / "hung").exists()
+        ended.append(pid)
+        end(pid)
+
+    monkeypatch.setattr(connection, "_end_server", end_server)
+    monkeypatch.setattr(connection, "_end_start", lambda: end_start() if (tmp_path / "hung").exists() else None)
+    end_start = client.Client._end_start.__get__(connection)
+    assert same(evaluator(connection, 1)(leaves(GAME, 9)), local(GAME, 1)(leaves(GAME, 9)))
+    assert len(ended) == 1 and ended[0] not in (os.getpid(), connection._pid) and ends(ended[0])
+    assert connection.counts["lost"] == 1
+
+
+def test_a_client_gives_up_on_servers_that_do_not_start_and_kills_nothing_else(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(client, "START_TIMEOUT", 0.1)
+    monkeypatch.setattr(client, "LOOK_EVERY", 0.05)
+    named = launcher.Server(secrets.token_hex(8), 0, GAME, tiny.NETWORK, SHARED)
+    with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as listening:  # of this process, which is no server
+        listening.bind(messages.address(named.key, 0))
+        listening.listen(8)
+        made = client.Client(GAME, named, 32, 1)
+        with pytest.raises(ActorPoolError, match=r"has started within 0 s, 2 times in a row: inference\.mode=local"):
+            evaluator(made, 1)(leaves(GAME, 2))
+        made.close()
+
+
 ASK = """
 import sys
 import tiny
@@ -131,7 +185,7 @@ sys.stdin.readline()
 @pytest.mark.chaos
 def test_clients_that_start_together_share_one_server_which_outlives_the_one_that_started_it() -> None:
     key = secrets.token_hex(8)
-    paths = os.pathsep.join(map(str, (ROOT, ROOT / "tests", ROOT / "tests" / "networks" / "shared")))
+    paths = os.pathsep.join(map(str, (ROOT, ROOT / "tests")))
     asking = [
         subprocess.Popen(
             [sys.executable, "-c", ASK, key], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
