@@ -35,7 +35,7 @@ class Served:
         listening.bind(messages.address(self.named.key, 0))
         listening.listen(8)
         self._listening = listening
-        self.engine = engine.Engine(self.game, network, CPU, config.max_batch)
+        self.engine = engine.Engine(self.game, network, CPU, config)
         self.server = server.Server(listening, self.game, self.engine, config)
         self.loads: list[bytes] = []  # digests of weights, as they came
         load = self.engine.load

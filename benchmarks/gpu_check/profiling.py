@@ -42,7 +42,7 @@ def main() -> None:
 def serving(player: AlphaZero, batch: int) -> Callable[[], object]:
     """Batches of a server: two on their way where the engine takes two."""
     game = player.game
-    engine = Engine(game, player.config.network, devices.best(), None)
+    engine = Engine(game, player.config.network, devices.best())
     net = policy_value.PolicyValueNet(game, player.config.network)
     engine.load(b"weights", net.state_dict())
     states = game.initial_states(batch)

@@ -26,10 +26,10 @@ from selfplay.alphazero.config import ActorConfig
 from selfplay.alphazero.group import LEAGUE, Group
 from selfplay.alphazero.stored import Reanalysis, StoredPositions
 from selfplay.alphazero.trajectory import MOVE, GrowingArray
-from selfplay.networks import inference, policy_value
-from selfplay.networks.config import NetworkConfig
+from selfplay.networks import inference, policy_value, quantization
+from selfplay.networks.config import IN_PROCESS, InferenceConfig, NetworkConfig
 from selfplay.networks.shared import client, launcher
-from selfplay.search import evaluators, search, variation
+from selfplay.search import evaluators, root_policy, search, variation
 from selfplay.search.config import SearchConfig
 from selfplay.types import Weights
 
@@ -44,12 +44,14 @@ class SelfPlayActor:
     def __init__(
         self, game: Game, config: ActorConfig, search_config: SearchConfig, network_config: NetworkConfig, seed: int,
         index: int, device: torch.device | None = None, groups: int = 1, server: launcher.Server | None = None,
+        inference_config: InferenceConfig = IN_PROCESS,
     ) -> None:  # fmt: skip
         """seed, index: the games of actor `index` are a function of both, of the weights, of the config and of groups.
         groups: parts that the games among the newest weights are divided into. server: what evaluates, in place of this
-        process."""
+        process. inference_config: what computes, in this process."""
         self.game, self.config, self.search_config = game, config, search_config
         self.seed, self.index, self.generation = seed, index, 0
+        self._inference = inference_config
         self._row_dtype = loss.row_dtype(game, network_config.moves_left)
         parts = min(groups, config.concurrent_games)
         size = -(-config.concurrent_games // parts)
@@ -87,7 +89,7 @@ class SelfPlayActor:
         if self._client is not None:
             net = client.SharedEvaluator(self._client, name)
         else:
-            net = inference.NetworkEvaluator(self.game, network_config, device)
+            net = inference.NetworkEvaluator(self.game, network_config, device, self._inference)
         if not self.config.cache_entries:
             return net, net
         entries, symmetric = self.config.cache_entries, self.config.symmetric_cache
@@ -111,9 +113,9 @@ class SelfPlayActor:
     def set_weights(self, weights: Weights, generation: int, opponent_weights: Weights | None = None) -> None:
         """Plays with `weights` from now on, and against `opponent_weights`; None leaves the opponent there is."""
         self.generation = generation
-        self._newest_network.load(weights[policy_value.PLAYER])
+        self._load(self._newest_network, weights)
         if opponent_weights is not None:
-            self._opponent_network.load(opponent_weights[policy_value.PLAYER])
+            self._load(self._opponent_network, opponent_weights)
             self._has_opponent = True
         for evaluator in (self._newest, self._opponent):
             if isinstance(evaluator, evaluators.CachedEvaluator):
@@ -128,6 +130,20 @@ class SelfPlayActor:
             self._reanalysis.num_simulations = self.config.simulations_at(generation)
             self._reanalysis.restart(restart)
 
+    def _load(self, network: inference.NetworkEvaluator | client.SharedEvaluator, weights: Weights) -> None:
+        own = weights[policy_value.PLAYER]
+        if isinstance(network, client.SharedEvaluator) or self._inference.precision != "int8":
+            network.load(own)
+            return
+        # Of games, which are saved with a run: one that is resumed has the same networks.
+        states = np.concatenate([group.states for group in self._groups])
+        rng = np.random.default_rng((self.seed, self.index, self.generation))
+        eval_set = games.facet(self.game, Knowledge).eval_set()
+        known = (eval_set.states, eval_set.values) if eval_set is not None else None
+        network.load(own, quantization.samples(self.game, states, known, rng))
+        if network.verdict is not None:
+            self._count(**network.verdict.sums())
+
     def generate(self, min_rows: int) -> tuple[np.ndarray, dict[str, float]]:
         """(rows [M >= min_rows], sums since the last call) of whole games only, and after them those of positions that
         were searched anew; fewer rows after `should_stop`.
@@ -137,7 +153,8 @@ class SelfPlayActor:
         (positions proven by search), adjudicated; where positions are searched anew, reanalysed, their rows. With an
         inference server also, summed over this actor's requests: server_requests, server_batch and server_queue
         (positions of the batch, and of the queue when it began), server_queued and server_waited (seconds in the queue,
-        and seconds that searching stood still for them), and server_lost, servers that died or hung.
+        and seconds that searching stood still for them), and server_lost, servers that died or hung. In int8 also
+        int8_networks (made since), int8_accepted of them, and the sums of what `quantization.Verdict` says of each.
         """
         while len(self._finished) + len(self._reanalysed) < min_rows and not self.should_stop():
             if self._reanalysis_is_due():
@@ -306,7 +323,7 @@ class SelfPlayActor:
                 moves["exact"][known.known] = known.values[known.known].max(axis=1)
         moves["reward"], moves["discount"] = reward, discount
         if self.config.surprise_weight or self._stored is not None:
-            moves["surprise"] = surprise(results)
+            moves["surprise"] = root_policy.surprise(results.policy, results.prior)
         records = self._records(group.states[rows], results, plies)
         records[~moves["recorded"]] = np.zeros((), self._row_dtype)
         for i, row in enumerate(rows):
@@ -319,7 +336,7 @@ class SelfPlayActor:
         width = rows["policy"].shape[1]
         actions, policy = results.actions, results.policy
         if self.config.exact_policy:
-            policy = exact_policy(results)
+            policy = root_policy.exact_policy(results.policy, results.proven, results.value, results.exact)
         if width < actions.shape[1]:
             kept = np.sort(np.argsort(-policy, axis=1, kind="stable")[:, :width], axis=1)
             actions, policy = np.take_along_axis(actions, kept, axis=1), np.take_along_axis(policy, kept, axis=1)
@@ -377,21 +394,6 @@ class SelfPlayActor:
         if self._reanalysis is not None and "reanalysis" in rest:
             self._reanalysis.load_state(arrays, rest["reanalysis"])
         return True
-
-
-def exact_policy(results: search.Results) -> np.ndarray:
-    """[M, K] float32: the policies of `results`; where a position is proven, even shares of all actions that are proven
-    to keep its result."""
-    keeps = (results.proven == results.value[:, None]) & (results.actions >= 0) & results.exact[:, None]
-    number = keeps.sum(axis=1, keepdims=True)
-    return np.where(number > 0, keeps / np.maximum(number, 1), results.policy).astype(np.float32)
-
-
-def surprise(results: search.Results) -> np.ndarray:
-    """[M] float32 ≥ 0, in nats: Kullback–Leibler divergence of the policies of `results` from their priors."""
-    policy = results.policy.astype(np.float64)
-    ratio = np.where(policy > 0, policy, 1) / np.where(policy > 0, np.maximum(results.prior, 1e-9), 1)
-    return np.maximum((policy * np.log(ratio)).sum(axis=1), 0).astype(np.float32)
 
 
 def _never() -> bool:

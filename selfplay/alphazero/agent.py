@@ -23,7 +23,7 @@ from selfplay.errors import ConfigError
 from selfplay.learning.learner import Update
 from selfplay.learning.recurring import Recurrence
 from selfplay.learning.replay import Replay
-from selfplay.networks import inference, policy_value
+from selfplay.networks import inference, openvino_forward, policy_value
 from selfplay.networks.shared import launcher
 from selfplay.players import player, reference
 from selfplay.search import evaluators, proofs, search, tree
@@ -61,7 +61,19 @@ class AlphaZero(Agent):
         self._key = secrets.token_hex(8)  # of the inference servers that this agent's actors share, wherever they run
         if config.inference.mode == "shared" and sys.platform != "linux":
             raise ConfigError("inference.mode=shared needs Linux: leave it at local.")
+        self._check_backend()
         self._check_memory()
+
+    def _check_backend(self) -> None:
+        """Raises ConfigError for what computes in no such way."""
+        wanted = self.config.inference
+        if wanted.backend == "openvino":
+            openvino_forward.require()
+        if wanted.precision == "int8" and (wanted.backend == "torch" or wanted.mode == "shared"):
+            raise ConfigError(
+                "inference.precision=int8 needs inference.backend=openvino and inference.mode=local, not "
+                f"{wanted.backend} and {wanted.mode}: set them so, or leave the precision at native."
+            )
 
     def _check_memory(self) -> None:
         """Raises ConfigError for settings that ask for more than this machine has, before a run begins with them."""
@@ -120,7 +132,7 @@ class AlphaZero(Agent):
         config = self.config
         return actor.SelfPlayActor(
             self.game, config.actor, config.search, config.network, seed, index,
-            groups=config.inference.groups, server=self._server(index),
+            groups=config.inference.groups, server=self._server(index), inference_config=config.inference,
         )  # fmt: skip
 
     def _server(self, index: int) -> launcher.Server | None:

@@ -31,11 +31,21 @@ class NetworkConfig:
 
 @dataclass(frozen=True)
 class InferenceConfig:
-    """Where self-play evaluates its networks."""
+    """Where self-play evaluates its networks, and with what."""
 
     mode: Literal["local", "shared"] = "local"
     """local: in each actor's process; shared: in server processes of its node, which gather positions of many actors.
     With actors in this process (run.actors=0) always local. shared needs Linux."""
+
+    backend: Literal["torch", "openvino"] = "torch"
+    """What computes on CPUs. openvino: a package of its own (`pip install 'selfplay[openvino]'`), faster than torch;
+    GPUs go on with torch."""
+
+    precision: Literal["native", "int8"] = "native"
+    """native: bfloat16 where the processor computes in it, else float32. int8: with backend=openvino and mode=local;
+    made anew for each generation from positions of games in progress, and used where values and policies on others of
+    them, and moves in positions with exact values, are as good as the network's own; a generation for which they are
+    not goes without."""
 
     device: Literal["auto", "cpu"] = "auto"
     """Of the servers. auto: a node's GPUs, where torch can use them, else its cores."""
@@ -52,3 +62,6 @@ class InferenceConfig:
     groups: Annotated[int, Meta(ge=1, le=8)] = 1
     """Parts that an actor's games are divided into: one is searched while the positions of others are evaluated. Also
     with mode=local, where it gains nothing but plays the same games as shared does with as many."""
+
+
+IN_PROCESS = InferenceConfig()  # the default: torch, in the process that asks

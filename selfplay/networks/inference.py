@@ -3,7 +3,8 @@ training.
 
 Batch norm is folded into the convolutions, memory is channels last, numbers are bfloat16 where the processor computes
 in it. On the CPU each convolution runs fused with its ReLU and residual sum, on weights that oneDNN has packed once
-(what torch.compile would emit, without its compilation at every change of weights). On a GPU, CUDA graphs.
+(what torch.compile would emit, without its compilation at every change of weights), or on OpenVINO, where asked for. On
+a GPU, CUDA graphs.
 """
 
 from __future__ import annotations
@@ -20,8 +21,8 @@ from torch.nn.utils.fusion import fuse_conv_bn_eval
 from games.base import Game
 from selfplay import device as devices
 from selfplay.errors import TrainingDiverged
-from selfplay.networks import priors
-from selfplay.networks.config import NetworkConfig
+from selfplay.networks import openvino_forward, priors, quantization
+from selfplay.networks.config import IN_PROCESS, InferenceConfig, NetworkConfig
 from selfplay.networks.policy_value import ConvNorm, PolicyValueNet
 from selfplay.search.search import Leaves
 
@@ -250,23 +251,37 @@ def _tensors(net: _Folded) -> list[torch.Tensor]:
 class NetworkEvaluator:
     """Answers `Leaves` with a network (see evaluators.py for the contract). Counts what it evaluates."""
 
-    def __init__(self, game: Game, config: NetworkConfig, device: torch.device | None = None) -> None:
+    def __init__(
+        self, game: Game, config: NetworkConfig, device: torch.device | None = None,
+        inference: InferenceConfig = IN_PROCESS,
+    ) -> None:  # fmt: skip
+        """inference: says what computes on a CPU."""
         self.game, self.config = game, config
         self.device = device or devices.best()
-        self._dtype = devices.compute_dtype(self.device.type)
+        self._openvino = inference.backend == "openvino" and self.device.type == "cpu"
+        self._int8 = self._openvino and inference.precision == "int8"
+        self._dtype = torch.float32 if self._openvino else devices.compute_dtype(self.device.type)
+        self._layout = torch.contiguous_format if self._openvino else torch.channels_last
         self._net = PolicyValueNet(game, config)
+        self.verdict: quantization.Verdict | None = None  # on the int8 form of the weights, where there is one
         self.forward: Forward = self._make_forward()
         self.evaluations = 0
         self.batches = 0
 
-    def load(self, weights: Mapping[str, torch.Tensor]) -> None:
-        """Takes new weights: a state_dict of PolicyValueNet. Raises RuntimeError where names or shapes differ."""
+    def load(self, weights: Mapping[str, torch.Tensor], samples: quantization.Samples | None = None) -> None:
+        """Takes new weights: a state_dict of PolicyValueNet. samples: of positions, for int8, which is not used
+        without. Raises RuntimeError where names or shapes differ."""
         self._net.load_state_dict(weights)
+        self.verdict = None
         if isinstance(self.forward, GraphedForward):
             with torch.inference_mode():
                 self.forward.take(self._net, self.device)
-        else:
-            self.forward = self._make_forward()
+            return
+        if self._int8 and samples is not None:
+            self.forward, self.verdict = quantization.quantized(self.game, self._net, samples)
+            if self.verdict.accepted:
+                return
+        self.forward = self._make_forward()
 
     def __getstate__(self) -> dict[str, Any]:
         """Game, config and weights: the fast form is made anew, for the device of the process that unpickles it."""
@@ -278,6 +293,8 @@ class NetworkEvaluator:
         self.load(state["weights"])
 
     def _make_forward(self) -> Forward:
+        if self._openvino:
+            return openvino_forward.OpenVinoForward(self._net, self.game.observation_shape)
         with torch.inference_mode():
             return fast_forward(self._net, self.game.observation_shape[1:], self.device)
 
@@ -298,6 +315,6 @@ class NetworkEvaluator:
         return lambda: found
 
     def planes(self, states: np.ndarray) -> torch.Tensor:
-        """[B, P, R, C] in the compute dtype on the device, channels last."""
+        """[B, P, R, C] on the device, in the dtype and memory order that `forward` wants."""
         planes = torch.from_numpy(self.game.observe(states)).to(self.device, self._dtype)
-        return planes.contiguous(memory_format=torch.channels_last)
+        return planes.contiguous(memory_format=self._layout)

@@ -41,7 +41,7 @@ MAY_CHANGE = {
         "learn_from_endgame_tables symmetric_cache start_from_stored reanalyse_share stored_choice stored_positions "
         "full_search_share fast_simulations late_simulations late_generation"
     ),
-    "inference": "mode device servers max_batch wait_ms groups",
+    "inference": "mode backend precision device servers max_batch wait_ms groups",
     "target": "search_value_fraction value_weight moves_left_weight average_recurring recurring_power",
     "evaluation": "num_simulations opponents games random_opening_plies match_games match_simulations endgames",
     "objective": (

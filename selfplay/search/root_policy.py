@@ -44,3 +44,18 @@ def gumbel_policy(
     most = np.where(candidates, visits, -1)
     final = np.where(most == most.max(axis=1, keepdims=True), scores + noise, -np.inf)
     return policy, final.argmax(axis=1)
+
+
+def exact_policy(policy: np.ndarray, proven: np.ndarray, value: np.ndarray, exact: np.ndarray) -> np.ndarray:
+    """[M, K] float32: `policy` [M, K]; where a position is proven (exact [M]), even shares of all actions that are
+    proven to keep its value [M]. proven: [M, K], UNKNOWN where an action is not, and on the padding."""
+    keeps = (proven == value[:, None]) & exact[:, None]
+    number = keeps.sum(axis=1, keepdims=True)
+    return np.where(number > 0, keeps / np.maximum(number, 1), policy).astype(np.float32)
+
+
+def surprise(policy: np.ndarray, prior: np.ndarray) -> np.ndarray:
+    """[M] float32 ≥ 0, in nats: Kullback–Leibler divergence of the policies [M, K] from their priors [M, K]."""
+    policy = policy.astype(np.float64)
+    ratio = np.where(policy > 0, policy, 1) / np.where(policy > 0, np.maximum(prior, 1e-9), 1)
+    return np.maximum((policy * np.log(ratio)).sum(axis=1), 0).astype(np.float32)

@@ -17,7 +17,7 @@ from selfplay.alphazero import actor as actors
 from selfplay.alphazero import trajectory
 from selfplay.alphazero.config import ActorConfig
 from selfplay.networks import policy_value
-from selfplay.search import evaluators, search, tree, variation
+from selfplay.search import evaluators, root_policy, search, tree, variation
 from selfplay.search.config import SearchConfig
 
 GAME = games.make("tic-tac-toe")
@@ -121,7 +121,7 @@ def test_a_greedy_backup_of_a_proven_position_is_its_result() -> None:
 def test_a_proven_position_is_taught_all_actions_that_keep_its_result() -> None:
     made, rows, _ = searched(GAME, solve=True, simulations=400, plies=5)
     results = made.results(rows)
-    policy = actors.exact_policy(results)
+    policy = root_policy.exact_policy(results.policy, results.proven, results.value, results.exact)
     several = 0
     for row in rows.tolist():
         legal = results.actions[row] >= 0
@@ -217,7 +217,7 @@ def test_rows_are_kept_by_surprise_and_as_many_as_without_on_average() -> None:
 def test_surprise_is_the_divergence_of_the_target_from_the_prior() -> None:
     made, rows, _ = searched(GAME, solve=True, plies=5)
     results = made.results(rows)
-    found = actors.surprise(results)
+    found = root_policy.surprise(results.policy, results.prior)
     for row in rows.tolist():
         pairs = zip(results.policy[row].tolist(), results.prior[row].tolist(), strict=True)
         assert found[row] == pytest.approx(sum(p * np.log(p / prior) for p, prior in pairs if p > 0), abs=1e-5)

@@ -16,7 +16,7 @@ import torch
 from games.base import Game
 from selfplay import device as devices
 from selfplay.networks import inference, priors
-from selfplay.networks.config import NetworkConfig
+from selfplay.networks.config import IN_PROCESS, InferenceConfig, NetworkConfig
 
 Fetch = Callable[[], tuple[np.ndarray, np.ndarray]]
 """Waits for a batch: (logits [M, K] float32 of the listed actions, wdl [M, 3] float32)."""
@@ -29,10 +29,12 @@ _CPU_ENOUGH = 64  # positions from which larger batches are hardly faster on a C
 class Engine:
     """The models of one device, from `__init__` on."""
 
-    def __init__(self, game: Game, network: NetworkConfig, device: torch.device, max_batch: int | None) -> None:
-        self.game, self.network, self.device = game, network, device
+    def __init__(
+        self, game: Game, network: NetworkConfig, device: torch.device, config: InferenceConfig = IN_PROCESS
+    ) -> None:
+        self.game, self.network, self.device, self._config = game, network, device, config
         cuda = device.type == "cuda"
-        self.max_batch = max_batch or (_GPU_BATCH if cuda else _CPU_BATCH)
+        self.max_batch = config.max_batch or (_GPU_BATCH if cuda else _CPU_BATCH)
         self.enough = self.max_batch // 2 if cuda else min(_CPU_ENOUGH, self.max_batch)
         self.depth = 2 if cuda else 1  # batches that may be on their way at once
         self._models: dict[bytes, inference.NetworkEvaluator] = {}
@@ -42,7 +44,8 @@ class Engine:
 
     def warm_up(self) -> None:
         """Has libraries loaded, and what they make at the first calls made, before clients watch whether this moves."""
-        model, states = inference.NetworkEvaluator(self.game, self.network, self.device), self.game.initial_states(1)
+        model = inference.NetworkEvaluator(self.game, self.network, self.device, self._config)
+        states = self.game.initial_states(1)
         with torch.inference_mode():
             for _ in range(inference.RARE + 1):
                 model.forward(model.planes(states))[1].float().cpu()
@@ -53,7 +56,10 @@ class Engine:
 
     def load(self, digest: bytes, weights: Mapping[str, Any]) -> None:
         """Takes weights. Raises RuntimeError where they do not fit the network."""
-        model = self._spare.pop() if self._spare else inference.NetworkEvaluator(self.game, self.network, self.device)
+        if self._spare:
+            model = self._spare.pop()
+        else:
+            model = inference.NetworkEvaluator(self.game, self.network, self.device, self._config)
         model.load(weights)
         self._models[digest] = model
 

@@ -288,7 +288,7 @@ def serve(listening: socket.socket, number: int, game: Game, network: NetworkCon
     if device.type == "cuda":
         device = torch.device("cuda", number % devices.gpus())
         torch.cuda.set_device(device)
-    engine = Engine(game, network, device, config.max_batch)
+    engine = Engine(game, network, device, config)
     engine.warm_up()
     server = Server(listening, game, engine, config)
     try:

@@ -182,7 +182,7 @@ def test_a_server_that_refuses_says_so_and_what_was_asked_is_asked_again(served:
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
 def test_batches_under_way_on_a_gpu_are_those_of_a_network_there() -> None:
     game, device = games.make("connect-four"), torch.device("cuda")
-    made = engine.Engine(game, tiny.NETWORK, device, None)
+    made = engine.Engine(game, tiny.NETWORK, device)
     asked = [leaves(game, size, seed=size) for size in (1, 3, 64, 200)]
     for seed in (1, 2):  # the second by copying into the graphs of the first
         weights = tiny.random_weights(game, seed)
