@@ -52,9 +52,10 @@ class AlphaZero(Agent):
                 f"actor.learn_from_endgame_tables needs tables of {self.game.name} on this machine: "
                 f"`selfplay games endgames build {self.game.name}`, or leave it off."
             )
-        if config.search.proof_nodes and self.game.compiled_rules() is None:
+        proofs_asked = "proof_nodes" if config.search.proof_nodes else "root_proof_nodes"
+        if getattr(config.search, proofs_asked) and self.game.compiled_rules() is None:
             raise ConfigError(
-                f"search.proof_nodes needs rules that are compiled, and those of {self.game.name} are not "
+                f"search.{proofs_asked} needs rules that are compiled, and those of {self.game.name} are not "
                 "(Game.compiled_rules): leave it at 0."
             )
         self.row_dtype = loss.row_dtype(self.game, config.network.moves_left)
@@ -89,7 +90,7 @@ class AlphaZero(Agent):
             size = tree.size_of(
                 batch, nodes, tree.max_edges(nodes, self.game.max_legal_actions, config.search.edges_per_node)
             )
-            proving = proofs.size_of(self.game, batch) if config.search.proof_nodes else 0
+            proving = proofs.size_of(self.game, batch, config.search.proof_nodes, config.search.root_proof_nodes)
             if size < 0 or size + batch * nodes * self.game.state_dtype.itemsize + proving > memory:
                 games = "actor.concurrent_games" if key.startswith("actor") else "games at once"
                 raise ConfigError(

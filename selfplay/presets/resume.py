@@ -32,7 +32,7 @@ MAY_CHANGE = {
     "data": "path labels inception reference",
     "search": (
         "policy c_puct fpu_reduction c_uct dirichlet_alpha dirichlet_fraction reuse_tree max_num_considered_actions "
-        "gumbel_scale c_visit c_scale solve look_ahead proof_nodes edges_per_node"
+        "gumbel_scale c_visit c_scale solve look_ahead proof_nodes root_proof_nodes edges_per_node"
     ),
     "actor": (
         "concurrent_games num_simulations random_opening_plies temperature final_temperature temperature_half_life "

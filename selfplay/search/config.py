@@ -63,5 +63,9 @@ class SearchConfig:
     needs no evaluation. 0: none. Pays for games that end within a few dozen plies; needs compiled rules (see
     `Game.compiled_rules`)."""
 
+    root_proof_nodes: Annotated[int, Meta(ge=0, le=1_000_000)] = 0
+    """As proof_nodes, for the position that a search begins with, and for its actions once that is proven: a search of
+    it is not needed then. Not with Gumbel, whose halving counts visits."""
+
     edges_per_node: Annotated[int, Meta(ge=1, le=1_000_000)] = 48
     """Room for legal actions, on average over a tree; a search that outgrows it ends early."""

@@ -1,4 +1,4 @@
-"""Exact knowledge of positions that a search has just expanded: actions that win at once, and actions that are proven.
+"""Exact knowledge of positions that have been expanded: actions that win at once, and actions that are proven.
 
 The tree carries it upwards by itself (kernels.py).
 """
@@ -8,7 +8,7 @@ from __future__ import annotations
 import numpy as np
 
 from games.base import Game, Step
-from selfplay.search.proofs import Proofs
+from selfplay.search.proofs import ROOT, Proofs
 from selfplay.search.tree import UNKNOWN
 
 Known = tuple[np.ndarray, np.ndarray, Step, np.ndarray]
@@ -26,14 +26,14 @@ def wins(game: Game, states: np.ndarray, actions: np.ndarray) -> Known:
 
 
 def proven(game: Game, proofs: Proofs, rows: np.ndarray, states: np.ndarray, actions: np.ndarray) -> Known:
-    """All actions that can be proven of each of `states` [M] that can be proven itself. rows: [M], whose memory to use.
-    actions: [M, K], −1: none."""
-    provable = np.flatnonzero(proofs.attempt(rows, states) != UNKNOWN)
+    """All actions that can be proven of each of the roots `states` [M] that can be proven itself. rows: [M], whose
+    memory to use. actions: [M, K], −1: none."""
+    provable = np.flatnonzero(proofs.attempt(rows, states, ROOT) != UNKNOWN)
     place, slot = np.nonzero(actions[provable] >= 0)
     place = provable[place]
     step = game.step(states.take(place), actions[place, slot])
     values, going = np.full(len(place), UNKNOWN, np.int8), np.flatnonzero(step.discount != 0)
-    values[going] = proofs.prove(rows[place[going]], step.states.take(going))
+    values[going] = proofs.prove(rows[place[going]], step.states.take(going), ROOT)
     known = np.flatnonzero((step.discount == 0) | (values != UNKNOWN))
     return place[known], slot[known], _part(step, known), values[known]
 

@@ -27,6 +27,7 @@ import numpy as np
 from games.base import Game
 from selfplay.search import exact, kernels, proofs, root_policy, sequential_halving, tree
 from selfplay.search.config import SearchConfig
+from selfplay.search.root_actions import RootActions
 
 Evaluate = Callable[["Leaves"], tuple[np.ndarray, np.ndarray]]
 """Maps Leaves of M positions to (prior [M, K] float32 over the listed actions, wdl [M, 3] float32)."""
@@ -70,7 +71,8 @@ class Search:
         """max_simulations: the most that `reset_root` and `advance` will ask for, per search. leaves_per_tree: how many
         positions of one tree wait for their evaluation at once, at most; always one with Gumbel."""
         self.game, self.batch, self.config, self.max_simulations = game, batch, config, max_simulations
-        proving = config.solve and config.proof_nodes > 0 and game.compiled_rules() is not None
+        budgets = config.proof_nodes, config.root_proof_nodes
+        proving = config.solve and any(budgets) and game.compiled_rules() is not None
         # Proofs visit all actions of a root, beyond what was asked for.
         self.max_nodes = max_simulations + 2 + (game.max_legal_actions if proving else 0)
         self.max_edges = tree.max_edges(self.max_nodes, game.max_legal_actions, config.edges_per_node)
@@ -91,8 +93,9 @@ class Search:
         longest = max_simulations + 1 if config.policy == "gumbel" else 1
         self._halving = sequential_halving.Tables(self._considered, longest)
         self._moved = np.zeros(self.max_nodes, dtype=np.int32)
-        self._root_actions: dict[int, np.ndarray] = {}  # [k] int32 by row, where not all legal ones may be chosen
-        self.proofs = proofs.Proofs(game, batch, config.proof_nodes) if proving else None
+        self._root_actions = RootActions()
+        self.proofs = proofs.Proofs(game, batch, *budgets) if proving else None
+        self._untried = np.zeros(batch, dtype=np.bool_)  # roots that may be proven
 
     # -- starting and moving on --------------------------------------------------------------------------
 
@@ -116,9 +119,9 @@ class Search:
         if self.proofs is not None:
             self.proofs.forget(rows)
         actions, counts = self.game.legal_actions(states)
-        self._forget_root_actions(rows)
+        self._root_actions.forget(rows)
         if root_actions is not None:
-            counts = self._restrict(rows, actions, root_actions)
+            counts = self._root_actions.restrict(rows, actions, root_actions)
         self._start(rows, num_simulations, counts, noise)
 
     def _checked(self, states: np.ndarray, number: int) -> np.ndarray:
@@ -129,35 +132,13 @@ class Search:
             )
         return states
 
-    def _restrict(self, rows: np.ndarray, legal: np.ndarray, chosen: Sequence[Sequence[int]]) -> np.ndarray:
-        """[M] int32, how many root actions each row has. legal: [M, K] int32, padded with −1."""
-        for row, may, wanted in zip(rows.tolist(), legal, chosen, strict=True):
-            if not len(wanted) or not set(wanted) <= set(may[may >= 0].tolist()):
-                raise ValueError(
-                    f"root actions {list(wanted)} are not legal actions of row {row}: {may[may >= 0].tolist()}."
-                )
-            self._root_actions[row] = np.array(wanted, dtype=np.int32)
-        return np.array([len(wanted) for wanted in chosen], dtype=np.int32)
-
-    def _restrict_leaves(self, rows: np.ndarray, nodes: np.ndarray, actions: np.ndarray, count: np.ndarray) -> None:
-        """Changes actions [M, K] and count [M] of those leaves that are restricted roots."""
-        for k in np.flatnonzero(nodes == rows * self.max_nodes):
-            if (only := self._root_actions.get(int(rows[k]))) is not None:
-                actions[k], count[k] = -1, len(only)
-                actions[k, : len(only)] = only
-
-    def _forget_root_actions(self, rows: np.ndarray) -> None:
-        if self._root_actions:
-            for row in rows.tolist():
-                self._root_actions.pop(row, None)
-
     def advance(self, rows: np.ndarray, actions: np.ndarray, num_simulations: int, noise: list | None = None) -> None:
         """Goes on in `rows` [M] after `actions` [M] were played from their roots to positions that are not terminal.
 
         Keeps the subtree where the config says so and there is one, unless the tree was full."""
         t, size = self.trees, self.max_nodes
         rows, actions = np.array(rows, dtype=np.int64), np.array(actions, dtype=np.int32)
-        self._forget_root_actions(rows)
+        self._root_actions.forget(rows)
         kept = np.zeros(len(rows), dtype=np.int32)
         if self.config.reuse_tree and self._policy != kernels.GUMBEL:
             places = np.empty((len(rows), t.num_nodes[rows].max(initial=0)), dtype=np.int32)
@@ -188,6 +169,7 @@ class Search:
             )
         t, config = self.trees, self.config
         self.active[rows] = True
+        self._untried[rows] = num_simulations > 0 and self._policy != kernels.GUMBEL  # whose halving counts visits
         t.num_simulations[rows] = num_simulations
         t.table[rows] = self._halving.number(num_simulations) if self._policy == kernels.GUMBEL else 0
         t.root_noise[rows] = 0.0
@@ -207,6 +189,8 @@ class Search:
     def leaves(self) -> Leaves:
         """Descends once in every active search, or up to leaves_per_tree times; may be empty when all have finished."""
         t = self.trees
+        if self.proofs is not None and self.config.root_proof_nodes:
+            self._prove_roots(self.proofs)
         rows = np.flatnonzero(self.active)
         if self.leaves_per_tree > 1:
             rows = np.repeat(rows, self._wanted(rows))
@@ -236,8 +220,7 @@ class Search:
         rows, nodes = np.concatenate(waiting_rows), np.concatenate(waiting_nodes)
         states = self.states.take(nodes)
         actions, count = self.game.legal_actions(states)
-        if self._root_actions:
-            self._restrict_leaves(rows, nodes, actions, count)
+        self._root_actions.apply(rows, nodes == rows * self.max_nodes, actions, count)
         return Leaves(rows, nodes, states, actions, count)
 
     def _select(self, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -263,7 +246,7 @@ class Search:
         )  # fmt: skip
         self._store(node, step.states)  # a node that found no room is -1: it writes to the state that is never read
         settled = (step.discount == 0.0) | (node < 0)
-        if self.proofs is not None:
+        if self.proofs is not None and self.config.proof_nodes:
             going = np.flatnonzero(~settled)
             values = self.proofs.attempt(rows[going], step.states.take(going))
             known = values != tree.UNKNOWN
@@ -297,31 +280,42 @@ class Search:
             kernels.release(
                 t.nodes, t.visits_in_flight, records["parent"].astype(np.int64), records["slot"].astype(np.int64)
             )
-        if self._policy == kernels.GUMBEL or not self.config.solve:
-            return
-        expanded = t.nodes["num_edges"].take(leaves.nodes) > 0  # a full tree has given no edges
-        if self.config.look_ahead:
+        if self.config.look_ahead and self.config.solve and self._policy != kernels.GUMBEL:
+            expanded = t.nodes["num_edges"].take(leaves.nodes) > 0  # a full tree has given no edges
             listed = np.where(expanded[:, None], leaves.actions, -1)
-            self._attach_known(leaves, exact.wins(self.game, leaves.states, listed))
-        if self.proofs is not None:
-            # So that it is known which actions keep a root's result, and not only what it is.
-            root = expanded & (leaves.nodes == leaves.rows * self.max_nodes) & (t.num_simulations[leaves.rows] > 0)
-            root &= t.nodes["proven"].take(leaves.nodes) == tree.UNKNOWN
-            roots = Leaves(*(field[root] for field in leaves))
-            known = exact.proven(self.game, self.proofs, roots.rows, roots.states, roots.actions)
-            self._attach_known(roots, known)
+            self._attach_known(leaves.rows, leaves.nodes, exact.wins(self.game, leaves.states, listed))
 
-    def _attach_known(self, leaves: Leaves, known: exact.Known) -> None:
-        """Visits actions of `leaves`, just expanded, whose results are known."""
+    def _prove_roots(self, proofs: proofs.Proofs) -> None:
+        """Tries to prove roots of which that was not tried yet, and their actions, so that it is known which of them
+        keep the result."""
+        t = self.trees
+        rows = np.flatnonzero(self._untried & self.active)
+        rows = rows[t.nodes["num_edges"][rows * self.max_nodes] > 0]
+        self._untried[rows] = False
+        rows = rows[t.nodes["proven"][rows * self.max_nodes] == tree.UNKNOWN]
+        if not len(rows):
+            return
+        nodes, actions = rows * self.max_nodes, np.full((len(rows), self.game.max_legal_actions), -1, dtype=np.int32)
+        for listed, node in zip(actions, nodes, strict=True):
+            first, count = t.nodes[node]["first_edge"], t.nodes[node]["num_edges"]
+            listed[:count] = t.actions[first : first + count]
+        self._attach_known(rows, nodes, exact.proven(self.game, proofs, rows, self.states.take(nodes), actions))
+
+    def _attach_known(self, rows: np.ndarray, nodes: np.ndarray, known: exact.Known) -> None:
+        """Visits actions of expanded `nodes` [M] of `rows` [M] whose results are known."""
         t, (place, slot, step, values) = self.trees, known
-        node = np.empty(len(place), dtype=np.int64)
+        child = t.edges["child"].take(t.nodes["first_edge"].take(nodes[place]) + slot).astype(np.int64)
+        new = np.flatnonzero(child == tree.NO_NODE)
+        node = np.empty(len(new), dtype=np.int64)
         kernels.attach(
-            t.nodes, t.edges, t.num_nodes, t.full, leaves.rows[place], self.max_nodes, leaves.nodes[place], slot,
-            step.reward, step.discount, self.config.solve, node,
+            t.nodes, t.edges, t.num_nodes, t.full, rows[place[new]], self.max_nodes, nodes[place[new]], slot[new],
+            step.reward[new], step.discount[new], self.config.solve, node,
         )  # fmt: skip
-        self._store(node, step.states)
-        proven = (node >= 0) & (values != tree.UNKNOWN)
-        kernels.settle(t.nodes, t.edges, node[proven], values[proven])
+        self._store(node, step.states.take(new))
+        child[new] = node
+        proven = (child >= 0) & (values != tree.UNKNOWN)
+        proven[proven] = t.nodes["proven"][child[proven]] == tree.UNKNOWN
+        kernels.settle(t.nodes, t.edges, child[proven], values[proven])
 
     def depth(self, row: int) -> int:
         """Plies of the longest path in a tree."""

@@ -25,7 +25,7 @@ from selfplay.search.proofs import Proofs
 from selfplay.search.search import Search
 
 CONNECT_FOUR = games.make("connect-four")
-PROVING = SearchConfig(proof_nodes=50)
+PROVING = SearchConfig(proof_nodes=50, root_proof_nodes=500)
 COMPILED = not numba.config.DISABLE_JIT
 
 
@@ -115,7 +115,7 @@ def test_a_larger_budget_proves_more_and_none_proves_only_what_is_remembered() -
     assert shares[0] < shares[1] < shares[2]
     proofs = Proofs(CONNECT_FOUR, len(states), 400)
     first = proofs.prove(rows, states)
-    proofs.nodes = 0
+    proofs.nodes = 0, 0
     np.testing.assert_array_equal(proofs.prove(rows, states), first)
     proofs.forget(rows)
     assert (proofs.prove(rows, states) == tree.UNKNOWN).all()
@@ -127,9 +127,9 @@ def test_failures_are_followed_by_pauses_that_a_success_ends() -> None:
     tried = []
     real = proofs.prove
 
-    def counted(rows: np.ndarray, states: np.ndarray) -> np.ndarray:
+    def counted(rows: np.ndarray, states: np.ndarray, kind: int) -> np.ndarray:
         tried.append(len(rows))
-        return real(rows, states)
+        return real(rows, states, kind)
 
     proofs.prove = counted  # type: ignore[method-assign]
     for _ in range(24):
@@ -151,9 +151,10 @@ def crank(running: Search) -> None:
 
 
 @pytest.mark.parametrize("policy", ["puct", "uct", "gumbel"])
+@pytest.mark.parametrize("roots", [0, 500])
 @pytest.mark.parametrize("leaves", [1, 8], ids=["one leaf", "leaves together"])
-def test_all_that_a_search_has_proven_is_true_move_after_move(policy: str, leaves: int) -> None:
-    config = replace(PROVING, policy=policy)  # type: ignore[arg-type]
+def test_all_that_a_search_has_proven_is_true_move_after_move(policy: str, roots: int, leaves: int) -> None:
+    config = replace(PROVING, policy=policy, root_proof_nodes=roots)  # type: ignore[arg-type]
     states, budget = played(CONNECT_FOUR, 12, range(16, 28)), 200 if leaves > 1 else 60
     running = Search(CONNECT_FOUR, len(states), config, budget, leaves)
     rows = np.arange(len(states))
@@ -196,6 +197,27 @@ def test_a_position_that_is_proven_at_the_root_says_which_actions_keep_its_resul
         assert (truth[row, found.actions[row, listed]] == truth[row].max()).all()
 
 
+def test_roots_that_go_on_from_a_tree_are_proven_too() -> None:
+    states = played(CONNECT_FOUR, 30, range(20, 24))
+    shares = []
+    for nodes in (0, 4000):
+        running = Search(CONNECT_FOUR, len(states), SearchConfig(root_proof_nodes=nodes), 30)
+        rows = np.arange(len(states))
+        running.reset_root(rows, states, 30)
+        for _ in range(2):
+            crank(running)
+            found = running.results(rows)
+            actions = found.actions[np.arange(len(rows)), found.play]
+            going = ~CONNECT_FOUR.step(running.states[rows * running.max_nodes], actions).states["terminal"]
+            running.stop(rows[~going])
+            rows, actions = rows[going], actions[going]
+            running.advance(rows, actions, 30)
+        assert (running.trees.nodes["num_edges"][rows * running.max_nodes] > 0).any()  # these kept their trees
+        crank(running)
+        shares.append(running.results(rows).exact.mean())
+    assert shares[1] > shares[0] + 0.2
+
+
 def test_rows_do_not_depend_on_one_another() -> None:
     states = played(CONNECT_FOUR, 8, range(12, 28))
     evaluate = HashEvaluator(CONNECT_FOUR)
@@ -209,7 +231,7 @@ def test_proofs_take_the_place_of_evaluations() -> None:
     states, evaluated = played(CONNECT_FOUR, 30, range(20, 30)), []
     for nodes in (0, 100):
         evaluate, number = HashEvaluator(CONNECT_FOUR), 0
-        running = Search(CONNECT_FOUR, len(states), replace(PROVING, proof_nodes=nodes), 60)
+        running = Search(CONNECT_FOUR, len(states), SearchConfig(proof_nodes=nodes), 60)
         running.reset_root(np.arange(len(states)), states, 60)
         while len(running.finished()) < len(states):
             leaves = running.leaves()
