@@ -129,7 +129,7 @@ def test_what_is_more_than_the_machine_has_is_refused_before_a_run_begins() -> N
     for settings in (
         ["actor.num_simulations=100000", "actor.concurrent_games=65536"],
         ["actor.cache_entries=1073741824"],
-        ["replay.window_min=1000000000", "replay.capacity=1000000000"],
+        ["replay.window_min=1000000000", "replay.capacity=1000000000", "replay.storage=memory"],
         ["evaluation.num_simulations=100000", "search.edges_per_node=1000000"],
     ):
         with pytest.raises(ConfigError, match=settings[0].partition("=")[0]):
