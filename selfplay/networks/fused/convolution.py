@@ -25,11 +25,13 @@ INPUTS = 8  # input channels of a tile of the filters' gradient
 BOARDS = 8  # whose transposed planes stay in the fastest cache
 WIDTHS = (7, 8)  # of boards that have a tile
 
-# Whether what Numba compiles may use the instructions for bfloat16; without them they are spelled out, slowly.
+# Whether what Numba compiles may use the instructions for bfloat16; without them they are spelled out, slowly. Where
+# there are matrix instructions (AMX), oneDNN uses them and is faster.
 NATIVE = bool(
     config.CPU_NAME in (None, "host")  # type: ignore[attr-defined]
     and not config.DISABLE_JIT  # type: ignore[attr-defined]
     and binding.get_host_cpu_features().get("avx512bf16", False)
+    and not binding.get_host_cpu_features().get("amx-bf16", False)
 )
 
 
@@ -258,7 +260,7 @@ def _filters_gradient(x, g, xs, gs, counts, planes, pairs, dfilters):
 
 
 def suits(x: torch.Tensor, filters: torch.Tensor) -> bool:
-    """Whether this processor has the instructions, and the shapes their tiles."""
+    """Whether this is the fastest way here: the processor has the instructions, and the shapes their tiles."""
     outputs, inputs, size, _ = filters.shape
     return NATIVE and size == 3 and x.shape[3] in WIDTHS and inputs % OUTPUTS == 0 and outputs % OUTPUTS == 0
 
