@@ -23,9 +23,10 @@ from games.base import Game, Step
 from games.knowledge import Knowledge
 from selfplay.alphazero import loss
 from selfplay.alphazero.config import ActorConfig
-from selfplay.alphazero.group import LEAGUE, Group
-from selfplay.alphazero.stored import Reanalysis, StoredPositions
-from selfplay.alphazero.trajectory import MOVE, GrowingArray
+from selfplay.alphazero.playing import endings
+from selfplay.alphazero.playing.group import LEAGUE, Group
+from selfplay.alphazero.playing.stored import Reanalysis, StoredPositions
+from selfplay.alphazero.playing.trajectory import MOVE, GrowingArray
 from selfplay.networks import inference, policy_value, quantization
 from selfplay.networks.config import IN_PROCESS, InferenceConfig, NetworkConfig
 from selfplay.networks.shared import client, launcher
@@ -265,7 +266,7 @@ class SelfPlayActor:
         slots = self._choose(group, rows, results, plies)
         actions = results.actions[np.arange(len(rows)), slots]
         step = self.game.step(group.states[rows], actions)
-        reward, discount = self._adjudicated(step, plies)
+        reward, discount = self._ended(group, rows, results, step, plies)
         cut = (slots != results.play) & self.config.cut_outcomes
         self._record(group, rows, results, plies, reward, discount, cut)
         group.states[rows] = step.states
@@ -279,17 +280,16 @@ class SelfPlayActor:
         if len(going):
             group.advance(going, actions[~over])
 
-    def _adjudicated(self, step: Step, plies: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """(reward, discount) [M] after the move number plies [M], the games that went on for too long being over."""
-        limit = self.config.adjudicate_after
-        if limit is None or (plies + 1 < limit).all():
-            return step.reward, step.discount
-        lead = games.facet(self.game, Knowledge).heuristic(step.states)
-        open_yet = (np.abs(lead) < self.config.adjudicate_below) | (plies + 1 >= 2 * limit)
-        late = (step.discount != 0) & (plies + 1 >= limit) & open_yet
-        self._count(adjudicated=late.sum())
-        score = self.config.adjudication_scale * step.discount * lead
-        return np.where(late, score, step.reward), np.where(late, 0, step.discount)
+    def _ended(
+        self, group: Group, rows: np.ndarray, results: search.Results, step: Step, plies: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """(reward, discount) [M] of moves, some of which end their game early."""
+        ending = endings.adjudicated(self.game, self.config, step, plies)
+        self._count(adjudicated=ending[2].sum())
+        if self.config.end_proven:
+            ending = endings.proven(ending, results, [group.rngs[row] for row in rows], self.config.end_proven)
+            self._count(ended_proven=ending[2].sum())
+        return ending[0], ending[1]
 
     def _choose(self, group: Group, rows: np.ndarray, results: search.Results, plies: np.ndarray) -> np.ndarray:
         """[M] slot of the action to play: drawn by temperature under PUCT, where the game still explores; the search's

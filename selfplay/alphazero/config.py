@@ -80,6 +80,10 @@ class ActorConfig:
     """Where a position's result is proven, the policy target is spread evenly over all actions that are proven to keep
     it, in place of those that were visited most."""
 
+    end_proven: Annotated[float, Meta(ge=0, le=1)] = 0.0
+    """Share of games that end, with that result, as soon as search has proven it: what is left of them needs no
+    learning where search proves it again. The others are played out. 0: all are."""
+
     surprise_weight: Annotated[float, Meta(ge=0, le=1)] = 0.0
     """Part of a game's rows that is shared out by surprise, the Kullback–Leibler divergence of the policy target from
     the network's prior: a surprising position is kept several times, another perhaps not at all (KataGo has 0.5). A

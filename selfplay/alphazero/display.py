@@ -119,6 +119,7 @@ DISPLAY = Display(
         RateSpec("draws", "draws", "games"),
         RateSpec("first_wins", "first_wins", "games"),
         RateSpec("adjudicated", "adjudicated", "games"),
+        RateSpec("ended_proven", "ended_proven", "games", optional=True),
         RateSpec("reanalysed", "reanalysed", "positions", optional=True),
         RateSpec("int8_accepted", "int8_accepted", "int8_networks", optional=True),
         RateSpec("int8_value_error", "int8_value_error", "int8_networks", optional=True),

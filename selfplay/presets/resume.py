@@ -37,7 +37,7 @@ MAY_CHANGE = {
     "actor": (
         "concurrent_games num_simulations random_opening_plies temperature final_temperature temperature_half_life "
         "cache_entries adjudicate_after adjudicate_below adjudication_scale opponent_share restart_search_on_update "
-        "switch_plies cut_outcomes outcome_lambda greedy_backup exact_policy surprise_weight "
+        "switch_plies cut_outcomes outcome_lambda greedy_backup exact_policy end_proven surprise_weight "
         "learn_from_endgame_tables symmetric_cache start_from_stored reanalyse_share stored_choice stored_positions "
         "full_search_share fast_simulations late_simulations late_generation"
     ),

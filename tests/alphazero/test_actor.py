@@ -18,8 +18,8 @@ import games
 from games.base import Game
 from selfplay.alphazero import actor as actors
 from selfplay.alphazero import loss
-from selfplay.alphazero import trajectory as trajectories
 from selfplay.alphazero.config import ActorConfig
+from selfplay.alphazero.playing import trajectory as trajectories
 from selfplay.learning.config import ReplayConfig
 from selfplay.learning.replay import Replay
 from selfplay.networks import policy_value

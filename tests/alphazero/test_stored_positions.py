@@ -17,7 +17,7 @@ from selfplay.alphazero import actor as actors
 from selfplay.alphazero import loss
 from selfplay.alphazero.config import ActorConfig, AlphaZeroConfig
 from selfplay.alphazero.monitors import observer
-from selfplay.alphazero.stored import StoredPositions
+from selfplay.alphazero.playing.stored import StoredPositions
 from selfplay.networks import policy_value
 from selfplay.search import evaluators, search
 from selfplay.search.config import SearchConfig

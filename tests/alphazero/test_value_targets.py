@@ -14,8 +14,8 @@ import torch
 import games
 from games.base import Game
 from selfplay.alphazero import actor as actors
-from selfplay.alphazero import trajectory
 from selfplay.alphazero.config import ActorConfig
+from selfplay.alphazero.playing import trajectory
 from selfplay.networks import policy_value
 from selfplay.search import evaluators, root_policy, search, tree, variation
 from selfplay.search.config import SearchConfig

@@ -12,8 +12,8 @@ import numpy as np
 
 from games.base import Game
 from selfplay.alphazero.config import ActorConfig
-from selfplay.alphazero.stored import StoredPositions
-from selfplay.alphazero.trajectory import MOVE, Trajectory, like
+from selfplay.alphazero.playing.stored import StoredPositions
+from selfplay.alphazero.playing.trajectory import MOVE, Trajectory, like
 from selfplay.search import evaluators, search
 from selfplay.search.config import SearchConfig
 from selfplay.storage import random_stream

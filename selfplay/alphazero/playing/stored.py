@@ -14,7 +14,7 @@ import numpy as np
 
 from games.base import Game
 from selfplay.alphazero.config import ActorConfig
-from selfplay.alphazero.trajectory import like
+from selfplay.alphazero.playing.trajectory import like
 from selfplay.search import evaluators, search
 from selfplay.search.config import SearchConfig
 from selfplay.storage import random_stream
