@@ -16,9 +16,10 @@ import numpy as np
 import protocol
 
 sys.path.insert(0, os.environ["ALPHA_ZERO_GENERAL"])
+vars(np)["int"] = int  # of NumPy before 1.24, which its boards ask for
 
-from connect4.Connect4Game import Connect4Game
-from MCTS import MCTS
+from connect4.Connect4Game import Connect4Game  # noqa: E402
+from MCTS import MCTS  # noqa: E402
 
 
 class Network:
