@@ -6,6 +6,7 @@ import json
 import os
 import signal
 import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -24,8 +25,9 @@ def found(folder: Path) -> dict[str, Any]:
 
 def start(folder: Path, *arguments: str) -> subprocess.Popen[str]:
     environment = {key: value for key, value in os.environ.items() if key != "PYTHONPATH"}
+    environment |= {"CUDA_VISIBLE_DEVICES": "", "PYTHON": sys.executable}
     return subprocess.Popen(
-        [SCRIPT, "--dry-run", "--out", folder, *arguments], env=environment | {"CUDA_VISIBLE_DEVICES": ""},
+        [SCRIPT, "--dry-run", "--out", folder, *arguments], env=environment,
         stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
     )  # fmt: skip
 

@@ -91,7 +91,7 @@ def test_json_holds_every_piece_the_machine_and_the_record(selfplay: Any, monkey
         ("--preset gan-ring", "plays no board game"),
         ("--write there.toml", "exists"),
         ("--write no/such/here.toml", "there is no folder"),
-        ("--write there.toml/here.toml", "there is no folder"),
+        ("--write there.toml/here.toml", "Not a directory"),
     ],
 )
 def test_what_cannot_be_done_is_refused_before_anything_is_measured(

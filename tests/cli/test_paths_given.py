@@ -26,7 +26,8 @@ BESIDES = {
 # Arguments that are written to, and what they expect.
 WRITTEN = {"match --out": "folder", "elo --out": "folder", "train --run": "folder", "sweep --out": "folder",
            "sample --out": "file", "sample --npz": "file", "train --write-config": "file", "play --record": "file",
-           "drift run --png": "file", "runs report --out": "file", "drift watch --png": "file"}  # fmt: skip
+           "drift run --png": "file", "runs report --out": "file", "drift watch --png": "file",
+           "bench --write": "file"}  # fmt: skip
 SUFFIX = {"sample --out": ".png", "sample --npz": ".npz", "play --record": ".txt", "play --load": ".txt"}
 INPUTS = (
     "folder", "text", "binary", "empty", "null", "zero", "fifo", "broken", "below", "missing", "dangling", "loop",

@@ -41,7 +41,7 @@ class Misplaced(TicTacToe):
 
 def test_a_game_has_its_rules_and_little_else() -> None:
     public = {name for name, _ in inspect.getmembers(Game, inspect.isfunction) if not name.startswith("_")}
-    optional = {"symmetric_states", "symmetric_actions", "action_planes", "playouts", "unclaimed"}
+    optional = {"symmetric_states", "symmetric_actions", "action_planes", "compiled_rules", "playouts", "unclaimed"}
     checked = {"legal_moves", "play"}  # which no game has to write
     assert public == REQUIRED | optional | checked
 

@@ -25,7 +25,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
                         help=f"the preset of a board game that is measured for (default {PRESET})")  # fmt: skip
     parser.add_argument("--quick", action="store_true", help="shorter and fewer pieces: rough figures")
     parser.add_argument("--json", action="store_true", help="one JSON object instead of lines")
-    parser.add_argument("--write", type=paths.path, metavar="FILE.toml",
+    parser.add_argument("--write", type=paths.file, metavar="FILE.toml",
                         help="keep the recommended settings for `selfplay train --config FILE.toml`")  # fmt: skip
 
 

@@ -215,8 +215,8 @@ def _convolve(x, filters, xs, fs, counts, y):
 def _filters_gradient(x, g, xs, gs, counts, planes, pairs, dfilters):
     """dfilters [3, 3, I, O] float32 ← of x [B, R, W, I] and the gradient g [B, R, W, O] of what it was convolved to.
 
-    Scratch: planes [I, BOARDS, W, H] uint64, rows −1 to 4H − 2 of each column; pairs [O / 32, BOARDS, W, ⌈R/2⌉, 32]
-    uint32, cells of rows 2h and 2h + 1. xs, gs: [3, n] int32 offsets in bytes for
+    Scratch: planes [I, BOARDS, W, H] uint64, rows −1 to 4H − 2 of each column; pairs [O / 32, BOARDS, W,
+    (R + 1) // 2, 32] uint32, cells of rows 2h and 2h + 1. xs, gs: [3, n] int32 offsets in bytes for
     each column of the filters, of which `counts` [3] a board; one board after the other."""
     boards, rows, width, inputs = x.shape
     outputs, words = g.shape[3], planes.shape[3]
