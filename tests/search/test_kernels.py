@@ -126,7 +126,8 @@ def _visits_in_a_fresh_process(**environment: str) -> tuple[list, int]:
     """Visit counts of small searches, and how many kernels came from the cache on disk."""
     code = (
         "import json, games, numpy as np\n"
-        "from selfplay.search import kernels, search\n"
+        "from games.notation import Notation\n"
+        "from selfplay.search import kernels, proof_kernels, search\n"
         "from selfplay.search.evaluators import HashEvaluator\n"
         "game = games.make('tic-tac-toe')\n"
         "states, evaluate = game.initial_states(2), HashEvaluator(game)\n"
@@ -137,7 +138,12 @@ def _visits_in_a_fresh_process(**environment: str) -> tuple[list, int]:
         "several = search.Search(game, 2, configs[2], 25, 4)\n"
         "visits.append(search.run(game, states, evaluate, configs[2], 25, None, several).visits.tolist())\n"
         "visits.append(int(several.depth(0)))\n"
+        "four = games.make('connect-four')\n"
+        "late = games.facet(four, Notation).state_after('44444412356712').repeat(2)\n"
+        "proving = search.SearchConfig(proof_nodes=20, root_proof_nodes=50)\n"
+        "visits.append(search.run(four, late, HashEvaluator(four), proving, 25).visits.tolist())\n"
         f"used = [getattr(kernels, name) for name in {ENTRIES!r} if name != 'reroot']\n"
+        "used.append(proof_kernels.compiled(four.state_dtype, proof_kernels.word_of(four)))\n"
         "hits = sum(sum(kernel.stats.cache_hits.values()) for kernel in used if hasattr(kernel, 'stats'))\n"
         "print(json.dumps([visits, hits]))\n"
     )
@@ -161,7 +167,7 @@ def test_kernels_loaded_from_disk_find_what_freshly_compiled_ones_find(tmp_path:
     """Code that runs when compiled can still crash when it is loaded by the next process."""
     compiled, first_hits = _visits_in_a_fresh_process(NUMBA_CACHE_DIR=str(tmp_path), NUMBA_DISABLE_JIT="0")
     loaded, hits = _visits_in_a_fresh_process(NUMBA_CACHE_DIR=str(tmp_path), NUMBA_DISABLE_JIT="0")
-    assert (first_hits, hits) == (0, len(ENTRIES) - 1)
+    assert (first_hits, hits) == (0, len(ENTRIES) - 1 + 1)  # without reroot, and with proofs
     assert loaded == compiled
 
 
