@@ -28,11 +28,11 @@ from typing import Any
 import harness
 import numpy as np
 import openspiel
-import search as searching
 
 import games
 from games import base
 from games.knowledge import Knowledge
+from selfplay.bench import work as timed
 from selfplay.search.config import SearchConfig
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -167,7 +167,7 @@ def main() -> None:
         "perft": lambda: our_perft(game, depth),
         "playouts": lambda: our_playouts(game, game.playouts, arguments.batch, rng),
         "playouts contract": lambda: our_playouts(game, partial(base.Game.playouts, game), arguments.batch, rng),
-        "search": searching.batched(game, arguments.searches, SIMULATIONS, settings),
+        "search": timed.searches(game, arguments.searches, SIMULATIONS, settings),
     }
     if name == "chess":
         work["made"] = lambda: our_perft(game, min(depth, 5), bulk=False)
