@@ -52,10 +52,10 @@ class AlphaZero(Agent):
                 f"actor.learn_from_endgame_tables needs tables of {self.game.name} on this machine: "
                 f"`selfplay games endgames build {self.game.name}`, or leave it off."
             )
-        proofs_asked = "proof_nodes" if config.search.proof_nodes else "root_proof_nodes"
-        if getattr(config.search, proofs_asked) and self.game.compiled_rules() is None:
+        asked = [name for name in ("proof_nodes", "root_proof_nodes") if getattr(config.search, name)]
+        if asked and self.game.compiled_rules() is None:
             raise ConfigError(
-                f"search.{proofs_asked} needs rules that are compiled, and those of {self.game.name} are not "
+                f"search.{asked[0]} needs rules that are compiled, and those of {self.game.name} are not "
                 "(Game.compiled_rules): leave it at 0."
             )
         self.row_dtype = loss.row_dtype(self.game, config.network.moves_left)

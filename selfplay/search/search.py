@@ -304,6 +304,8 @@ class Search:
     def _attach_known(self, rows: np.ndarray, nodes: np.ndarray, known: exact.Known) -> None:
         """Visits actions of expanded `nodes` [M] of `rows` [M] whose results are known."""
         t, (place, slot, step, values) = self.trees, known
+        if not len(place):
+            return
         child = t.edges["child"].take(t.nodes["first_edge"].take(nodes[place]) + slot).astype(np.int64)
         new = np.flatnonzero(child == tree.NO_NODE)
         node = np.empty(len(new), dtype=np.int64)
