@@ -127,3 +127,12 @@ def weights_folder(run: Path, name: str = "connect-four", generation: int = 7) -
     files = {"net.safetensors": artifact.pack_tensors(random_weights(game, generation))}
     artifact.write(run / "checkpoints" / f"{generation:06d}", files, meta)
     return run
+
+
+def assert_goes_on_to_the_same_bits(folder: Path, config: Any) -> None:
+    """Two generations with a stop between them end with the weights of two without."""
+    train(folder / "whole", config)
+    train(folder / "parts", config, until=1)
+    train(folder / "parts", config)
+    last = "checkpoints/000002/net.safetensors"
+    assert (folder / "parts" / last).read_bytes() == (folder / "whole" / last).read_bytes()

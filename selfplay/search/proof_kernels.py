@@ -64,10 +64,10 @@ def _keep(table, words, row, least, greatest, turn):
 
 def prove(
     step, legal_actions, roots, rows, budget, stack, words, actions, counts, reward, discount, greatest, done, chosen,
-    at, lower, alpha, beta, tables, history, values, spent,
+    at, lower, alpha, beta, tables, history, values,
 ):  # fmt: skip
     """Writes to values [M] the exact value of each position in `roots` [M], for the player to move there, or UNKNOWN
-    where that takes more than `budget` positions whose actions are all tried; to spent [M], how many were.
+    where that takes more than `budget` positions whose actions are all tried.
 
     Fail-hard alpha–beta from one ply to the next, without recursion. The children of ply d lie in the stack from
     1 + d·K on. tables [B, S] uint64 and history [B, 2, A] int64, which order the actions, belong to search rows [M] of
@@ -80,7 +80,7 @@ def prove(
     for i in range(len(roots)):
         table, scores = tables[rows[i]], history[rows[i]]
         stack[0] = roots[i]
-        values[i], spent[i] = UNKNOWN, 0
+        values[i], spent = UNKNOWN, 0
         low, high = _bounds(table, words, 0)
         if low == high:
             values[i] = low
@@ -90,9 +90,9 @@ def prove(
         while True:
             base = 1 + d * width
             if entering:
-                if spent[i] >= budget:
+                if spent >= budget:
                     break
-                spent[i] += 1
+                spent += 1
                 legal_actions(stack[at[d] : at[d] + 1], actions[d : d + 1], counts[d : d + 1])
                 n = counts[d]
                 for k in range(n):
@@ -133,7 +133,7 @@ def prove(
                 continue
             value = min(alpha[d], beta[d])
             low, high = value if value > lower[d] else -1, value if value < beta[d] else 1
-            _keep(table, words, at[d], low, high, spent[i])
+            _keep(table, words, at[d], low, high, spent)
             if d == 0:
                 values[i] = value
                 break
@@ -157,7 +157,7 @@ def compiled(states: np.dtype, word: np.dtype):
     signature = types.void(
         step, legal_actions, record, longs, types.int64, record, words, types.int32[:, ::1], ints, floats, floats,
         types.int8[:, ::1], bools, longs, longs, longs, longs, longs,
-        types.uint64[:, ::1], types.int64[:, :, ::1], types.int8[::1], longs,
+        types.uint64[:, ::1], types.int64[:, :, ::1], types.int8[::1],
     )  # fmt: skip
     return njit(signature, cache=True)(prove)
 

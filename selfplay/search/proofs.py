@@ -66,11 +66,11 @@ class Proofs:
     def prove(self, rows: np.ndarray, states: np.ndarray, kind: int = LEAF) -> np.ndarray:
         """[M] int8: the exact value of each position, for its player to move, or UNKNOWN. rows: [M] int64, whose memory
         to use; states: [M] state_dtype, of games that go on."""
-        values, spent = np.empty(len(rows), np.int8), np.empty(len(rows), np.int64)
+        values = np.empty(len(rows), np.int8)
         clean = np.zeros(len(states), self._dtype)
         clean[:] = states  # without whatever lies between fields, as memory is by bytes
         self._prove(*self._rules, clean, rows, self.nodes[kind], *self._scratch, self._tables, self._history,
-                    values, spent)  # fmt: skip
+                    values)  # fmt: skip
         return values
 
 

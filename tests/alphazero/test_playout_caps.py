@@ -134,9 +134,4 @@ def test_trees_of_late_simulations_that_do_not_fit_are_refused_before_a_run_begi
 @pytest.mark.slow
 def test_a_run_with_both_goes_on_to_the_same_bits(tmp_path: Path) -> None:
     both = {"full_search_share": 0.5, "fast_simulations": 2, "late_simulations": 9, "late_generation": 2}
-    config = tiny.config(actor=both, run={"generations": 2})
-    tiny.train(tmp_path / "whole", config)
-    tiny.train(tmp_path / "parts", config, until=1)
-    tiny.train(tmp_path / "parts", config)
-    last = "checkpoints/000002/net.safetensors"
-    assert (tmp_path / "parts" / last).read_bytes() == (tmp_path / "whole" / last).read_bytes()
+    tiny.assert_goes_on_to_the_same_bits(tmp_path, tiny.config(actor=both, run={"generations": 2}))

@@ -191,9 +191,4 @@ def test_reanalysed_rows_are_no_games_to_the_observer() -> None:
 @pytest.mark.slow
 def test_a_run_that_looks_back_goes_on_to_the_same_bits(tmp_path: Path) -> None:
     back = {"start_from_stored": 0.2, "reanalyse_share": 0.2, "stored_choice": "surprise"}
-    config = tiny.config(actor=back, run={"generations": 2})
-    tiny.train(tmp_path / "whole", config)
-    tiny.train(tmp_path / "parts", config, until=1)
-    tiny.train(tmp_path / "parts", config)
-    last = "checkpoints/000002/net.safetensors"
-    assert (tmp_path / "parts" / last).read_bytes() == (tmp_path / "whole" / last).read_bytes()
+    tiny.assert_goes_on_to_the_same_bits(tmp_path, tiny.config(actor=back, run={"generations": 2}))
